@@ -1,0 +1,163 @@
+import type { ArtifactRef } from './reference.js';
+import type { Task } from './pipeline.js';
+
+/** An immutable copy of a source: Parquet (zstd) in the artifact store, with a manifest beside it. */
+export interface Snapshot {
+  readonly data: ArtifactRef;
+  /** JSON of `SnapshotManifest`. */
+  readonly manifest: ArtifactRef;
+  readonly rows: number;
+  /** True when the same source had been ingested before. */
+  readonly reused: boolean;
+}
+
+export interface SnapshotManifest {
+  readonly formatVersion: 1;
+  readonly source: { readonly uri: string; readonly sha256: string; readonly sizeBytes: number };
+  readonly data: ArtifactRef;
+  readonly rows: number;
+  /** Names and DuckDB types, in the order of the file. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+}
+
+export type AnomalySeverity = 'error' | 'warn';
+
+/** One finding of the validation: which column, what was expected, what was found. */
+export interface Anomaly {
+  readonly severity: AnomalySeverity;
+  /** Name of the rule, e.g. `missing-column`, `type`, `range`, `null`, `one-class`. */
+  readonly rule: string;
+  readonly column?: string;
+  readonly expected: string;
+  readonly found: string;
+  /** Rows concerned, where the rule is about rows. */
+  readonly rows?: number;
+}
+
+export interface ColumnStatistics {
+  readonly column: string;
+  readonly type: string;
+  readonly rows: number;
+  readonly missing: number;
+  /** Approximate number of distinct values. */
+  readonly distinct: number;
+  readonly min?: number | string;
+  readonly max?: number | string;
+  readonly mean?: number;
+  readonly standardDeviation?: number;
+  /** 0.01, 0.25, 0.5, 0.75, 0.99 */
+  readonly quantiles?: readonly number[];
+  readonly topValues?: readonly { readonly value: string; readonly rows: number }[];
+}
+
+/** The content of a validation report artifact. */
+export interface ValidationReport {
+  readonly passed: boolean;
+  readonly rows: number;
+  readonly anomalies: readonly Anomaly[];
+  /** Rows taken out, by reason. */
+  readonly quarantined: readonly { readonly reason: string; readonly rows: number }[];
+  readonly statistics: readonly ColumnStatistics[];
+  /** Share of rows per class, or mean and standard deviation of a regression target. */
+  readonly target: { readonly classes?: Readonly<Record<string, number>>; readonly mean?: number; readonly standardDeviation?: number };
+}
+
+export type RawInputType = 'string' | 'int64' | 'float64';
+
+/**
+ * An input of the exported graph: a raw column, shape [N, 1].
+ *
+ * How a missing value is written: `string` → "", `float64` → NaN, a timestamp → −2^63.
+ * A nullable integer or boolean column travels as `float64`, so that it can be missing; a boolean as 0 or 1.
+ * A timestamp travels as `int64`: milliseconds since 1970-01-01 UTC.
+ */
+export interface RawInput {
+  readonly name: string;
+  readonly type: RawInputType;
+  /** The column's type in the pipeline; tells a caller's `"2001-06-01T12:00"` from a number. */
+  readonly columnType: 'string' | 'integer' | 'float' | 'boolean' | 'timestamp';
+  readonly nullable: boolean;
+}
+
+/** How the encoded features reach the model: one int32 matrix [N, C] of category indices, one float32 matrix [N, F]. */
+export interface FeatureLayout {
+  /** Column order of the index matrix. Index 0 is the bucket of missing, rare and unknown values; valid indices are < size. */
+  readonly categorical: readonly { readonly name: string; readonly size: number; readonly dimension: number | 'auto' }[];
+  /** Column order of the float matrix. */
+  readonly numeric: readonly string[];
+}
+
+/** A feature's transform with everything that was fitted on the training part; plain JSON. */
+export type FittedFeature =
+  | {
+      readonly kind: 'numeric';
+      readonly name: string;
+      readonly input: string;
+      /** Replaces a missing value, before scaling. */
+      readonly fill: number;
+      /** Encoded value = (value − center) / scale, computed in float64, then rounded to float32. */
+      readonly center: number;
+      readonly scale: number;
+      readonly missingIndicator: boolean;
+    }
+  | {
+      readonly kind: 'categorical';
+      readonly name: string;
+      readonly input: string;
+      /** Category at position i has index i + 1. Integers and booleans as their decimal text. */
+      readonly vocabulary: readonly string[];
+      readonly dimension: number | 'auto';
+    }
+  | {
+      readonly kind: 'calendar';
+      readonly name: string;
+      readonly input: string;
+      readonly part: 'month' | 'dayOfMonth' | 'dayOfWeek' | 'hour' | 'minute';
+      readonly dimension: number | 'auto';
+    };
+
+/** The content of a transform artifact: from raw columns to the model's two matrices. */
+export interface FittedTransform {
+  readonly formatVersion: 1;
+  readonly inputs: readonly RawInput[];
+  readonly features: readonly FittedFeature[];
+  readonly layout: FeatureLayout;
+}
+
+/** A split as little-endian row-major arrays. */
+export interface EncodedSplit {
+  readonly rows: number;
+  /** int32 [rows, C]; absent when there is no categorical feature. */
+  readonly categorical?: ArtifactRef;
+  /** float32 [rows, F]; absent when there is no numeric feature. */
+  readonly numeric?: ArtifactRef;
+  /** float32 [rows]: 0/1, index of the class, or the value. */
+  readonly target: ArtifactRef;
+}
+
+/** The content of a prepared-dataset artifact. */
+export interface PreparedManifest {
+  readonly formatVersion: 1;
+  readonly task: Task;
+  /** In the order of the model's outputs; empty for regression. */
+  readonly classes: readonly string[];
+  readonly transform: ArtifactRef;
+  readonly layout: FeatureLayout;
+  readonly train: EncodedSplit;
+  readonly validation: EncodedSplit;
+  /**
+   * Raw rows of the test split as Parquet: the raw input columns in the encoding of `RawInput` (missing values as SQL NULL),
+   * the slice columns as `__slice_<name>` VARCHAR, and `__target` FLOAT. Evaluation runs the exported graph on them.
+   */
+  readonly test: { readonly rows: number; readonly data: ArtifactRef };
+  /** Class shares of the training part, or [mean, standard deviation] of a regression target. */
+  readonly trainingPrior: readonly number[];
+  readonly dropped: readonly { readonly reason: string; readonly rows: number }[];
+}
+
+export interface PreparedDataset {
+  /** JSON of `PreparedManifest`; its digest stands for the whole prepared data set. */
+  readonly manifest: ArtifactRef;
+  readonly rows: { readonly train: number; readonly validation: number; readonly test: number };
+  readonly dropped: readonly { readonly reason: string; readonly rows: number }[];
+}

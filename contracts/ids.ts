@@ -1,0 +1,31 @@
+/** Workflow ids are the idempotency keys of the system; they are made here and nowhere else. */
+
+export function pipelineWorkflowId(pipeline: string, run: string): string {
+  return `pipeline/${pipeline}/${run}`;
+}
+
+export function sweepWorkflowId(pipelineRun: string): string {
+  return `${pipelineRun}/sweep`;
+}
+
+export function trialWorkflowId(sweep: string, trial: number): string {
+  return `${sweep}/trial-${trial}`;
+}
+
+export function modelWorkflowId(model: string): string {
+  return `model/${model}`;
+}
+
+export function rolloutWorkflowId(model: string, epoch: number): string {
+  return `${modelWorkflowId(model)}/rollout-${epoch}`;
+}
+
+export function scheduleId(pipeline: string): string {
+  return `schedule/${pipeline}`;
+}
+
+/** @returns pipeline and run of a `pipeline/<name>/<run>` id, or undefined for any other id */
+export function parsePipelineWorkflowId(id: string): { pipeline: string; run: string } | undefined {
+  const match = /^pipeline\/([^/]+)\/([^/]+)$/.exec(id);
+  return match ? { pipeline: match[1], run: match[2] } : undefined;
+}

@@ -1,0 +1,134 @@
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { ModelBundle } from './model.js';
+
+/** A registered version that a model's lifecycle can serve. */
+export interface ServedVersion {
+  /** Version number in the registry, e.g. "3". */
+  readonly version: string;
+  readonly bundle: ModelBundle;
+  /** The run that made it, for people who look for its origin. */
+  readonly pipelineRun?: string;
+  readonly mlflowRunId?: string;
+}
+
+export interface HostLease {
+  readonly hostId: string;
+  readonly taskQueue: string;
+  /** Where the host answers, for people: `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Workflow time of its last call, milliseconds since 1970. */
+  readonly seenAtMs: number;
+  /** What it serves now, if anything. */
+  readonly version?: string;
+  readonly epoch: number;
+}
+
+/** State of `modelLifecycle`; `champion` and `epoch` also stand in the workflow's memo under `servingMemoKey`. */
+export interface ServingState {
+  readonly model: string;
+  /** Fencing counter: grows with every change of what serves. A host ignores an older one. */
+  readonly epoch: number;
+  readonly champion?: ServedVersion;
+  readonly previous?: ServedVersion;
+  /** Being rolled out. */
+  readonly candidate?: ServedVersion;
+  readonly hosts: readonly HostLease[];
+  /** Newest last, at most 20. */
+  readonly history: readonly {
+    readonly epoch: number;
+    readonly version: string;
+    readonly action: 'promote' | 'rollback';
+    readonly reason: string;
+    readonly atMs: number;
+  }[];
+}
+
+export const servingMemoKey = 'anneal.serving';
+
+/** What a host acts on. */
+export interface ServingTarget {
+  readonly epoch: number;
+  readonly champion?: ServedVersion;
+}
+
+export interface PromoteInput {
+  readonly version: ServedVersion;
+  readonly reason: string;
+  readonly minHosts: number;
+  readonly hostWaitSeconds: number;
+}
+
+export interface RolloutResult {
+  readonly model: string;
+  readonly version: string;
+  readonly epoch: number;
+  /** Ids of the hosts that serve it. */
+  readonly acknowledged: readonly string[];
+  /** Hosts that did not answer; they reconcile by themselves when they are back. */
+  readonly unreachable: readonly string[];
+}
+
+export interface WaitForVersionInput {
+  readonly hostId: string;
+  readonly taskQueue: string;
+  readonly url: string;
+  /** The epoch that the host knows; the update returns when there is a newer one, or after `timeoutSeconds`. */
+  readonly knownEpoch: number;
+  readonly version?: string;
+  readonly timeoutSeconds: number;
+}
+
+/** Accepted while no rollout is in progress; returns when the fleet has acknowledged and the alias has moved. */
+export const promoteUpdate = defineUpdate<RolloutResult, [PromoteInput]>('promote');
+/** Back to the previous champion. */
+export const rollbackUpdate = defineUpdate<RolloutResult, [{ reason: string; hostWaitSeconds: number }]>('rollback');
+/** Blocks until there is something newer than `knownEpoch`; renews the host's lease. */
+export const waitForVersionUpdate = defineUpdate<ServingTarget, [WaitForVersionInput]>('waitForVersion');
+export const servingStateQuery = defineQuery<ServingState>('servingState');
+
+/** Activity `loadVersion` on the host's own queue: download, verify the digests, load, warm, reproduce the golden outputs. Nothing serves it yet. */
+export interface LoadVersionInput {
+  readonly model: string;
+  readonly version: ServedVersion;
+  readonly epoch: number;
+}
+
+export interface LoadVersionResult {
+  readonly hostId: string;
+  readonly loadMs: number;
+  /** Largest absolute difference from the golden outputs. */
+  readonly goldenDifference: number;
+}
+
+/** Activity `activateVersion` on the host's own queue: the staged version takes new requests; the old one drains. */
+export interface ActivateVersionInput {
+  readonly model: string;
+  readonly version: string;
+  readonly epoch: number;
+}
+
+/** Activity `predict` on `anneal-inference`. */
+export interface PredictInput {
+  readonly model: string;
+  /** Default: the champion. */
+  readonly version?: string;
+  readonly instances: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** One prediction of the row-oriented API. */
+export interface Prediction {
+  /** Classification: name of the class. */
+  readonly label?: string;
+  /** Binary classification: probability of the positive class. */
+  readonly probability?: number;
+  /** Classification: by name of the class. */
+  readonly probabilities?: Readonly<Record<string, number>>;
+  /** Regression. */
+  readonly value?: number;
+}
+
+export interface PredictResult {
+  readonly model: string;
+  readonly version: string;
+  readonly predictions: readonly Prediction[];
+}

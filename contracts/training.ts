@@ -1,0 +1,62 @@
+import type { MetricName, Metrics, ModelSpec, TrainingSpec } from './pipeline.js';
+import type { ArtifactRef } from './reference.js';
+
+/** One training activity: train a configuration up to a step, from a checkpoint if there is one. */
+export interface TrainInput {
+  /** Stable across attempts: names the checkpoints of this piece of work. The trial's workflow id, or the run's. */
+  readonly key: string;
+  /** JSON of `PreparedManifest`. */
+  readonly prepared: ArtifactRef;
+  readonly model: ModelSpec;
+  readonly training: TrainingSpec;
+  readonly primaryMetric: MetricName;
+  /** Length of the learning-rate schedule in steps; default: `epochs` × steps per epoch. */
+  readonly totalSteps?: number;
+  /** Stop here and keep the checkpoint (the end of a rung); default `totalSteps`. */
+  readonly untilStep?: number;
+  /** Where the last rung ended. A checkpoint of an earlier attempt with the same key goes before it when it is further. */
+  readonly resumeFrom?: ArtifactRef;
+  /** Validate on at most this many rows, the first of the split in a fixed pseudo-random order; default all. */
+  readonly validationRows?: number;
+}
+
+export interface MetricPoint {
+  readonly step: number;
+  /** `loss` of the training mini-batches, or a validation metric as `validation/<name>`. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface TrainResult {
+  readonly checkpoint: ArtifactRef;
+  readonly step: number;
+  readonly epoch: number;
+  /** Of the best state, which is the one that the checkpoint exports. */
+  readonly validation: Metrics;
+  /** Decided on the validation part: maximizes F1 (binary). */
+  readonly threshold?: number;
+  /** Thinned to at most 100 points. */
+  readonly history: readonly MetricPoint[];
+  readonly stopped: 'completed' | 'early' | 'rung';
+  readonly engine: { readonly name: string; readonly reason: string };
+  /** sha256 of the exported parameters. */
+  readonly parametersDigest: string;
+  readonly parameters: number;
+  readonly rowsPerSecond: number;
+  readonly durationMs: number;
+  /** Step that this attempt began at; 0 unless it resumed. */
+  readonly resumedAtStep: number;
+}
+
+/** Heartbeat details of a training activity; the terminal shows them live. */
+export interface TrainProgress {
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly loss: number;
+  readonly rowsPerSecond: number;
+  readonly etaSeconds: number;
+  readonly validation?: Metrics;
+  /** The newest checkpoint, complete and in the store. */
+  readonly checkpoint?: ArtifactRef;
+}
