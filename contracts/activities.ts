@@ -1,0 +1,144 @@
+import type { Anomaly, PreparedDataset, Snapshot } from './dataset.js';
+import type { EvaluationReport, ModelBundle } from './model.js';
+import type { Metrics, PipelineSpec, SourceSpec } from './pipeline.js';
+import type { ArtifactRef } from './reference.js';
+import type {
+  ActivateVersionInput,
+  LoadVersionInput,
+  LoadVersionResult,
+  PredictInput,
+  PredictResult,
+  PromoteInput,
+  RolloutResult,
+  ServedVersion,
+} from './serving.js';
+import type { MetricPoint, TrainInput, TrainResult } from './training.js';
+
+/**
+ * The activities by the task queue that runs them. Each takes one object, may run more than once,
+ * and fails with a non-retryable failure of a type in `failures.ts` when a retry cannot help.
+ */
+
+export interface ValidationResult {
+  /** JSON of `ValidationReport`. */
+  readonly report: ArtifactRef;
+  /** Parquet of the rows that passed; absent when the data set is refused. */
+  readonly clean?: ArtifactRef;
+  readonly rows: number;
+  readonly quarantined: readonly { readonly reason: string; readonly rows: number }[];
+  readonly anomalies: readonly Anomaly[];
+}
+
+export interface ExportInput {
+  readonly spec: PipelineSpec;
+  readonly prepared: ArtifactRef;
+  readonly checkpoint: ArtifactRef;
+  /** Digest of the snapshot, for the manifest. */
+  readonly dataDigest: string;
+}
+
+export interface EvaluateInput {
+  readonly spec: PipelineSpec;
+  readonly prepared: ArtifactRef;
+  readonly bundle: ModelBundle;
+  readonly champion?: ServedVersion;
+}
+
+export interface EvaluationResult {
+  /** JSON of `EvaluationReport`. */
+  readonly report: ArtifactRef;
+  /** The report without its slices and calibration bins, which are long. */
+  readonly summary: Pick<EvaluationReport, 'rows' | 'metrics' | 'baseline' | 'champion' | 'threshold' | 'confusion' | 'primaryMetric'>;
+}
+
+/** Queue `anneal-data`. */
+export interface DataActivities {
+  ingestSource(input: { readonly source: SourceSpec }): Promise<Snapshot>;
+  /** @throws `InvalidData` with the anomalies as details, after the report was stored */
+  validateDataset(input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec }): Promise<ValidationResult>;
+  prepareDataset(input: { readonly clean: ArtifactRef; readonly spec: PipelineSpec }): Promise<PreparedDataset>;
+  exportModel(input: ExportInput): Promise<ModelBundle>;
+  evaluateModel(input: EvaluateInput): Promise<EvaluationResult>;
+}
+
+/** Queue `anneal-training`. */
+export interface TrainingActivities {
+  /** Heartbeats `TrainProgress`; resumes from the newest checkpoint of `key`. */
+  trainModel(input: TrainInput): Promise<TrainResult>;
+}
+
+/** Where a run is recorded in MLflow. */
+export interface TrackedRun {
+  readonly experimentId: string;
+  readonly runId: string;
+  /** Page of the run in MLflow's UI. */
+  readonly url: string;
+}
+
+export interface OpenRunInput {
+  readonly spec: PipelineSpec;
+  /** Run id of the pipeline (last segment of its workflow id). */
+  readonly run: string;
+  readonly workflowId: string;
+  readonly temporalRunId: string;
+}
+
+export interface LogTrialInput {
+  readonly tracked: TrackedRun;
+  /** Idempotency key: one nested run a trial. */
+  readonly trialWorkflowId: string;
+  readonly trial: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly state: 'completed' | 'pruned' | 'failed';
+  readonly metrics: Metrics;
+  readonly history: readonly MetricPoint[];
+}
+
+export interface LogDatasetInput {
+  readonly tracked: TrackedRun;
+  readonly snapshot: Snapshot;
+  readonly validation: ValidationResult;
+  readonly prepared: PreparedDataset;
+}
+
+export interface RegisterInput {
+  readonly tracked: TrackedRun;
+  readonly spec: PipelineSpec;
+  readonly workflowId: string;
+  readonly bundle: ModelBundle;
+  readonly evaluation: EvaluationResult;
+  readonly training: TrainResult;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly dataDigest: string;
+}
+
+export type RunOutcome = 'promoted' | 'rejected' | 'failed' | 'cancelled';
+
+/** Queue `anneal-orchestration`: light I/O against MLflow and Temporal. */
+export interface TrackingActivities {
+  /** Experiment named like the pipeline, parent run tagged with the workflow id; the same run again on a retry. */
+  openRun(input: OpenRunInput): Promise<TrackedRun>;
+  logDataset(input: LogDatasetInput): Promise<void>;
+  logTrial(input: LogTrialInput): Promise<void>;
+  /** Uploads ONNX + MLmodel + reports, creates the version, sets alias `challenger`. One version a run, also on a retry. */
+  registerModelVersion(input: RegisterInput): Promise<ServedVersion>;
+  closeRun(input: { readonly tracked: TrackedRun; readonly outcome: RunOutcome; readonly reason?: string }): Promise<void>;
+  setModelAlias(input: { readonly model: string; readonly alias: string; readonly version: string }): Promise<void>;
+  /** @throws `UnknownModelVersion` */
+  resolveModelVersion(input: { readonly model: string; readonly version: string }): Promise<ServedVersion>;
+  /** The champion by the model's lifecycle; undefined when there is none. */
+  currentChampion(input: { readonly model: string }): Promise<ServedVersion | undefined>;
+  /** Starts `modelLifecycle` when it does not run, sends `promote`, waits for the fleet. */
+  promoteVersion(input: PromoteInput & { readonly model: string; readonly requestId: string }): Promise<RolloutResult>;
+}
+
+/** Queue `anneal-host-<hostId>`. */
+export interface HostActivities {
+  loadVersion(input: LoadVersionInput): Promise<LoadVersionResult>;
+  activateVersion(input: ActivateVersionInput): Promise<{ readonly hostId: string; readonly epoch: number }>;
+}
+
+/** Queue `anneal-inference`. */
+export interface InferenceActivities {
+  predict(input: PredictInput): Promise<PredictResult>;
+}

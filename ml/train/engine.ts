@@ -1,0 +1,64 @@
+import type { FeatureLayout } from '../../contracts/dataset.js';
+import type { ModelSpec, Task } from '../../contracts/pipeline.js';
+
+/** An encoded split in memory; row-major. */
+export interface EncodedData {
+  readonly rows: number;
+  /** [rows, C] */
+  readonly categorical?: Int32Array;
+  /** [rows, F] */
+  readonly numeric?: Float32Array;
+  /** [rows]: 0/1, index of the class, or the (standardized) value. */
+  readonly target: Float32Array;
+}
+
+/** What one training step computes; plain JSON, and equal plans give equal graphs. */
+export interface StepPlan {
+  readonly model: ModelSpec;
+  readonly layout: FeatureLayout;
+  readonly task: Task;
+  /** Width of the logits: 1 for binary and regression, else the number of classes. */
+  readonly outputs: number;
+  readonly batchSize: number;
+  /** AdamW: decoupled weight decay. */
+  readonly optimizer: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
+  /** Weight of each class in the loss; absent = 1. */
+  readonly classWeights?: readonly number[];
+  /** Seed of the initial parameters. */
+  readonly seed: number;
+  /** Threads that the engine may use. Part of the plan, since a sum's order can depend on it. */
+  readonly threads: number;
+}
+
+/** The complete state between two steps; what a checkpoint stores beside the cursor. Equal state, equal future. */
+export interface EngineState {
+  /** All trainable parameters, flat, in the network's order. */
+  readonly parameters: Float32Array;
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+}
+
+export interface EngineSession {
+  /**
+   * Run K mini-batch steps.
+   *
+   * @param rows row indices into the training data, shape [K · batchSize]
+   * @param learningRates shape [K]
+   * @param firstStep number of steps done before (Adam's bias correction starts from it)
+   * @returns training loss of each step, shape [K]; NaN where it diverged
+   */
+  runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array>;
+  /** Forward pass without training. @returns logits, shape [rows, outputs] */
+  logits(data: EncodedData): Promise<Float32Array>;
+  getState(): Promise<EngineState>;
+  setState(state: EngineState): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface TrainingEngine {
+  readonly name: 'onnxruntime' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
+  /** @returns why it cannot be used here, or undefined */
+  unavailable(): Promise<string | undefined>;
+  /** @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer */
+  open(plan: StepPlan, data: EncodedData): Promise<EngineSession>;
+}
