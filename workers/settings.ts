@@ -1,0 +1,96 @@
+import { availableParallelism, hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+
+const environment = z.object({
+  ANNEAL_HOME: z.string().min(1).default('.anneal'),
+  /** Root of the artifact store; default `<ANNEAL_HOME>/artifacts`. */
+  ANNEAL_ARTIFACTS: z.string().min(1).optional(),
+  ANNEAL_TEMPORAL_PORT: port(7233),
+  ANNEAL_TEMPORAL_UI_PORT: port(8233),
+  ANNEAL_MLFLOW_PORT: port(5000),
+  ANNEAL_HTTP_PORT: port(8080),
+  /** Interface that the inference host listens on. */
+  ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Stable name of this inference host; its task queue and its lease bear it. */
+  ANNEAL_HOST_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .optional(),
+  /** Training activities at a time on this worker: its devices. */
+  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).default(1),
+  /** Threads of one training process; default: all cores, divided by the slots. */
+  ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  MLFLOW_TRACKING_URI: z.url().optional(),
+  /** Addresses that people open in a browser, where they differ from those that the workers use. */
+  ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
+  ANNEAL_MLFLOW_UI_URL: z.url().optional(),
+});
+
+/** Everything that a process of Anneal takes from its environment, parsed once at its start. */
+export interface Settings {
+  /** Absolute. */
+  readonly home: string;
+  /** Absolute. */
+  readonly artifacts: string;
+  readonly ports: { readonly temporal: number; readonly temporalUi: number; readonly mlflow: number; readonly http: number };
+  readonly httpHost: string;
+  readonly hostId: string;
+  readonly training: { readonly slots: number; readonly threads: number };
+  readonly logLevel: string;
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
+  readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly external: boolean };
+}
+
+/** @throws Error that names the variable, what it holds and what it takes */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environment.safeParse(present);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = String(issue.path[0]);
+    throw new Error(
+      `The environment variable ${name} is set to "${env[name]}", which Anneal cannot use: ${issue.message}. Correct it or unset it.`,
+    );
+  }
+  const values = parsed.data;
+  const home = resolve(values.ANNEAL_HOME);
+  const mlflowUri = (values.MLFLOW_TRACKING_URI ?? `http://127.0.0.1:${values.ANNEAL_MLFLOW_PORT}`).replace(/\/+$/, '');
+  return {
+    home,
+    artifacts: resolve(values.ANNEAL_ARTIFACTS ?? `${home}/artifacts`),
+    ports: {
+      temporal: values.ANNEAL_TEMPORAL_PORT,
+      temporalUi: values.ANNEAL_TEMPORAL_UI_PORT,
+      mlflow: values.ANNEAL_MLFLOW_PORT,
+      http: values.ANNEAL_HTTP_PORT,
+    },
+    httpHost: values.ANNEAL_HTTP_HOST,
+    hostId:
+      values.ANNEAL_HOST_ID ??
+      `${hostname()
+        .replace(/[^A-Za-z0-9_.-]/g, '-')
+        .slice(0, 48)}-${values.ANNEAL_HTTP_PORT}`,
+    training: {
+      slots: values.ANNEAL_TRAINING_SLOTS,
+      threads: values.ANNEAL_TRAINING_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.ANNEAL_TRAINING_SLOTS)),
+    },
+    logLevel: values.ANNEAL_LOG_LEVEL,
+    temporal: {
+      address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
+      namespace: values.TEMPORAL_NAMESPACE,
+      uiUrl: (values.ANNEAL_TEMPORAL_UI_URL ?? `http://127.0.0.1:${values.ANNEAL_TEMPORAL_UI_PORT}`).replace(/\/+$/, ''),
+      external: values.TEMPORAL_ADDRESS !== undefined,
+    },
+    mlflow: {
+      trackingUri: mlflowUri,
+      uiUrl: (values.ANNEAL_MLFLOW_UI_URL ?? mlflowUri).replace(/\/+$/, ''),
+      external: values.MLFLOW_TRACKING_URI !== undefined,
+    },
+  };
+}
