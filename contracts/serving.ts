@@ -52,7 +52,8 @@ export interface ServingTarget {
 }
 
 export interface PromoteInput {
-  readonly version: ServedVersion;
+  /** A bare version number is looked up in the registry. */
+  readonly version: ServedVersion | string;
   readonly reason: string;
   readonly minHosts: number;
   readonly hostWaitSeconds: number;

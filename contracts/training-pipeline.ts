@@ -1,0 +1,153 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { RunOutcome, TrackedRun } from './activities.js';
+import type { Anomaly } from './dataset.js';
+import type { GateResult } from './model.js';
+import type { MetricName, Metrics, PipelineSpec, SweepSpec } from './pipeline.js';
+import type { ArtifactRef } from './reference.js';
+import type { RolloutResult } from './serving.js';
+import type { TrainResult } from './training.js';
+
+export const workflowTypes = {
+  trainingPipeline: 'trainingPipeline',
+  sweep: 'sweep',
+  trial: 'trial',
+  modelLifecycle: 'modelLifecycle',
+  rollout: 'rollout',
+} as const;
+
+export const stageNames = ['ingest', 'validate', 'prepare', 'sweep', 'train', 'evaluate', 'register', 'promote'] as const;
+export type StageName = (typeof stageNames)[number];
+export type StageState = 'pending' | 'running' | 'done' | 'skipped' | 'failed' | 'waiting';
+
+export interface StageStatus {
+  readonly name: StageName;
+  readonly state: StageState;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  /** One line for people, e.g. "3,000,000 rows, reused". */
+  readonly summary?: string;
+}
+
+export interface TrainingPipelineInput {
+  readonly spec: PipelineSpec;
+}
+
+/** Answer of the `status` query, while the run goes on and after it has ended. */
+export interface PipelineStatus {
+  readonly pipeline: string;
+  readonly run: string;
+  readonly workflowId: string;
+  readonly state: 'running' | 'awaiting-approval' | RunOutcome;
+  readonly stages: readonly StageStatus[];
+  /** Set once the sweep has started; its `sweepStatus` query tells of the trials. */
+  readonly sweepWorkflowId?: string;
+  readonly primaryMetric: MetricName;
+  readonly test?: Metrics;
+  readonly baseline?: Metrics;
+  readonly champion?: { readonly version: string; readonly metrics: Metrics };
+  readonly gates?: readonly GateResult[];
+  readonly version?: string;
+  /** sha256 of the exported ONNX model. */
+  readonly modelDigest?: string;
+  readonly dataDigest?: string;
+  readonly tracked?: TrackedRun;
+  readonly rollout?: RolloutResult;
+  readonly anomalies?: readonly Anomaly[];
+  readonly warnings: readonly string[];
+  /** Why it was rejected or has failed; one paragraph. */
+  readonly reason?: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs?: number;
+}
+
+/** Result of the workflow, and, with `links`, what `anneal run --wait --json` prints. */
+export interface RunResult {
+  readonly run: string;
+  readonly status: RunOutcome;
+  readonly model: string;
+  readonly version?: string;
+  readonly metrics: { readonly test?: Metrics; readonly baseline?: Metrics; readonly champion?: Metrics };
+  readonly modelDigest?: string;
+  readonly reason?: string;
+  readonly durationMs: number;
+}
+
+export interface ApprovalInput {
+  readonly reason: string;
+}
+
+export const statusQuery = defineQuery<PipelineStatus>('status');
+/** Accepted only while the run awaits approval. */
+export const approveUpdate = defineUpdate<void, [ApprovalInput]>('approve');
+/** Accepted only while the run awaits approval. */
+export const rejectUpdate = defineUpdate<void, [ApprovalInput]>('reject');
+
+export type TrialState = 'pending' | 'running' | 'paused' | 'pruned' | 'completed' | 'failed';
+
+export interface TrialStatus {
+  readonly trial: number;
+  readonly workflowId: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly state: TrialState;
+  /** Rung that it runs or has finished last, from 0. */
+  readonly rung: number;
+  /** Primary metric on the validation part at the last finished rung. */
+  readonly metric?: number;
+  readonly failure?: string;
+}
+
+export interface SweepStatus {
+  readonly primaryMetric: MetricName;
+  readonly rungs: readonly number[];
+  readonly trials: readonly TrialStatus[];
+  readonly best?: number;
+}
+
+export const sweepStatusQuery = defineQuery<SweepStatus>('sweepStatus');
+
+export interface SweepInput {
+  readonly spec: PipelineSpec;
+  readonly sweep: SweepSpec;
+  readonly prepared: ArtifactRef;
+  readonly tracked: TrackedRun;
+}
+
+export interface SweepResult {
+  readonly best: { readonly trial: number; readonly parameters: Readonly<Record<string, unknown>>; readonly metric: number };
+  readonly trials: readonly TrialStatus[];
+}
+
+export interface TrialInput {
+  readonly sweepWorkflowId: string;
+  readonly trial: number;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** The pipeline with the parameters applied. */
+  readonly spec: PipelineSpec;
+  readonly rungs: readonly number[];
+  readonly prepared: ArtifactRef;
+  readonly tracked: TrackedRun;
+}
+
+/** A trial tells its sweep how a rung ended. */
+export interface RungReport {
+  readonly trial: number;
+  readonly rung: number;
+  readonly metric?: number;
+  readonly failure?: string;
+}
+
+export const rungReportSignal = defineSignal<[RungReport]>('rungReport');
+/** The sweep tells a trial whether it goes on to the next rung. */
+export const rungDecisionSignal = defineSignal<[{ readonly rung: number; readonly proceed: boolean }]>('rungDecision');
+
+export interface TrialResult {
+  readonly trial: number;
+  readonly state: 'completed' | 'pruned' | 'failed';
+  readonly training?: TrainResult;
+}
+
+export interface ModelLifecycleInput {
+  readonly model: string;
+  /** Carried over when the workflow continues as new. */
+  readonly carried?: unknown;
+}
