@@ -126,6 +126,7 @@ export interface TrialInput {
   readonly rungs: readonly number[];
   readonly prepared: ArtifactRef;
   readonly tracked: TrackedRun;
+  readonly validationRows: number;
 }
 
 /** A trial tells its sweep how a rung ended. */

@@ -24,6 +24,8 @@ const environment = z.object({
   /** Threads of one training process; default: all cores, divided by the slots. */
   ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  /** File that `npm run build:workflows` wrote; default: the workflows are bundled at the worker's start. */
+  ANNEAL_WORKFLOW_BUNDLE: z.string().min(1).optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
   MLFLOW_TRACKING_URI: z.url().optional(),
@@ -43,6 +45,7 @@ export interface Settings {
   readonly hostId: string;
   readonly training: { readonly slots: number; readonly threads: number };
   readonly logLevel: string;
+  readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly external: boolean };
 }
@@ -81,6 +84,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_TRAINING_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.ANNEAL_TRAINING_SLOTS)),
     },
     logLevel: values.ANNEAL_LOG_LEVEL,
+    workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
       namespace: values.TEMPORAL_NAMESPACE,

@@ -1,0 +1,5 @@
+export { trainingPipeline } from './training-pipeline.js';
+export { sweep } from './sweep.js';
+export { trial } from './trial.js';
+export { modelLifecycle } from './model-lifecycle.js';
+export { rollout } from './rollout.js';

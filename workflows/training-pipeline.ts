@@ -1,0 +1,251 @@
+import {
+  ChildWorkflowCancellationType,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
+import { primaryMetric, type Metrics, type PipelineSpec } from '../contracts/pipeline.js';
+import { searchAttributes } from '../contracts/search-attributes.js';
+import {
+  statusQuery,
+  type RunResult,
+  type StageName,
+  type SweepInput,
+  type TrainingPipelineInput,
+} from '../contracts/training-pipeline.js';
+import { evaluateGates } from '../ml/evaluate/gates.js';
+import { applyParameters } from '../ml/search/parameters.js';
+import { failureReason } from './failure-reason.js';
+import { data, promotion, tracking, training } from './proxies.js';
+import type { sweep } from './sweep.js';
+import { approvalHandlers } from './training-pipeline/approval.js';
+import { RunRecord } from './training-pipeline/run-record.js';
+import { TrackedRunHandle } from './training-pipeline/tracked-run.js';
+
+/**
+ * The life of one model version: ingest → validate → prepare → sweep → train → evaluate → register → promote.
+ *
+ * Ends `promoted` or `rejected` as a result; fails when a stage fails, cancels when it is cancelled.
+ */
+export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise<RunResult> {
+  const { workflowId, startTime } = workflowInfo();
+  const run = parsePipelineWorkflowId(workflowId)?.run ?? workflowId;
+  const record = new RunRecord({
+    pipeline: spec.name,
+    run,
+    workflowId,
+    primaryMetric: primaryMetric(spec),
+    startedAtMs: startTime.getTime(),
+  });
+  setHandler(statusQuery, () => record.status());
+  const approval = approvalHandlers(() => record.awaitsApproval);
+  const publish = (): void => setCurrentDetails(record.details());
+  const tracked = new TrackedRunHandle(spec, run, (opened) => {
+    record.learn({ tracked: opened });
+    publish();
+  });
+
+  async function stage(name: StageName, work: () => Promise<string>): Promise<void> {
+    record.begin(name, Date.now());
+    upsertSearchAttributes([{ key: searchAttributes.stage, value: name }]);
+    publish();
+    record.finish(name, Date.now(), await work());
+    publish();
+  }
+
+  try {
+    upsertSearchAttributes([{ key: searchAttributes.pipeline, value: spec.name }]);
+    await runStages(spec, { record, tracked, approval, stage, publish });
+  } catch (error) {
+    const outcome = isCancellation(error) ? 'cancelled' : 'failed';
+    record.end(outcome, Date.now(), failureReason(error));
+    publish();
+    await tracked.close(outcome, failureReason(error));
+    throw error;
+  }
+  const { state, reason } = record.status();
+  await tracked.close(state === 'promoted' ? 'promoted' : 'rejected', reason);
+  publish();
+  return record.result(Date.now());
+}
+
+interface RunContext {
+  readonly record: RunRecord;
+  readonly tracked: TrackedRunHandle;
+  readonly approval: ReturnType<typeof approvalHandlers>;
+  readonly stage: (name: StageName, work: () => Promise<string>) => Promise<void>;
+  readonly publish: () => void;
+}
+
+async function runStages(spec: PipelineSpec, { record, tracked, approval, stage, publish }: RunContext): Promise<void> {
+  const { workflowId } = workflowInfo();
+  const metric = primaryMetric(spec);
+
+  const snapshot = await staged(
+    'ingest',
+    () => data.ingestSource.executeWithOptions({ summary: spec.source.uri }, [{ source: spec.source }]),
+    (result) => {
+      record.learn({ dataDigest: result.data.sha256 });
+      return `${count(result.rows)} rows${result.reused ? ', snapshot reused' : ''}`;
+    },
+  );
+
+  const validation = await staged(
+    'validate',
+    () => data.validateDataset.executeWithOptions({ summary: `${count(snapshot.rows)} rows` }, [{ snapshot, spec }]),
+    (result) => {
+      record.learn({ anomalies: result.anomalies });
+      const quarantined = result.quarantined.map(({ reason, rows }) => `${count(rows)} quarantined (${reason})`);
+      return [`${count(result.rows)} rows pass`, ...quarantined].join(', ');
+    },
+  );
+  const clean = validation.clean!;
+
+  const prepared = await staged(
+    'prepare',
+    () => data.prepareDataset.executeWithOptions({ summary: `split by ${spec.split.kind}` }, [{ clean, spec }]),
+    (result) => {
+      const { train, validation: held, test } = result.rows;
+      const dropped = result.dropped.map(({ reason, rows }) => `${count(rows)} dropped (${reason})`);
+      return [`train ${count(train)}, validation ${count(held)}, test ${count(test)}`, ...dropped].join(', ');
+    },
+  );
+
+  const mlflowRun = await tracked.get();
+  const logged = tracking.logDataset({ tracked: mlflowRun, snapshot, validation, prepared });
+  logged.catch(() => undefined); // awaited before the model is registered
+
+  let chosen = spec;
+  let parameters: Readonly<Record<string, unknown>> = {};
+  if (spec.sweep) {
+    const sweepId = sweepWorkflowId(workflowId);
+    record.learn({ sweepWorkflowId: sweepId });
+    const input: SweepInput = { spec, sweep: spec.sweep, prepared: prepared.manifest, tracked: mlflowRun };
+    const result = await staged(
+      'sweep',
+      () =>
+        executeChild<typeof sweep>('sweep', {
+          workflowId: sweepId,
+          args: [input],
+          staticSummary: `${input.sweep.trials} trials, rungs at ${input.sweep.rungs.join(', ')} steps`,
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        }),
+      ({ best, trials }) => `${trials.length} trials, best ${metric} ${best.metric.toFixed(4)} (trial ${best.trial})`,
+    );
+    parameters = result.best.parameters;
+    chosen = applyParameters(spec, parameters);
+  } else record.skip('sweep', 'the pipeline has none');
+
+  const trained = await staged(
+    'train',
+    () =>
+      training.trainModel.executeWithOptions({ summary: `${chosen.model.family}, ${chosen.training.epochs} epochs` }, [
+        { key: workflowId, prepared: prepared.manifest, model: chosen.model, training: chosen.training, primaryMetric: metric },
+      ]),
+    (result) => {
+      const wanted = spec.training.engine;
+      if (wanted === 'auto' && result.engine.name !== 'onnxruntime')
+        record.warn(`Trained on ${result.engine.name}: ${result.engine.reason}`);
+      return `${metricText(result.validation, metric)} on validation, ${count(result.step)} steps, ${count(Math.round(result.rowsPerSecond))} rows/s on ${result.engine.name}`;
+    },
+  );
+
+  let champion;
+  const { bundle, evaluation } = await staged(
+    'evaluate',
+    async () => {
+      const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
+        { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.data.sha256 },
+      ]);
+      record.learn({ modelDigest: bundle.model.sha256 });
+      champion = await tracking.currentChampion({ model: spec.name });
+      const evaluation = await data.evaluateModel.executeWithOptions({ summary: `${count(prepared.rows.test)} test rows` }, [
+        { spec: chosen, prepared: prepared.manifest, bundle, champion },
+      ]);
+      return { bundle, evaluation };
+    },
+    ({ evaluation: { summary } }) => {
+      record.learn({ test: summary.metrics, baseline: summary.baseline, champion: summary.champion });
+      const value = summary.metrics[metric];
+      if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);
+      return `${metricText(summary.metrics, metric)} on ${count(summary.rows)} test rows, baseline ${metricText(summary.baseline, metric)}`;
+    },
+  );
+
+  await logged;
+  const version = await staged(
+    'register',
+    () =>
+      tracking.registerModelVersion({
+        tracked: mlflowRun,
+        spec: chosen,
+        workflowId,
+        bundle,
+        evaluation,
+        training: trained,
+        parameters,
+        dataDigest: snapshot.data.sha256,
+      }),
+    (registered) => {
+      record.learn({ version: registered.version });
+      upsertSearchAttributes([{ key: searchAttributes.modelVersion, value: `${spec.name}/${registered.version}` }]);
+      return `version ${registered.version}, alias challenger`;
+    },
+  );
+
+  await stage('promote', async () => {
+    const gates = evaluateGates(spec.gates, {
+      metrics: evaluation.summary.metrics,
+      baseline: evaluation.summary.baseline,
+      champion: evaluation.summary.champion?.metrics,
+    });
+    record.learn({ gates });
+    const failed = gates.filter((gate) => !gate.passed);
+    if (failed.length > 0) {
+      const reason = `Version ${version.version} was not promoted, since ${failed.length === 1 ? 'a gate is' : 'gates are'} not met: ${failed.map((gate) => gate.explanation).join('; ')}. It stays in the registry as challenger; \`anneal promote ${spec.name} ${version.version}\` promotes it all the same.`;
+      record.end('rejected', Date.now(), reason);
+      return 'gates not met';
+    }
+    if (spec.promotion.approval === 'manual') {
+      record.awaitApproval('promote');
+      publish();
+      const decision = await approval.decision();
+      record.resume('promote');
+      if (!decision.approved) {
+        record.end('rejected', Date.now(), `Rejected: ${decision.reason}`);
+        return 'rejected';
+      }
+    }
+    const { minHosts, hostWaitSeconds } = spec.promotion;
+    const rollout = await promotion.promoteVersion.executeWithOptions({ summary: `version ${version.version}` }, [
+      { model: spec.name, requestId: workflowId, version, reason: `run ${workflowId}`, minHosts, hostWaitSeconds },
+    ]);
+    record.learn({ rollout });
+    record.end('promoted', Date.now());
+    return `version ${rollout.version} serves on ${rollout.acknowledged.length} host${rollout.acknowledged.length === 1 ? '' : 's'}`;
+  });
+
+  async function staged<T>(name: StageName, work: () => Promise<T>, summarize: (result: T) => string): Promise<T> {
+    let result: T;
+    await stage(name, async () => {
+      result = await work();
+      return summarize(result);
+    });
+    return result!;
+  }
+}
+
+function count(value: number): string {
+  return value.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+function metricText(metrics: Metrics, name: keyof Metrics): string {
+  const value = metrics[name];
+  return `${name} ${value === undefined ? 'n/a' : value.toFixed(4)}`;
+}

@@ -1,0 +1,152 @@
+import type { Metrics, MetricName } from '../../contracts/pipeline.js';
+import { stageNames, type PipelineStatus, type RunResult, type StageName, type StageStatus } from '../../contracts/training-pipeline.js';
+import type { RunOutcome } from '../../contracts/activities.js';
+
+type Facts = Partial<
+  Pick<
+    PipelineStatus,
+    | 'sweepWorkflowId'
+    | 'test'
+    | 'baseline'
+    | 'champion'
+    | 'gates'
+    | 'version'
+    | 'modelDigest'
+    | 'dataDigest'
+    | 'tracked'
+    | 'rollout'
+    | 'anomalies'
+  >
+>;
+
+/**
+ * What a run knows about itself, and how it tells it. Plain state: the caller brings the clock.
+ *
+ * | from | event | to |
+ * |---|---|---|
+ * | pending | `begin` | running |
+ * | running | `finish` / `skip` | done / skipped |
+ * | running | `wait` / `resume` | waiting / running |
+ * | any stage but done | `end` with failed or cancelled | failed |
+ */
+export class RunRecord {
+  private stages: StageStatus[] = stageNames.map((name) => ({ name, state: 'pending' }));
+  private facts: Facts = {};
+  private readonly warnings: string[] = [];
+  private state: PipelineStatus['state'] = 'running';
+  private reason?: string;
+  private endedAtMs?: number;
+
+  constructor(private readonly identity: Pick<PipelineStatus, 'pipeline' | 'run' | 'workflowId' | 'primaryMetric' | 'startedAtMs'>) {}
+
+  begin(stage: StageName, nowMs: number): void {
+    this.change(stage, { state: 'running', startedAtMs: nowMs });
+  }
+
+  finish(stage: StageName, nowMs: number, summary: string): void {
+    this.change(stage, { state: 'done', endedAtMs: nowMs, summary });
+  }
+
+  skip(stage: StageName, summary: string): void {
+    this.change(stage, { state: 'skipped', summary });
+  }
+
+  awaitApproval(stage: StageName): void {
+    this.state = 'awaiting-approval';
+    this.change(stage, { state: 'waiting', summary: 'waits for approval' });
+  }
+
+  resume(stage: StageName): void {
+    this.state = 'running';
+    this.change(stage, { state: 'running', summary: undefined });
+  }
+
+  get awaitsApproval(): boolean {
+    return this.state === 'awaiting-approval';
+  }
+
+  warn(message: string): void {
+    this.warnings.push(message);
+  }
+
+  learn(facts: Facts): void {
+    this.facts = { ...this.facts, ...facts };
+  }
+
+  end(outcome: RunOutcome, nowMs: number, reason?: string): void {
+    this.state = outcome;
+    this.reason = reason;
+    this.endedAtMs = nowMs;
+    this.stages = this.stages.map((stage) =>
+      stage.state === 'running' || stage.state === 'waiting'
+        ? { ...stage, state: outcome === 'promoted' ? 'done' : 'failed', endedAtMs: nowMs }
+        : stage,
+    );
+  }
+
+  status(): PipelineStatus {
+    return {
+      ...this.identity,
+      ...this.facts,
+      state: this.state,
+      stages: this.stages,
+      warnings: this.warnings,
+      reason: this.reason,
+      endedAtMs: this.endedAtMs,
+    };
+  }
+
+  result(nowMs: number): RunResult {
+    const { test, baseline, champion, version, modelDigest } = this.facts;
+    return {
+      run: this.identity.run,
+      status: this.outcome(),
+      model: this.identity.pipeline,
+      version,
+      metrics: { test, baseline, champion: champion?.metrics },
+      modelDigest,
+      reason: this.reason,
+      durationMs: nowMs - this.identity.startedAtMs,
+    };
+  }
+
+  /** Markdown for the run's page in Temporal's UI. */
+  details(): string {
+    const rows = this.stages.map((stage) => `| ${stage.name} | ${stage.state} | ${seconds(stage)} | ${stage.summary ?? ''} |`);
+    const lines = [
+      `**${this.identity.pipeline}** ${this.state}${this.reason ? `: ${this.reason}` : ''}`,
+      '',
+      '| stage | state | time | |',
+      '|---|---|---|---|',
+      ...rows,
+    ];
+    const { test, baseline, champion, tracked } = this.facts;
+    if (test && baseline) {
+      lines.push('', '| metric (test) | model | naive baseline | champion |', '|---|---|---|---|');
+      for (const name of Object.keys(test) as MetricName[])
+        lines.push(`| ${name} | ${figure(test, name)} | ${figure(baseline, name)} | ${figure(champion?.metrics, name)} |`);
+    }
+    for (const warning of this.warnings) lines.push('', `Warning: ${warning}`);
+    if (tracked) lines.push('', `[MLflow run](${tracked.url})`);
+    return lines.join('\n');
+  }
+
+  private outcome(): RunOutcome {
+    return this.state === 'running' || this.state === 'awaiting-approval' ? 'failed' : this.state;
+  }
+
+  private change(name: StageName, changes: Partial<StageStatus>): void {
+    this.stages = this.stages.map((stage) => (stage.name === name ? { ...stage, ...changes } : stage));
+  }
+}
+
+function seconds(stage: StageStatus): string {
+  return stage.startedAtMs !== undefined && stage.endedAtMs !== undefined
+    ? `${((stage.endedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`
+    : '';
+}
+
+function figure(metrics: Metrics | undefined, name: MetricName): string {
+  const value = metrics?.[name];
+  return value === undefined ? '' : value.toFixed(4);
+}

@@ -1,0 +1,36 @@
+import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
+import type { RunOutcome, TrackedRun } from '../../contracts/activities.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { tracking } from '../proxies.js';
+
+/**
+ * The run's page in MLflow, opened while the data are read: MLflow may still be starting, and nothing needs it yet.
+ * A run that fails early does not wait for an MLflow that is away.
+ */
+export class TrackedRunHandle {
+  private readonly scope = new CancellationScope();
+  private readonly opened: Promise<TrackedRun>;
+
+  constructor(spec: PipelineSpec, run: string, onOpen: (tracked: TrackedRun) => void) {
+    const { workflowId, runId } = workflowInfo();
+    this.opened = this.scope.run(() => tracking.openRun({ spec, run, workflowId, temporalRunId: runId }));
+    this.opened.then(onOpen, () => undefined);
+  }
+
+  get(): Promise<TrackedRun> {
+    return this.opened;
+  }
+
+  /** Close the run's page with an outcome that is already certain; give up when MLflow stays away. */
+  async close(outcome: RunOutcome, reason?: string): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      const tracked = await Promise.race([this.opened.catch(() => undefined), sleep('30 seconds')]);
+      if (!tracked) return this.scope.cancel();
+      const closing = new CancellationScope();
+      const closed = closing.run(() => tracking.closeRun({ tracked, outcome, reason })).catch(() => undefined);
+      await Promise.race([closed, sleep('2 minutes')]);
+      closing.cancel();
+      await closed;
+    });
+  }
+}
