@@ -1,0 +1,92 @@
+import type { MetricName, Metrics, Task } from '../../contracts/pipeline.js';
+import { accuracy } from './accuracy.js';
+import { auc } from './auc.js';
+import { averagePrecision } from './average-precision.js';
+import { binaryBrier, multiclassBrier } from './brier.js';
+import { calibrationBins, expectedCalibrationError } from './calibration.js';
+import { confusionMatrix } from './confusion.js';
+import { binaryLogLoss, multiclassLogLoss } from './log-loss.js';
+import { macroF1 } from './macro-f1.js';
+import { mae } from './mae.js';
+import { classAtThreshold, mostProbableClass } from './predicted-class.js';
+import { r2 } from './r2.js';
+import { rankOrder } from './rank-order.js';
+import { rmse } from './rmse.js';
+
+/** Predictions of N rows with the truth. */
+export interface Predictions {
+  readonly task: Task;
+  /** Number of classes; 0 for a regression. */
+  readonly classes: number;
+  /** Binary: probability of the positive class [N]; multiclass: probabilities [N, classes]; regression: value [N]. */
+  readonly predicted: Float32Array;
+  /** Shape [N]: 0/1, index of the class, or the value. */
+  readonly actual: Float32Array;
+  /** Binary: the probability from which on a row counts as positive; default 0.5. */
+  readonly threshold?: number;
+}
+
+/**
+ * Every metric of the task.
+ *
+ * @returns without the metrics that these rows do not define (the AUC of one class, R² of a constant)
+ */
+export function computeMetrics(predictions: Predictions): Metrics {
+  if (predictions.actual.length === 0) return {};
+  const all = { binary: binaryMetrics, multiclass: multiclassMetrics, regression: regressionMetrics }[predictions.task](predictions);
+  const defined = Object.entries(all).filter(([, value]) => Number.isFinite(value));
+  return Object.fromEntries(defined) as Metrics;
+}
+
+/** @returns `confusion[actual][predicted]`, or undefined for a regression */
+export function predictionConfusion(predictions: Predictions): number[][] | undefined {
+  if (predictions.task === 'regression') return undefined;
+  const predicted =
+    predictions.task === 'binary'
+      ? classAtThreshold(predictions.predicted, predictions.threshold ?? 0.5)
+      : mostProbableClass(predictions.predicted, predictions.classes);
+  return confusionMatrix(predicted, predictions.actual, predictions.classes);
+}
+
+function binaryMetrics(predictions: Predictions): Partial<Record<MetricName, number>> {
+  const { predicted, actual } = predictions;
+  const order = rankOrder(predicted);
+  const confusion = predictionConfusion(predictions)!;
+  return {
+    auc: auc(predicted, actual, 1, order),
+    averagePrecision: averagePrecision(predicted, actual, order),
+    logLoss: binaryLogLoss(predicted, actual),
+    accuracy: accuracy(confusion),
+    macroF1: macroF1(confusion),
+    brier: binaryBrier(predicted, actual),
+    ece: expectedCalibrationError(calibrationBins(predicted, actual)),
+  };
+}
+
+function multiclassMetrics(predictions: Predictions): Partial<Record<MetricName, number>> {
+  const { predicted, actual, classes } = predictions;
+  const confusion = predictionConfusion(predictions)!;
+  return {
+    auc: macroOneVersusRestAuc(predicted, actual, classes),
+    logLoss: multiclassLogLoss(predicted, actual, classes),
+    accuracy: accuracy(confusion),
+    macroF1: macroF1(confusion),
+    brier: multiclassBrier(predicted, actual, classes),
+  };
+}
+
+/** Unweighted mean over the classes that have both positive and negative rows. */
+function macroOneVersusRestAuc(probabilities: Float32Array, labels: Float32Array, classes: number): number {
+  const scores = new Float32Array(labels.length);
+  const defined: number[] = [];
+  for (let k = 0; k < classes; k++) {
+    for (let row = 0; row < scores.length; row++) scores[row] = probabilities[row * classes + k];
+    const value = auc(scores, labels, k);
+    if (Number.isFinite(value)) defined.push(value);
+  }
+  return defined.reduce((sum, value) => sum + value, 0) / defined.length;
+}
+
+function regressionMetrics({ predicted, actual }: Predictions): Partial<Record<MetricName, number>> {
+  return { rmse: rmse(predicted, actual), mae: mae(predicted, actual), r2: r2(predicted, actual) };
+}

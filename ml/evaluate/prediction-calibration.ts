@@ -1,0 +1,68 @@
+import type { Task } from '../../contracts/pipeline.js';
+import { fitPlattScaling } from './platt-scaling.js';
+import { fitTemperature } from './temperature-scaling.js';
+
+/**
+ * What turns a network's logits into the prediction; fitted on the validation part, and part of the exported graph.
+ *
+ * Class weights and early stopping distort the probabilities that a network was trained for; this puts them right.
+ */
+export type Calibration =
+  | { readonly kind: 'platt'; readonly slope: number; readonly intercept: number }
+  | { readonly kind: 'temperature'; readonly scale: number }
+  /** The network of a regression predicts the standardized target. */
+  | { readonly kind: 'standardization'; readonly mean: number; readonly scale: number };
+
+/**
+ * @param logits shape [N, outputs], finite
+ * @param labels shape [N]: 0/1 or index of the class; not used for a regression
+ * @param trainingPrior [mean, standard deviation] of a regression target
+ */
+export function fitCalibration(
+  task: Task,
+  logits: Float32Array,
+  labels: Float32Array,
+  outputs: number,
+  trainingPrior: readonly number[],
+): Calibration {
+  if (task === 'regression') return { kind: 'standardization', ...targetScaling(trainingPrior) };
+  if (task === 'binary') return { kind: 'platt', ...fitPlattScaling(logits, labels) };
+  return { kind: 'temperature', ...fitTemperature(logits, labels, outputs) };
+}
+
+/** Standardized target = (value − mean) / scale; a constant target has scale 1. */
+export function targetScaling(trainingPrior: readonly number[]): { mean: number; scale: number } {
+  const [mean, standardDeviation] = trainingPrior;
+  return { mean, scale: standardDeviation > 0 ? standardDeviation : 1 };
+}
+
+/**
+ * The same arithmetic as in the exported graph.
+ *
+ * @param logits shape [N, outputs]
+ * @returns binary: probability of the positive class, shape [N]; multiclass: probabilities, shape [N, outputs];
+ *   regression: the value, shape [N]
+ */
+export function applyCalibration(calibration: Calibration, logits: Float32Array, outputs: number): Float32Array {
+  const predictions = new Float32Array(logits.length);
+  switch (calibration.kind) {
+    case 'platt':
+      for (let row = 0; row < logits.length; row++) {
+        predictions[row] = 1 / (1 + Math.exp(-(calibration.slope * logits[row] + calibration.intercept)));
+      }
+      break;
+    case 'standardization':
+      for (let row = 0; row < logits.length; row++) predictions[row] = logits[row] * calibration.scale + calibration.mean;
+      break;
+    case 'temperature':
+      for (let at = 0; at < logits.length; at += outputs) {
+        let max = -Infinity;
+        for (let k = 0; k < outputs; k++) max = Math.max(max, logits[at + k]);
+        let sum = 0;
+        for (let k = 0; k < outputs; k++) sum += Math.exp(calibration.scale * (logits[at + k] - max));
+        for (let k = 0; k < outputs; k++) predictions[at + k] = Math.exp(calibration.scale * (logits[at + k] - max)) / sum;
+      }
+      break;
+  }
+  return predictions;
+}
