@@ -1,0 +1,282 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import { artifactUri, type ArtifactRef } from '../contracts/reference.js';
+import { canonicalJson } from './canonical-json.js';
+import { pointerSegments } from './pointer-name.js';
+
+const copyChunkBytes = 1 << 20;
+/** A temporary file this old belongs to a process that was killed: no copy takes a day. */
+const abandonedAfterMs = 24 * 60 * 60 * 1000;
+const outOfSpaceCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/**
+ * The artifact store on a directory that all workers of a machine (or of a shared volume) see.
+ *
+ * Layout: `sha256/ab/<hex>` holds the bytes, `pointers/<name>.json` a reference, `tmp/` what is being written.
+ * Any number of processes may use one directory at once: a file gets its final name by a rename, complete and synced.
+ */
+export class FileArtifactStore implements ArtifactStore {
+  readonly #root: string;
+  /** By digest: how the file looked when its content was last seen to match. */
+  readonly #verified = new Map<string, string>();
+  readonly #verifying = new Map<string, Promise<void>>();
+  #swept = false;
+
+  /** @param root directory; made at the first write */
+  constructor(root: string) {
+    this.#root = resolve(root);
+  }
+
+  async putFile(path: string): Promise<ArtifactRef> {
+    return this.#writeObject(fileChunks(path));
+  }
+
+  async putBytes(bytes: Uint8Array): Promise<ArtifactRef> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const ref: ArtifactRef = { uri: artifactUri(sha256), sha256, sizeBytes: bytes.byteLength };
+    if (await this.#isPresent(ref)) return ref;
+    return this.#writeObject([bytes]);
+  }
+
+  async putJson(value: unknown): Promise<ArtifactRef> {
+    return this.putBytes(new TextEncoder().encode(canonicalJson(value)));
+  }
+
+  async localPath(ref: ArtifactRef): Promise<string> {
+    const path = this.#objectPath(ref);
+    let running = this.#verifying.get(ref.sha256);
+    if (!running) {
+      running = this.#verify(ref, path).finally(() => this.#verifying.delete(ref.sha256));
+      this.#verifying.set(ref.sha256, running);
+    }
+    await running;
+    return path;
+  }
+
+  async readBytes(ref: ArtifactRef): Promise<Uint8Array> {
+    return readFile(await this.localPath(ref));
+  }
+
+  async readJson<T>(ref: ArtifactRef): Promise<T> {
+    const text = new TextDecoder().decode(await this.readBytes(ref));
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new AnnealError(
+        failureTypes.artifactCorrupt,
+        `The artifact ${ref.uri} was read as JSON, but it holds ${ref.sizeBytes} bytes of something else. Give the reference of a JSON artifact.`,
+        { uri: ref.uri },
+        { cause },
+      );
+    }
+  }
+
+  async setPointer(name: string, ref: ArtifactRef): Promise<void> {
+    const path = this.#pointerPath(name);
+    const bytes = new TextEncoder().encode(canonicalJson({ uri: ref.uri, sha256: ref.sha256, sizeBytes: ref.sizeBytes }));
+    await this.#writeThenRename([bytes], () => path);
+  }
+
+  async getPointer(name: string): Promise<ArtifactRef | undefined> {
+    const path = this.#pointerPath(name);
+    const text = await readFile(path, 'utf8').catch(undefinedWhenMissing);
+    if (text === undefined) return undefined;
+    const ref = parsePointer(text);
+    if (ref) return ref;
+    throw new AnnealError(
+      failureTypes.artifactCorrupt,
+      `The pointer "${name}" (${path}) does not hold a reference to an artifact; something other than the artifact store has written it. Delete the file, and run the step that sets it again.`,
+      { pointer: name },
+    );
+  }
+
+  async remove(ref: ArtifactRef): Promise<void> {
+    this.#verified.delete(ref.sha256);
+    await rm(this.#objectPath(ref), { force: true });
+  }
+
+  #objectPath(ref: ArtifactRef): string {
+    // The digest becomes part of a path, and a reference may come from a workflow's input.
+    if (!/^[0-9a-f]{64}$/.test(ref.sha256)) {
+      throw new AnnealError(
+        failureTypes.artifactCorrupt,
+        `The reference ${JSON.stringify(ref.uri)} carries the digest ${JSON.stringify(ref.sha256)}, which is not a SHA-256 in lower-case hex. Pass on the reference that the artifact store returned.`,
+        { uri: ref.uri },
+      );
+    }
+    return join(this.#root, 'sha256', ref.sha256.slice(0, 2), ref.sha256);
+  }
+
+  #pointerPath(name: string): string {
+    return `${join(this.#root, 'pointers', ...pointerSegments(name))}.json`;
+  }
+
+  async #isPresent(ref: ArtifactRef): Promise<boolean> {
+    return this.localPath(ref).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof AnnealError) return false;
+        throw error;
+      },
+    );
+  }
+
+  async #verify(ref: ArtifactRef, path: string): Promise<void> {
+    const stamp = await fileStamp(path);
+    if (stamp === undefined)
+      throw corrupt(
+        ref,
+        `there is no file ${path}`,
+        'It was deleted, or this worker uses another artifact directory than the one that wrote it: check ANNEAL_ARTIFACTS.',
+      );
+    if (this.#verified.get(ref.sha256) === stamp) return;
+    const { sha256, sizeBytes } = await digestOf(fileChunks(path));
+    if (sha256 !== ref.sha256 || sizeBytes !== ref.sizeBytes) {
+      throw corrupt(
+        ref,
+        `the file ${path} has ${sizeBytes} bytes with SHA-256 ${sha256}`,
+        'The file was damaged or changed after it was written: delete it and run the step that made it again, or restore it from a backup.',
+      );
+    }
+    this.#verified.set(ref.sha256, stamp);
+  }
+
+  async #writeObject(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ArtifactRef> {
+    // Replaces an object that is there already: that costs nothing more, and it repairs a damaged one.
+    const { sha256, sizeBytes, stamp } = await this.#writeThenRename(chunks, (digest) =>
+      join(this.#root, 'sha256', digest.slice(0, 2), digest),
+    );
+    this.#verified.set(sha256, stamp);
+    return { uri: artifactUri(sha256), sha256, sizeBytes };
+  }
+
+  async #writeThenRename(
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    target: (sha256: string) => string,
+  ): Promise<{ sha256: string; sizeBytes: number; stamp: string }> {
+    const directory = join(this.#root, 'tmp');
+    const temporary = join(directory, randomUUID());
+    try {
+      await mkdir(directory, { recursive: true });
+      if (!this.#swept) {
+        this.#swept = true;
+        await this.#removeAbandoned(directory);
+      }
+      const written = await copyInto(temporary, chunks);
+      const path = target(written.sha256);
+      await mkdir(dirname(path), { recursive: true });
+      const stamp = (await fileStamp(temporary)) ?? '';
+      await rename(temporary, path);
+      await syncDirectory(dirname(path));
+      return { ...written, stamp };
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw outOfSpaceCodes.has(codeOf(error)) ? outOfSpace(this.#root, error) : error;
+    }
+  }
+
+  async #removeAbandoned(directory: string): Promise<void> {
+    const before = Date.now() - abandonedAfterMs;
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      const found = await stat(path).catch(undefinedWhenMissing);
+      if (found && found.mtimeMs < before) await rm(path, { force: true });
+    }
+  }
+}
+
+/** Two stats of a file agree only if nobody has replaced or rewritten it in between (a rename keeps inode and modification time). */
+async function fileStamp(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(undefinedWhenMissing);
+  return found && `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}`;
+}
+
+/** Opens the file when the first chunk is asked for: an open stream that nobody reads yet would fail unheard. */
+async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: copyChunkBytes }) as AsyncIterable<Buffer>;
+}
+
+async function digestOf(chunks: AsyncIterable<Uint8Array>): Promise<{ sha256: string; sizeBytes: number }> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    sizeBytes += chunk.byteLength;
+  }
+  return { sha256: hash.digest('hex'), sizeBytes };
+}
+
+async function copyInto(
+  path: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  const file = await open(path, 'wx');
+  try {
+    const written = await digestOf(writingThrough(file, chunks));
+    await file.chmod(0o444);
+    await file.sync();
+    return written;
+  } finally {
+    await file.close();
+  }
+}
+
+async function* writingThrough(file: FileHandle, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    // One call may write less than it was given, e.g. the last bytes that fit on a full disk.
+    for (let done = 0; done < chunk.byteLength;) {
+      const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done);
+      done += bytesWritten;
+    }
+    yield chunk;
+  }
+}
+
+/** The rename is in the directory's own data: without this, a power failure could undo it. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function parsePointer(text: string): ArtifactRef | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<ArtifactRef> | null;
+    if (typeof value?.uri !== 'string' || typeof value.sha256 !== 'string' || typeof value.sizeBytes !== 'number') return undefined;
+    return { uri: value.uri, sha256: value.sha256, sizeBytes: value.sizeBytes };
+  } catch {
+    return undefined;
+  }
+}
+
+function corrupt(ref: ArtifactRef, found: string, advice: string): AnnealError {
+  return new AnnealError(
+    failureTypes.artifactCorrupt,
+    `The artifact ${ref.uri} cannot be used: ${found}; expected ${ref.sizeBytes} bytes with SHA-256 ${ref.sha256}. ${advice}`,
+    { uri: ref.uri },
+  );
+}
+
+/** Not an `AnnealError`: a retry helps as soon as someone has made room. */
+function outOfSpace(root: string, cause: unknown): Error {
+  return new Error(
+    `The artifact store could not write to ${root}: the file system or its quota is full (${codeOf(cause)}). Nothing was left half-written. Free some space, or point ANNEAL_ARTIFACTS at a larger disk; the step is then tried again.`,
+    { cause },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+}
+
+function undefinedWhenMissing(error: unknown): undefined {
+  if (codeOf(error) === 'ENOENT') return undefined;
+  throw error;
+}
