@@ -1,0 +1,67 @@
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Network } from '../models/network.js';
+import { lowerTape } from './lowering/lower-tape.js';
+import type { GraphBuilder } from './onnx-builder.js';
+import { type Tape, type TapeInput, recordTape } from './tape.js';
+
+/** ONNX names of the matrices that a network reads; absent where the layout has no such columns. */
+export interface NetworkInputNames {
+  /** int32 [N, C] */
+  readonly categorical?: string;
+  /** float32 [N, F] */
+  readonly numeric?: string;
+}
+
+/**
+ * Write a network's forward pass into a graph, its parameters as constants.
+ *
+ * @param parameters the flat vector
+ * @returns name of the logits, float32 [N, outputs], N of any size; it may be used as a node's input, not yet declared an output
+ * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
+ */
+export function lowerNetwork(builder: GraphBuilder, network: Network, inputs: NetworkInputNames, parameters: Float32Array): string {
+  if (parameters.length !== network.parameterCount)
+    throw new Error(`the network has ${network.parameterCount} parameters, ${parameters.length} were given`);
+  const constants = network.parameters.map(({ shape, offset, size }) =>
+    builder.constant('float32', parameters.subarray(offset, offset + size), shape),
+  );
+  return lowerForward(builder, network, inputs, constants);
+}
+
+/**
+ * Write a network's forward pass into a graph.
+ *
+ * @param parameters ONNX names of the parameters, in the network's order and shapes
+ * @returns name of the logits, float32 [N, outputs]
+ */
+export function lowerForward(builder: GraphBuilder, network: Network, inputs: NetworkInputNames, parameters: readonly string[]): string {
+  const batch = batchStandIn(network);
+  const tape = recordForward(network, batch);
+  const names: Record<string, string> = Object.fromEntries(parameters.map((name, i) => [`parameter_${i}`, name]));
+  for (const [name, value] of Object.entries(inputs)) if (value !== undefined) names[name] = value;
+  return lowerTape<'logits'>(builder, tape, names, { dynamicBatch: batch }).logits;
+}
+
+function recordForward(network: Network, batch: number): Tape {
+  const inputs: Record<string, TapeInput> = Object.fromEntries(
+    network.parameters.map(({ shape }, i) => [`parameter_${i}`, { shape, dtype: 'float32' }]),
+  );
+  const { categorical, numeric } = network.layout;
+  if (categorical.length > 0) inputs.categorical = { shape: [batch, categorical.length], dtype: 'int32' };
+  if (numeric.length > 0) inputs.numeric = { shape: [batch, numeric.length], dtype: 'float32' };
+  return recordTape(inputs, (tensors) => ({
+    logits: network.forward(
+      network.parameters.map((_, i) => tensors[`parameter_${i}`]),
+      { categorical: tensors.categorical as Tensor2D | undefined, numeric: tensors.numeric as Tensor2D | undefined },
+    ),
+  }));
+}
+
+/** A prime that divides no length of the network, so that a length of the tape is the batch's exactly when it equals it. */
+function batchStandIn(network: Network): number {
+  const lengths = network.parameters.flatMap(({ shape, size }) => [...shape, size]);
+  const primes = [1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069];
+  const free = primes.find((prime) => lengths.every((length) => length % prime !== 0));
+  if (free === undefined) throw new Error('no stand-in for the length of the batch is left');
+  return free;
+}

@@ -1,0 +1,54 @@
+import type { KernelCall, LoweringTable } from './kernel-call.js';
+
+/** Activations, their gradients, and the softmax. */
+export const activationLowerings: LoweringTable = {
+  Sigmoid: { lower: (call) => call.node('Sigmoid', [call.input('x')]) },
+  Tanh: { lower: (call) => call.node('Tanh', [call.input('x')]) },
+  Softplus: { lower: (call) => call.node('Softplus', [call.input('x')]) },
+  Elu: { lower: (call) => call.node('Elu', [call.input('x')]) },
+  Selu: { lower: (call) => call.node('Selu', [call.input('x')]) },
+  LeakyRelu: {
+    attributes: ['alpha'],
+    lower: (call) => call.node('LeakyRelu', [call.input('x')], { alpha: { float: call.number('alpha') } }),
+  },
+  Relu: {
+    lower: (call) => {
+      const rectified = call.node('Relu', [call.input('x')]);
+      call.note(rectifiedKey(call), rectified);
+      return rectified;
+    },
+  },
+  Relu6: { lower: (call) => call.node('Clip', [call.input('x'), call.scalar(0), call.scalar(6)]) },
+  Prelu: {
+    lower: (call) => {
+      if (call.shape('x').join() !== call.output.shape.join()) call.refuse('broadcasts its input to the shape of alpha');
+      return call.node('PRelu', [call.input('x'), call.input('alpha')]);
+    },
+  },
+  Step: {
+    attributes: ['alpha'],
+    lower: (call) => {
+      const alpha = call.number('alpha', 0);
+      // x > 0 exactly where relu(x) > 0; reading the rectified value leaves ORT free to fuse the rectifier into the product before it.
+      const x = call.noted(rectifiedKey(call)) ?? call.input('x');
+      const positive = call.node('Greater', [x, call.scalar(0)]);
+      if (alpha === 0) return call.node('Cast', [positive], { to: 1 });
+      return call.node('Where', [positive, call.scalar(1), call.scalar(alpha)]);
+    },
+  },
+  EluGrad: {
+    // dy where y ≥ 0, else dy · (y + 1)
+    lower: (call) => {
+      const slope = call.node('Add', [call.node('Min', [call.input('y'), call.scalar(0)]), call.scalar(1)]);
+      return call.node('Mul', [call.input('dy'), slope]);
+    },
+  },
+  Softmax: {
+    attributes: ['dim'],
+    lower: (call) => call.node('Softmax', [call.input('logits')], { axis: call.axis('dim', call.shape('logits').length, -1) }),
+  },
+};
+
+function rectifiedKey(call: KernelCall): string {
+  return `relu:${call.value('x').id}`;
+}

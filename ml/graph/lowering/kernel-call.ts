@@ -1,0 +1,194 @@
+import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import type { Attribute, GraphBuilder } from '../onnx-builder.js';
+import type { TapeCall, TapeType, TapeValue } from '../tape.js';
+
+/** What the lowerings of one tape share. */
+export interface LoweringState {
+  readonly builder: GraphBuilder;
+  readonly values: readonly TapeValue[];
+  /** ONNX names by value id. */
+  readonly names: Map<number, string>;
+  /** Names by a key of the lowering's choice, for what one kernel wants to know of an earlier one. */
+  readonly notes: Map<string, string>;
+  /** The length that stands for a batch of any size; no other length of the tape equals it. */
+  readonly dynamicBatch?: number;
+}
+
+/** One call of a tape as a lowering sees it: names and shapes in, ONNX nodes out. */
+export class KernelCall {
+  constructor(
+    private readonly state: LoweringState,
+    private readonly call: TapeCall,
+  ) {}
+
+  /** Names of the inputs in the kernel's order. */
+  get inputs(): string[] {
+    return Object.values(this.call.inputs).map((id) => this.nameOf(id));
+  }
+
+  get inputValues(): TapeValue[] {
+    return Object.values(this.call.inputs).map((id) => this.state.values[id]);
+  }
+
+  has(input: string): boolean {
+    return input in this.call.inputs;
+  }
+
+  value(input: string): TapeValue {
+    const id = this.call.inputs[input];
+    if (id === undefined) return this.refuse(`has no input "${input}"`);
+    return this.state.values[id];
+  }
+
+  /** @returns the ONNX name of an input */
+  input(name: string): string {
+    return this.nameOf(this.value(name).id);
+  }
+
+  shape(input: string): readonly number[] {
+    return this.value(input).shape;
+  }
+
+  get outputs(): TapeValue[] {
+    return this.call.outputs.map((id) => this.state.values[id]);
+  }
+
+  get output(): TapeValue {
+    return this.outputs[0];
+  }
+
+  attribute(name: string): unknown {
+    return this.call.attributes[name];
+  }
+
+  /** A number; a missing one is `fallback`. */
+  number(name: string, fallback?: number): number {
+    const value = this.attribute(name) ?? fallback;
+    return typeof value === 'number' ? value : this.refuse(`has the attribute ${name}=${JSON.stringify(value)}, expected a number`);
+  }
+
+  flag(name: string): boolean {
+    const value = this.attribute(name) ?? false;
+    return typeof value === 'boolean' ? value : this.refuse(`has the attribute ${name}=${JSON.stringify(value)}, expected true or false`);
+  }
+
+  integers(name: string): number[] {
+    const value = this.attribute(name);
+    const list = typeof value === 'number' ? [value] : value;
+    return Array.isArray(list) && list.every((item) => Number.isInteger(item))
+      ? (list as number[])
+      : this.refuse(`has the attribute ${name}=${JSON.stringify(value)}, expected integers`);
+  }
+
+  /** Axes of `input`, not negative; a missing attribute means all of them. */
+  axes(name: string, input: string): number[] {
+    const rank = this.shape(input).length;
+    if ((this.attribute(name) ?? null) === null) return Array.from({ length: rank }, (_, i) => i);
+    return this.integers(name).map((axis) => (axis < 0 ? axis + rank : axis));
+  }
+
+  axis(name: string, rank: number, fallback?: number): number {
+    const axis = this.number(name, fallback);
+    return axis < 0 ? axis + rank : axis;
+  }
+
+  node(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    return this.state.builder.node(opType, inputs, attributes);
+  }
+
+  nodes(opType: string, inputs: readonly string[], count: number, attributes: Readonly<Record<string, Attribute>> = {}): string[] {
+    const names = Array.from({ length: count }, () => this.state.builder.unique(opType));
+    this.state.builder.nodeWithOutputs(opType, inputs, names, attributes);
+    return names;
+  }
+
+  constant(type: 'float32' | 'int32' | 'int64' | 'bool', values: ArrayLike<number>, shape?: readonly number[]): string {
+    return this.state.builder.constant(type, values, shape);
+  }
+
+  scalar(value: number, type: TapeType = 'float32'): string {
+    return this.state.builder.constant(type, [value], []);
+  }
+
+  int64(...values: number[]): string {
+    return this.state.builder.constant('int64', values);
+  }
+
+  /** Reshape to a shape of the tape. */
+  reshape(name: string, shape: readonly number[]): string {
+    const dynamic = shape.filter((length) => this.isDynamic(length)).length;
+    if (dynamic > 1) return this.refuse('needs a shape in which the batch appears twice');
+    return this.node('Reshape', [name, this.int64(...shape.map((length) => (this.isDynamic(length) ? -1 : length)))]);
+  }
+
+  isDynamic(length: number): boolean {
+    return length === this.state.dynamicBatch;
+  }
+
+  /** Lengths that are written into the graph, so they must not be the batch's. */
+  fixed(lengths: readonly number[]): number[] {
+    if (lengths.some((length) => this.isDynamic(length))) return this.refuse('depends on the size of the batch');
+    return [...lengths];
+  }
+
+  note(key: string, name: string): void {
+    this.state.notes.set(key, name);
+  }
+
+  noted(key: string): string | undefined {
+    return this.state.notes.get(key);
+  }
+
+  /** @throws AnnealError `InvalidModel` */
+  refuse(reason: string): never {
+    throw refusal(this.call, reason);
+  }
+
+  private nameOf(id: number): string {
+    return valueName(this.state, id);
+  }
+}
+
+/** @returns the ONNX name of a value, written as a constant on first use if it is one */
+export function valueName(state: LoweringState, id: number): string {
+  const known = state.names.get(id);
+  if (known !== undefined) return known;
+  const { constant, shape, dtype } = state.values[id];
+  if (!constant) throw new Error(`value ${id} of the tape is used before it is made`);
+  if (state.dynamicBatch !== undefined && shape.includes(state.dynamicBatch)) {
+    throw new AnnealError(
+      failureTypes.invalidModel,
+      `The model holds a constant of shape [${shape.join(', ')}], which depends on the size of the batch. A model that serves any batch cannot hold it. Broadcast a smaller constant instead.`,
+    );
+  }
+  const name = state.builder.constant(dtype, constant, shape);
+  state.names.set(id, name);
+  return name;
+}
+
+export function refusal(call: TapeCall, reason: string): AnnealError {
+  const place = call.layer ? ` in layer "${call.layer}"` : '';
+  return new AnnealError(
+    failureTypes.invalidModel,
+    `The model uses the TensorFlow.js kernel "${call.kernel}"${place}, which ${reason}. The compiled engine runs only kernels that it can translate to ONNX exactly. Write the model with other operations, or train with engine "tfjs-wasm".`,
+    { kernel: call.kernel, layer: call.layer },
+  );
+}
+
+/**
+ * How one kernel becomes ONNX nodes.
+ *
+ * @returns names of the outputs; an input's name where the kernel changes nothing
+ */
+export interface Lowering {
+  /** Every attribute that `lower` takes into account; a call with another one is refused. */
+  readonly attributes?: readonly string[];
+  /** Element types that every input must have; default float32 alone. */
+  readonly types?: readonly TapeType[];
+  readonly lower: (call: KernelCall) => string | readonly string[];
+}
+
+export type LoweringTable = Readonly<Record<string, Lowering>>;
+
+export const numericTypes: readonly TapeType[] = ['float32', 'int32'];
+export const anyType: readonly TapeType[] = ['float32', 'int32', 'bool'];

@@ -1,0 +1,71 @@
+import type { GraphBuilder } from '../onnx-builder.js';
+import type { Tape, TapeCall } from '../tape.js';
+import { activationLowerings } from './activation.js';
+import { arithmeticLowerings } from './arithmetic.js';
+import { comparisonLowerings } from './comparison.js';
+import { gatherLowerings } from './gather.js';
+import { KernelCall, type Lowering, type LoweringState, type LoweringTable, refusal, valueName } from './kernel-call.js';
+import { matMulLowerings } from './mat-mul.js';
+import { reductionLowerings } from './reduction.js';
+import { shapeLowerings } from './shape.js';
+import { sliceLowerings } from './slice.js';
+
+/** Every kernel that can be written as ONNX. */
+export const lowerings: LoweringTable = {
+  ...activationLowerings,
+  ...arithmeticLowerings,
+  ...comparisonLowerings,
+  ...gatherLowerings,
+  ...matMulLowerings,
+  ...reductionLowerings,
+  ...shapeLowerings,
+  ...sliceLowerings,
+};
+
+export interface LowerOptions {
+  /** The length that stands for a batch of any size in the tape's shapes; must be the length of nothing else. */
+  readonly dynamicBatch?: number;
+}
+
+/**
+ * Write a recorded computation into a graph.
+ *
+ * @param inputs ONNX name of each of the tape's inputs
+ * @returns ONNX name of each of the tape's outputs; it may be that of an input or a constant
+ * @throws AnnealError `InvalidModel` for a kernel, an attribute or an element type without a translation; names kernel and layer
+ */
+export function lowerTape<Outputs extends string = string>(
+  builder: GraphBuilder,
+  tape: Tape,
+  inputs: Readonly<Record<string, string>>,
+  options: LowerOptions = {},
+): Record<Outputs, string> {
+  const state: LoweringState = { builder, values: tape.values, names: new Map(), notes: new Map(), dynamicBatch: options.dynamicBatch };
+  for (const [name, id] of Object.entries(tape.inputs)) {
+    if (inputs[name] !== undefined) state.names.set(id, inputs[name]);
+  }
+  for (const call of tape.calls) {
+    const lowering = checkedLowering(call, state);
+    const made = lowering.lower(new KernelCall(state, call));
+    const names = typeof made === 'string' ? [made] : made;
+    call.outputs.forEach((id, i) => {
+      if (!state.names.has(id)) state.names.set(id, names[i]);
+    });
+  }
+  return Object.fromEntries(Object.entries(tape.outputs).map(([name, id]) => [name, valueName(state, id)])) as Record<Outputs, string>;
+}
+
+function checkedLowering(call: TapeCall, state: LoweringState): Lowering {
+  const lowering = lowerings[call.kernel];
+  if (!lowering) throw refusal(call, 'has no translation');
+  for (const [name, value] of Object.entries(call.attributes)) {
+    if (value !== undefined && value !== null && !lowering.attributes?.includes(name))
+      throw refusal(call, `carries the attribute ${name}=${JSON.stringify(value)}, which has no translation`);
+  }
+  const types = lowering.types ?? ['float32'];
+  for (const id of Object.values(call.inputs)) {
+    const { dtype } = state.values[id];
+    if (!types.includes(dtype)) throw refusal(call, `is applied to a ${dtype} tensor, for which it has no translation`);
+  }
+  return lowering;
+}

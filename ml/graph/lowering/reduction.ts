@@ -1,0 +1,47 @@
+import { type KernelCall, type Lowering, type LoweringTable, numericTypes } from './kernel-call.js';
+
+/** Reductions. An axis attribute that is missing means all axes. */
+export const reductionLowerings: LoweringTable = {
+  Sum: reduction('axis', (call, axes, keepdims) => call.node('ReduceSum', [call.input('x'), call.int64(...axes)], { keepdims })),
+  Mean: reduction('axis', withAxesAttribute('ReduceMean'), ['float32']),
+  Max: reduction('reductionIndices', withAxesAttribute('ReduceMax')),
+  Min: reduction('axis', withAxesAttribute('ReduceMin')),
+  Prod: reduction('axis', withAxesAttribute('ReduceProd')),
+  Any: reduction('axis', onBooleans('ReduceMax'), ['bool']),
+  All: reduction('axis', onBooleans('ReduceMin'), ['bool']),
+  ArgMax: { attributes: ['axis'], types: numericTypes, lower: (call) => argument(call, 'ArgMax') },
+  ArgMin: { attributes: ['axis'], types: numericTypes, lower: (call) => argument(call, 'ArgMin') },
+};
+
+type Reduce = (call: KernelCall, axes: number[], keepdims: number) => string;
+
+/** Up to opset 17 the axes of these are an attribute. */
+function withAxesAttribute(opType: string): Reduce {
+  return (call, axes, keepdims) => call.node(opType, [call.input('x')], { axes, keepdims });
+}
+
+function onBooleans(opType: string): Reduce {
+  return (call, axes, keepdims) => {
+    const numbers = call.node('Cast', [call.input('x')], { to: 6 });
+    return call.node('Cast', [call.node(opType, [numbers], { axes, keepdims })], { to: 9 });
+  };
+}
+
+function reduction(axisAttribute: string, reduce: Reduce, types = numericTypes): Lowering {
+  return {
+    attributes: [axisAttribute, 'keepDims'],
+    types,
+    lower: (call) => {
+      const shape = call.shape('x');
+      const axes = call.axes(axisAttribute, 'x');
+      // ONNX takes an empty list of axes as all of them; over lengths of one there is nothing to reduce.
+      if (axes.every((axis) => shape[axis] === 1)) return call.reshape(call.input('x'), call.output.shape);
+      return reduce(call, axes, call.flag('keepDims') ? 1 : 0);
+    },
+  };
+}
+
+function argument(call: KernelCall, opType: string): string {
+  const axis = call.axis('axis', call.shape('x').length, 0);
+  return call.node('Cast', [call.node(opType, [call.input('x')], { axis, keepdims: 0 })], { to: 6 });
+}

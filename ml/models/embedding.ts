@@ -1,0 +1,56 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { uniform } from './initializer.js';
+import { type NetworkBuilder, type NetworkInputs, type ParameterReader, indexColumns } from './network.js';
+
+/**
+ * Width of a category's vector when the pipeline says `auto`.
+ *
+ * @param size number of categories, the bucket of unknown ones included
+ * @param scale multiplies the rule's result
+ * @returns min(32, round(1.6 · size^0.56)) · scale, between 1 and 256
+ * @see the rule of fastai's tabular models
+ */
+export function automaticDimension(size: number, scale = 1): number {
+  const rule = Math.min(32, Math.round(1.6 * size ** 0.56));
+  return Math.max(1, Math.min(256, Math.round(rule * scale)));
+}
+
+export interface Embeddings {
+  /** Sum of the widths of the categories' vectors. */
+  readonly width: number;
+  /** @returns the vectors of the categories [N, dimension] and the last `extra` columns of their tables [N, extra], a tensor each per feature */
+  lookUp(read: ParameterReader, inputs: NetworkInputs): { readonly vectors: tf.Tensor2D[]; readonly extra: tf.Tensor2D[] };
+}
+
+/**
+ * One table per categorical feature: [size, dimension + extra].
+ *
+ * The `extra` columns let a linear part share the table, and so the look-up and its gradient, with the vectors; they start at zero effect
+ * because their range is as small as the vectors'.
+ */
+export function addEmbeddings(builder: NetworkBuilder, options: { readonly scale: number; readonly extra: number }): Embeddings {
+  const features = builder.layout.categorical.map((feature) => {
+    const dimension = feature.dimension === 'auto' ? automaticDimension(feature.size, options.scale) : feature.dimension;
+    return { name: `embedding/${feature.name}`, size: feature.size, dimension };
+  });
+  for (const { name, size, dimension } of features) builder.parameter(name, [size, dimension + options.extra], uniform(0.05));
+  return {
+    width: features.reduce((sum, feature) => sum + feature.dimension, 0),
+    lookUp: (read, inputs) => {
+      const columns = indexColumns(inputs, (matrix) => tf.unstack(matrix, 1));
+      const vectors: tf.Tensor2D[] = [];
+      const extra: tf.Tensor2D[] = [];
+      features.forEach(({ name, dimension }, i) => {
+        const rows = tf.tidy(name, () => tf.gather(read(name) as tf.Tensor2D, columns[i])); // [N, dimension + extra]
+        if (options.extra === 0) {
+          vectors.push(rows);
+          return;
+        }
+        const [vector, rest] = tf.split(rows, [dimension, options.extra], 1); // [N, dimension], [N, extra]
+        vectors.push(vector as tf.Tensor2D);
+        extra.push(rest as tf.Tensor2D);
+      });
+      return { vectors, extra };
+    },
+  };
+}

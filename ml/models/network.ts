@@ -1,0 +1,91 @@
+import type { Tensor1D, Tensor2D, Tensor } from '@tensorflow/tfjs-core';
+import type { FeatureLayout } from '../../contracts/dataset.js';
+import { createRandom } from './random.js';
+import { type Initializer, initialize } from './initializer.js';
+
+/** One trainable tensor and its place in the flat parameter vector. */
+export interface NetworkParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly size: number;
+  /** Index of its first element in the flat vector. */
+  readonly offset: number;
+}
+
+/** What a network reads; a matrix of a layout without such columns is absent. */
+export interface NetworkInputs {
+  /** int32 [N, C] */
+  readonly categorical?: Tensor2D;
+  /** float32 [N, F] */
+  readonly numeric?: Tensor2D;
+}
+
+/** A model as a pure function of its parameters; written with tfjs, run by any engine. */
+export interface Network {
+  readonly layout: FeatureLayout;
+  /** Width of the logits. */
+  readonly outputs: number;
+  /** In the order of the flat vector. */
+  readonly parameters: readonly NetworkParameter[];
+  /** Length of the flat vector. */
+  readonly parameterCount: number;
+  /** @returns a fresh copy of the seeded initial parameters, flat */
+  initialParameters(): Float32Array;
+  /**
+   * Differentiable; no state, no randomness.
+   *
+   * @param parameters in the order and the shapes of `parameters`
+   * @returns logits [N, outputs]
+   */
+  forward(parameters: readonly Tensor[], inputs: NetworkInputs): Tensor2D;
+}
+
+/** Reads a parameter's tensor in a forward pass. */
+export type ParameterReader = (name: string) => Tensor;
+
+/** Collects the parameters of a network while its parts are put together. */
+export class NetworkBuilder {
+  private readonly parameters: (NetworkParameter & { readonly initializer: Initializer })[] = [];
+  private count = 0;
+
+  constructor(
+    readonly layout: FeatureLayout,
+    readonly outputs: number,
+  ) {}
+
+  parameter(name: string, shape: readonly number[], initializer: Initializer): string {
+    const size = shape.reduce((product, length) => product * length, 1);
+    this.parameters.push({ name, shape, size, offset: this.count, initializer });
+    this.count += size;
+    return name;
+  }
+
+  build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs) => Tensor2D): Network {
+    const parameters = this.parameters.map(({ name, shape, size, offset }) => ({ name, shape, size, offset }));
+    const index = new Map(parameters.map((parameter, i) => [parameter.name, i]));
+    return {
+      layout: this.layout,
+      outputs: this.outputs,
+      parameters,
+      parameterCount: this.count,
+      initialParameters: () => {
+        const flat = new Float32Array(this.count);
+        this.parameters.forEach(({ initializer, size, offset }, i) =>
+          initialize(flat.subarray(offset, offset + size), initializer, createRandom(seed, i)),
+        );
+        return flat;
+      },
+      forward: (tensors, inputs) =>
+        forward((name) => {
+          const position = index.get(name);
+          if (position === undefined) throw new Error(`the network has no parameter ${name}`);
+          return tensors[position];
+        }, inputs),
+    };
+  }
+}
+
+/** The columns of the index matrix. @returns C tensors int32 [N] */
+export function indexColumns(inputs: NetworkInputs, unstack: (matrix: Tensor2D) => Tensor[]): Tensor1D[] {
+  return inputs.categorical ? (unstack(inputs.categorical) as Tensor1D[]) : [];
+}
