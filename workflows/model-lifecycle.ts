@@ -79,7 +79,7 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
   await continueAsNew<typeof modelLifecycle>({ model, carried: lifecycle.carried() });
 
   async function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-    await condition(() => !changing);
+    while (changing) await condition(() => !changing); // several may wake at once
     changing = true;
     try {
       return await work();

@@ -19,8 +19,8 @@ import {
   type SweepInput,
   type SweepResult,
 } from '../contracts/training-pipeline.js';
-import { applyParameters } from '../ml/search/parameters.js';
-import { sampleParameters } from '../ml/search/random.js';
+import { applyParameters } from '../ml/search/apply-parameters.js';
+import { sampleParameters } from '../ml/search/sample-parameters.js';
 import { selectSurvivors } from '../ml/search/successive-halving.js';
 import { SweepRecord } from './sweep/sweep-record.js';
 import type { trial } from './trial.js';

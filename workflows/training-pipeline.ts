@@ -19,7 +19,7 @@ import {
   type TrainingPipelineInput,
 } from '../contracts/training-pipeline.js';
 import { evaluateGates } from '../ml/evaluate/gates.js';
-import { applyParameters } from '../ml/search/parameters.js';
+import { applyParameters } from '../ml/search/apply-parameters.js';
 import { failureReason } from './failure-reason.js';
 import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
@@ -203,7 +203,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     const gates = evaluateGates(spec.gates, {
       metrics: evaluation.summary.metrics,
       baseline: evaluation.summary.baseline,
-      champion: evaluation.summary.champion?.metrics,
+      champion: evaluation.summary.champion,
     });
     record.learn({ gates });
     const failed = gates.filter((gate) => !gate.passed);

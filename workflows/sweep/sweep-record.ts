@@ -1,4 +1,5 @@
 import type { MetricName } from '../../contracts/pipeline.js';
+import type { RungResult } from '../../ml/search/successive-halving.js';
 import type { RungReport, SweepStatus, TrialStatus } from '../../contracts/training-pipeline.js';
 
 /** What a sweep knows of its trials. Plain state, safe in a workflow. */
@@ -39,9 +40,9 @@ export class SweepRecord {
     return this.trials[trial].state === 'failed';
   }
 
-  /** Metric of each of these trials at its last rung; NaN where it failed. */
-  results(trials: readonly number[]): { trial: number; metric: number }[] {
-    return trials.map((trial) => ({ trial, metric: this.hasFailed(trial) ? Number.NaN : (this.trials[trial].metric ?? Number.NaN) }));
+  /** How each of these trials stands at its last rung; without a value where it failed. */
+  results(trials: readonly number[]): RungResult[] {
+    return trials.map((trial) => ({ trial, value: this.hasFailed(trial) ? undefined : this.trials[trial].metric }));
   }
 
   /** The best of those that came furthest; ties go to the lower trial number. */

@@ -1,0 +1,143 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { DataActivities, TrackingActivities, TrainingActivities } from '../contracts/activities.js';
+import { failureTypes } from '../contracts/failures.js';
+import { definePipeline, type Metrics, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
+import type { TrainInput, TrainResult } from '../contracts/training.js';
+import type { TestActivities } from './workflow-environment.js';
+
+const ref = { uri: 'artifact:sha256/00', sha256: '00', sizeBytes: 1 };
+
+/** A small valid pipeline for tests of the orchestration, whose activities are stood in for at the boundary. */
+export function testPipeline(changes: Partial<PipelineInput> = {}): PipelineSpec {
+  return definePipeline({
+    name: 'toy',
+    source: { format: 'csv', uri: 'toy.csv' },
+    columns: { x: { type: 'float' }, y: { type: 'integer' } },
+    target: { task: 'binary', name: 'label', expression: 'y > 0' },
+    split: { kind: 'random' },
+    features: { x: { kind: 'numeric', column: 'x' } },
+    model: { family: 'linear' },
+    sweep: {
+      trials: 8,
+      eta: 3,
+      rungs: [10, 30],
+      concurrency: 3,
+      space: { 'training.learningRate': { kind: 'log-uniform', low: 0.001, high: 0.1 } },
+    },
+    gates: [
+      { metric: 'auc', min: 0.6 },
+      { metric: 'auc', betterThan: 'champion', by: 0 },
+    ],
+    ...changes,
+  });
+}
+
+export interface FakeBehaviour {
+  /** Test metrics of the model that was trained. */
+  readonly test?: Metrics;
+  readonly championTest?: Metrics;
+  /** Called for each training; throw to make it fail. */
+  readonly onTrain?: (input: TrainInput) => void | Promise<void>;
+  /** Called with the name of each other activity as it starts; throw to make it fail. */
+  readonly onActivity?: (name: string) => void | Promise<void>;
+}
+
+/** Activities that answer at once, and a record of what they were asked. */
+export class FakeStages {
+  readonly calls: string[] = [];
+  readonly trained: TrainInput[] = [];
+  readonly closed: { outcome: string; reason?: string }[] = [];
+
+  constructor(private readonly behaviour: FakeBehaviour = {}) {}
+
+  activities(): TestActivities {
+    return { orchestration: this.tracking(), data: this.data(), training: this.training() };
+  }
+
+  private async note(name: string): Promise<void> {
+    this.calls.push(name);
+    await this.behaviour.onActivity?.(name);
+  }
+
+  private data(): DataActivities & TestActivities['data'] {
+    return {
+      ingestSource: async () => {
+        await this.note('ingestSource');
+        return { data: ref, manifest: ref, rows: 1000, reused: false };
+      },
+      validateDataset: async () => {
+        await this.note('validateDataset');
+        return { report: ref, clean: ref, rows: 990, quarantined: [{ reason: 'x below 0', rows: 10 }], anomalies: [] };
+      },
+      prepareDataset: async () => {
+        await this.note('prepareDataset');
+        return { manifest: ref, rows: { train: 700, validation: 140, test: 150 }, dropped: [] };
+      },
+      exportModel: async () => {
+        await this.note('exportModel');
+        return { model: { ...ref, sha256: 'ab' }, manifest: ref, golden: ref };
+      },
+      evaluateModel: async ({ champion }) => {
+        await this.note('evaluateModel');
+        return {
+          report: ref,
+          summary: {
+            rows: 150,
+            metrics: this.behaviour.test ?? { auc: 0.8 },
+            baseline: { auc: 0.5 },
+            champion: champion && { version: champion.version, metrics: this.behaviour.championTest ?? { auc: 0.7 } },
+            primaryMetric: 'auc',
+          },
+        };
+      },
+    };
+  }
+
+  private training(): TrainingActivities & TestActivities['training'] {
+    return {
+      trainModel: async (input): Promise<TrainResult> => {
+        this.trained.push(input);
+        await this.behaviour.onTrain?.(input);
+        const { learningRate } = input.training;
+        return {
+          checkpoint: ref,
+          step: input.untilStep ?? 100,
+          epoch: 1,
+          validation: { auc: 0.5 + learningRate },
+          history: [{ step: 1, metrics: { loss: 0.7 } }],
+          stopped: 'completed',
+          engine: { name: 'onnxruntime', reason: 'test' },
+          parametersDigest: '00',
+          parameters: 2,
+          rowsPerSecond: 1000,
+          durationMs: 1,
+          resumedAtStep: 0,
+        };
+      },
+    };
+  }
+
+  private tracking(): Partial<TrackingActivities> & TestActivities['orchestration'] {
+    return {
+      openRun: async () => ({ experimentId: '1', runId: 'r', url: 'http://127.0.0.1:5000/#/r' }),
+      logDataset: () => this.note('logDataset'),
+      logTrial: ({ state }) => this.note(`logTrial ${state}`),
+      registerModelVersion: async () => {
+        await this.note('registerModelVersion');
+        return { version: '4', bundle: { model: ref, manifest: ref, golden: ref } };
+      },
+      currentChampion: async () =>
+        this.behaviour.championTest ? { version: '3', bundle: { model: ref, manifest: ref, golden: ref } } : undefined,
+      promoteVersion: async ({ model, version }) => {
+        await this.note('promoteVersion');
+        return { model, version: typeof version === 'string' ? version : version.version, epoch: 1, acknowledged: ['h'], unreachable: [] };
+      },
+      closeRun: async ({ outcome, reason }) => void this.closed.push({ outcome, reason }),
+    };
+  }
+}
+
+/** A failure that Temporal does not retry. */
+export function permanent(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: failureTypes.invalidData, nonRetryable: true, message });
+}

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { HostActivities } from '../contracts/activities.js';
+import { searchAttributes } from '../contracts/search-attributes.js';
+import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The Temporal CLI: in the project's virtual environment (or that of `ANNEAL_VENV`), else on PATH. */
+export function temporalExecutable(): string {
+  const folders = [join(process.env.ANNEAL_VENV ?? join(root, '.venv'), 'bin'), ...(process.env.PATH ?? '').split(delimiter)];
+  const found = folders.map((folder) => join(folder, 'temporal')).find((path) => existsSync(path));
+  if (!found) throw new Error('The Temporal CLI was not found; `npm run setup` installs it into .venv.');
+  return found;
+}
+
+/** A dev server of the test's own, in memory, with Anneal's search attributes. Call `teardown()` at the end. */
+export function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
+  installQuietRuntime();
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: temporalExecutable() },
+      searchAttributes: Object.values(searchAttributes),
+      extraArgs: Object.entries(dynamicConfig).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+      log: { format: 'pretty', level: 'error' },
+    },
+  });
+}
+
+let installed = false;
+
+function installQuietRuntime(): void {
+  if (installed) return;
+  installed = true;
+  Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } } });
+}
+
+let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+
+/** The workflows, bundled once a test file. */
+export function testWorkflowBundle(): Promise<WorkflowBundleWithSourceMap> {
+  const silent = () => undefined;
+  bundle ??= bundleWorkflowCode({
+    workflowsPath: join(root, 'workflows', 'index.ts'),
+    logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: console.error },
+  });
+  return bundle;
+}
+
+type ActivityMap = Readonly<Record<string, (input: never) => Promise<unknown>>>;
+
+/** Activities by the queue that runs them. */
+export interface TestActivities {
+  readonly orchestration: ActivityMap;
+  readonly data: ActivityMap;
+  readonly training: ActivityMap;
+  readonly hosts?: Readonly<Record<string, HostActivities>>;
+}
+
+/** Run `work` with a worker for the workflows and one for each kind of activity; ends when all of them have stopped. */
+export async function withWorkers<T>(environment: TestWorkflowEnvironment, activities: TestActivities, work: () => Promise<T>): Promise<T> {
+  const connection = environment.nativeConnection;
+  const shared = { connection, namespace: environment.namespace, shutdownForceTime: '2 seconds' } as const;
+  const workers = await Promise.all([
+    Worker.create({
+      ...shared,
+      taskQueue: taskQueues.orchestration,
+      workflowBundle: await testWorkflowBundle(),
+      activities: { ...activities.orchestration },
+    }),
+    Worker.create({ ...shared, taskQueue: taskQueues.data, activities: { ...activities.data } }),
+    Worker.create({ ...shared, taskQueue: taskQueues.training, activities: { ...activities.training } }),
+    ...Object.entries(activities.hosts ?? {}).map(([hostId, host]) =>
+      Worker.create({ ...shared, taskQueue: hostTaskQueue(hostId), activities: { ...host } }),
+    ),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  try {
+    return await work();
+  } finally {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.all(running);
+  }
+}

@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { pipelineWorkflowId } from '../contracts/ids.js';
+import type { PipelineSpec } from '../contracts/pipeline.js';
+import { searchAttributes } from '../contracts/search-attributes.js';
+import { taskQueues } from '../contracts/task-queues.js';
+import { approveUpdate, rejectUpdate, statusQuery, sweepStatusQuery, type PipelineStatus } from '../contracts/training-pipeline.js';
+import { FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
+import { createWorkflowEnvironment, withWorkers } from '../testing/workflow-environment.js';
+import type { trainingPipeline } from './training-pipeline.js';
+
+type Handle = WorkflowHandleWithFirstExecutionRunId<typeof trainingPipeline>;
+
+describe('trainingPipeline', () => {
+  let environment: TestWorkflowEnvironment;
+  beforeAll(async () => {
+    environment = await createWorkflowEnvironment();
+  }, 60_000);
+  afterAll(async () => {
+    await environment?.teardown();
+  });
+
+  let runs = 0;
+  function run<T>(stages: FakeStages, spec: PipelineSpec, work: (handle: Handle) => Promise<T>): Promise<T> {
+    return withWorkers(environment, stages.activities(), async () => {
+      const workflowId = pipelineWorkflowId(spec.name, `run-${runs++}`);
+      const handle = await environment.client.workflow.start<typeof trainingPipeline>('trainingPipeline', {
+        workflowId,
+        taskQueue: taskQueues.orchestration,
+        args: [{ spec }],
+      });
+      return work(handle);
+    });
+  }
+
+  async function until(handle: Handle, reached: (status: PipelineStatus) => boolean): Promise<PipelineStatus> {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const status = await handle.query(statusQuery);
+      if (reached(status)) return status;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('the run did not get there within 5 seconds');
+  }
+
+  it('goes through every stage and ends promoted', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline(), async (handle) => {
+      const result = await handle.result();
+      expect(result).toMatchObject({
+        status: 'promoted',
+        model: 'toy',
+        version: '4',
+        metrics: { test: { auc: 0.8 }, baseline: { auc: 0.5 } },
+        modelDigest: 'ab',
+      });
+      const status = await handle.query(statusQuery);
+      expect(status.stages.map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'done'));
+      expect(status.stages[1].summary).toBe('990 rows pass, 10 quarantined (x below 0)');
+      const order = [
+        'ingestSource',
+        'validateDataset',
+        'prepareDataset',
+        'exportModel',
+        'evaluateModel',
+        'registerModelVersion',
+        'promoteVersion',
+      ];
+      expect(stages.calls.filter((call) => order.includes(call))).toEqual(order);
+      expect(stages.closed).toEqual([{ outcome: 'promoted', reason: undefined }]);
+      const { typedSearchAttributes } = await handle.describe();
+      expect(typedSearchAttributes.get(searchAttributes.stage)).toBe('promote');
+      expect(typedSearchAttributes.get(searchAttributes.modelVersion)).toBe('toy/4');
+      expect(typedSearchAttributes.get(searchAttributes.metric)).toBe(0.8);
+    });
+  });
+
+  it('sweeps by successive halving, and trains the best configuration', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline(), async (handle) => {
+      await handle.result();
+      const trials = stages.trained.filter(({ untilStep }) => untilStep !== undefined);
+      expect(trials.filter(({ untilStep }) => untilStep === 10)).toHaveLength(8);
+      expect(trials.filter(({ untilStep }) => untilStep === 30)).toHaveLength(2);
+      expect(trials.filter(({ untilStep }) => untilStep === 30).every(({ resumeFrom }) => resumeFrom !== undefined)).toBe(true);
+      const best = Math.max(...trials.map(({ training }) => training.learningRate));
+      const final = stages.trained.filter(({ untilStep }) => untilStep === undefined);
+      expect(final).toHaveLength(1);
+      expect(final[0].training.learningRate).toBe(best);
+      expect(stages.calls.filter((call) => call.startsWith('logTrial')).sort()).toEqual([
+        ...Array.from({ length: 2 }, () => 'logTrial completed'),
+        ...Array.from({ length: 6 }, () => 'logTrial pruned'),
+      ]);
+      const { sweepWorkflowId } = await handle.query(statusQuery);
+      const sweep = await environment.client.workflow.getHandle(sweepWorkflowId!).query(sweepStatusQuery);
+      expect(sweep.trials.map(({ state }) => state).sort()).toEqual([
+        'completed',
+        'completed',
+        ...Array.from({ length: 6 }, () => 'pruned'),
+      ]);
+    });
+  });
+
+  it('never runs more trials at a time than the sweep allows', async () => {
+    let now = 0;
+    let most = 0;
+    const stages = new FakeStages({
+      onTrain: async () => {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        now--;
+      },
+    });
+    await run(stages, testPipeline(), (handle) => handle.result());
+    expect(most).toBe(3);
+  });
+
+  it('goes on without the trials that fail', async () => {
+    const stages = new FakeStages({
+      onTrain: ({ key }) => {
+        if (/trial-[0-5]$/.test(key)) throw permanent('the loss is not a number');
+      },
+    });
+    await run(stages, testPipeline(), async (handle) => {
+      expect((await handle.result()).status).toBe('promoted');
+      const { sweepWorkflowId } = await handle.query(statusQuery);
+      const { trials } = await environment.client.workflow.getHandle(sweepWorkflowId!).query(sweepStatusQuery);
+      expect(trials.filter(({ state }) => state === 'failed')).toHaveLength(6);
+      expect(trials[0].failure).toBe('the loss is not a number');
+    });
+  });
+
+  it('fails with a reason when every trial fails', async () => {
+    const stages = new FakeStages({
+      onTrain: () => {
+        throw permanent('the loss is not a number');
+      },
+    });
+    await run(stages, testPipeline(), async (handle) => {
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      const status = await handle.query(statusQuery);
+      expect(status.state).toBe('failed');
+      expect(status.reason).toContain('None of the 8 trials');
+      expect(status.reason).toContain('the loss is not a number');
+    });
+  });
+
+  it('skips the sweep of a pipeline that has none', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline({ sweep: undefined }), async (handle) => {
+      expect((await handle.result()).status).toBe('promoted');
+      expect((await handle.query(statusQuery)).stages[3].state).toBe('skipped');
+      expect(stages.trained).toHaveLength(1);
+    });
+  });
+
+  it('rejects a model that misses a gate, and promotes nothing', async () => {
+    const stages = new FakeStages({ test: { auc: 0.55 } });
+    await run(stages, testPipeline(), async (handle) => {
+      const result = await handle.result();
+      expect(result.status).toBe('rejected');
+      expect(result.reason).toContain('0.55');
+      expect(stages.calls).not.toContain('promoteVersion');
+      expect(stages.closed.map(({ outcome }) => outcome)).toEqual(['rejected']);
+    });
+  });
+
+  it('compares with the champion of the day', async () => {
+    const stages = new FakeStages({ test: { auc: 0.7 }, championTest: { auc: 0.75 } });
+    await run(stages, testPipeline(), async (handle) => {
+      const result = await handle.result();
+      expect(result.status).toBe('rejected');
+      expect((await handle.query(statusQuery)).champion).toEqual({ version: '3', metrics: { auc: 0.75 } });
+    });
+  });
+
+  it('fails with the message of the stage that failed, and closes its page in MLflow', async () => {
+    const stages = new FakeStages({
+      onActivity: (name) => {
+        if (name === 'validateDataset') throw permanent('column "x": expected float, found VARCHAR');
+      },
+    });
+    await run(stages, testPipeline(), async (handle) => {
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      const status = await handle.query(statusQuery);
+      expect(status).toMatchObject({ state: 'failed', reason: 'column "x": expected float, found VARCHAR' });
+      expect(status.stages.map(({ state }) => state).slice(0, 3)).toEqual(['done', 'failed', 'pending']);
+      expect(stages.closed).toEqual([{ outcome: 'failed', reason: 'column "x": expected float, found VARCHAR' }]);
+    });
+  });
+
+  it('waits for approval, takes it once, and promotes', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline({ promotion: { approval: 'manual' } }), async (handle) => {
+      await expect(handle.executeUpdate(approveUpdate, { args: [{ reason: 'too early' }] })).rejects.toBeInstanceOf(
+        WorkflowUpdateFailedError,
+      );
+      await until(handle, ({ state }) => state === 'awaiting-approval');
+      expect(stages.calls).not.toContain('promoteVersion');
+      await expect(handle.executeUpdate(approveUpdate, { args: [{ reason: ' ' }] })).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
+      await handle.executeUpdate(approveUpdate, { args: [{ reason: 'looks good' }] });
+      expect((await handle.result()).status).toBe('promoted');
+    });
+  });
+
+  it('ends rejected with the reason that was given', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline({ promotion: { approval: 'manual' } }), async (handle) => {
+      await until(handle, ({ state }) => state === 'awaiting-approval');
+      await handle.executeUpdate(rejectUpdate, { args: [{ reason: 'wrong season' }] });
+      expect(await handle.result()).toMatchObject({ status: 'rejected', reason: 'Rejected: wrong season' });
+      expect(stages.calls).not.toContain('promoteVersion');
+    });
+  });
+
+  it('can be cancelled, and says so in MLflow', async () => {
+    const stages = new FakeStages();
+    await run(stages, testPipeline({ promotion: { approval: 'manual' } }), async (handle) => {
+      await until(handle, ({ state }) => state === 'awaiting-approval');
+      await handle.cancel();
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      expect((await handle.query(statusQuery)).state).toBe('cancelled');
+      expect(stages.closed.map(({ outcome }) => outcome)).toEqual(['cancelled']);
+    });
+  });
+});
