@@ -13,7 +13,7 @@ export type RawTensor =
 const maxTimestampMs = 8.64e15;
 
 const expectations: Readonly<Record<RawInput['columnType'], string>> = {
-  string: 'a string that is not empty',
+  string: 'a string that is not empty and has no NUL character',
   integer: 'an integer within ±(2^53 − 1)',
   float: 'a finite number',
   boolean: 'true, false, 1 or 0',
@@ -87,7 +87,7 @@ function readValue(input: RawInput, value: unknown, row: number): string | numbe
 function convert(type: RawInput['columnType'], value: unknown): string | number | undefined {
   switch (type) {
     case 'string':
-      return typeof value === 'string' ? value : undefined;
+      return typeof value === 'string' && !value.includes('\0') ? value : undefined;
     case 'integer':
       return Number.isSafeInteger(value) ? (value as number) : undefined;
     case 'float':

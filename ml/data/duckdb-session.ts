@@ -1,0 +1,114 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
+
+export interface DataSessionOptions {
+  /** Where files being written and DuckDB's overflow lie for a while; made when it is not there. */
+  readonly scratchRoot: string;
+  /** Interrupts the running query; the session's calls then fail with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Queries on a private in-memory database. One at a time; all are asynchronous, on DuckDB's own threads. */
+export interface DataSession {
+  /** Private directory, removed with all that is in it when the session ends. */
+  readonly scratch: string;
+  run(sql: string): Promise<void>;
+  /** All rows as objects by column name: BIGINT as bigint, DOUBLE as number, missing as null. */
+  rows(sql: string): Promise<Record<string, unknown>[]>;
+  /** The result in pieces of about 2,048 rows, in order, without holding all of it. */
+  chunks(sql: string): AsyncIterable<DuckDBDataChunk>;
+  /** Run `work` on one thread: sums of floats then have one order, so that equal data give equal bits. */
+  sequentially<T>(work: () => Promise<T>): Promise<T>;
+}
+
+const memoryLimit = '1GB';
+// DuckDB plans another writer for one thread than for several; two at least, so that files do not depend on the machine.
+const threads = Math.max(2, Math.min(8, availableParallelism()));
+
+/**
+ * Open a DuckDB session, run `work` in it, and clean everything up, also after a failure.
+ *
+ * Rows keep the order of their file, so equal queries on equal files write equal files. Time zone UTC; no extension is
+ * ever downloaded; at most 1 GB of memory, more goes to disk.
+ *
+ * @throws the signal's reason when it is aborted; otherwise what `work` throws
+ */
+export async function withDataSession<T>(options: DataSessionOptions, work: (session: DataSession) => Promise<T>): Promise<T> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  await mkdir(options.scratchRoot, { recursive: true });
+  const scratch = await mkdtemp(join(options.scratchRoot, 'data-'));
+  try {
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: memoryLimit,
+      threads: String(threads),
+      temp_directory: join(scratch, 'overflow'),
+      preserve_insertion_order: 'true',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    const interrupt = () => connection.interrupt();
+    signal?.addEventListener('abort', interrupt);
+    try {
+      await connection.run("SET TimeZone = 'UTC'");
+      return await work(sessionOf(connection, scratch, signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', interrupt);
+      connection.closeSync();
+      instance.closeSync();
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortSignal | undefined): DataSession {
+  return {
+    scratch,
+    async run(sql) {
+      signal?.throwIfAborted();
+      await connection.run(sql);
+    },
+    async rows(sql) {
+      signal?.throwIfAborted();
+      const reader = await connection.runAndReadAll(sql);
+      return reader.getRowObjectsJS();
+    },
+    async *chunks(sql) {
+      signal?.throwIfAborted();
+      const result = await connection.stream(sql);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        signal?.throwIfAborted();
+        if (!chunk || chunk.rowCount === 0) return;
+        yield chunk;
+      }
+    },
+    async sequentially(work) {
+      await connection.run('SET threads = 1');
+      try {
+        return await work();
+      } finally {
+        await connection.run(`SET threads = ${threads}`);
+      }
+    },
+  };
+}
+
+/** The first line of DuckDB's message: without the query, which may hold data. */
+export function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0].trim();
+}
+
+/** Whether the machine (memory, disk), not the data, is why a query failed: another attempt may succeed. */
+export function isResourceFailure(error: unknown): boolean {
+  return /^(Out of Memory|INTERRUPT|TransactionContext)\b|No space left|could not be allocated|failed to allocate|Could not write/i.test(
+    firstLine(error),
+  );
+}
