@@ -32,6 +32,7 @@ export function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string,
 
 let installed = false;
 
+/** Temporal's core logs in the tests' output would hide what matters. */
 function installQuietRuntime(): void {
   if (installed) return;
   installed = true;
@@ -42,6 +43,7 @@ let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
 /** The workflows, bundled once a test file. */
 export function testWorkflowBundle(): Promise<WorkflowBundleWithSourceMap> {
+  installQuietRuntime();
   const silent = () => undefined;
   bundle ??= bundleWorkflowCode({
     workflowsPath: join(root, 'workflows', 'index.ts'),

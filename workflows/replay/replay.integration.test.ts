@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { testWorkflowBundle } from '../../testing/workflow-environment.js';
+
+const folder = new URL('.', import.meta.url).pathname;
+const histories = readdirSync(folder).filter((name) => name.endsWith('.json'));
+
+interface HistoryJson {
+  workflowId: string;
+  events: { eventType: string; activityTaskScheduledEventAttributes?: { activityType: { name: string } } }[];
+}
+
+function read(name: string): HistoryJson {
+  return JSON.parse(readFileSync(`${folder}${name}`, 'utf8')) as HistoryJson;
+}
+
+async function replay(history: HistoryJson): Promise<void> {
+  await Worker.runReplayHistory({ workflowBundle: await testWorkflowBundle() }, history, history.workflowId);
+}
+
+describe('a run that began before a change', () => {
+  it('has a kept history of every workflow', () => {
+    const kept = histories.join(' ');
+    for (const workflow of ['training-pipeline', 'sweep', 'trial', 'model-lifecycle', 'rollout']) expect(kept).toContain(workflow);
+  });
+
+  it.each(histories)('goes on with the code of today: %s', async (name) => {
+    await replay(read(name));
+  });
+
+  it('is refused when its history asks for something else', async () => {
+    const history = read('training-pipeline-promoted.json');
+    const scheduled = history.events.find((event) => event.activityTaskScheduledEventAttributes?.activityType.name === 'prepareDataset');
+    scheduled!.activityTaskScheduledEventAttributes!.activityType.name = 'somethingElse';
+    await expect(replay(history)).rejects.toBeInstanceOf(DeterminismViolationError);
+  });
+});
