@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import type { FeatureLayout } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { metricNames, type MetricName, type ModelSpec, type Task, type TrainingSpec } from '../../contracts/pipeline.js';
+import { targetScaling } from '../evaluate/prediction-calibration.js';
+import { balancedClassWeights } from './class-weights.js';
+import type { EncodedData, StepPlan } from './engine.js';
+import { epochBatches } from './order.js';
+import { sortedJson } from './sorted-json.js';
+
+/** What is asked for: a part of `TrainInput`, with what the prepared data set says about itself. */
+export interface TrainingRequest {
+  readonly model: ModelSpec;
+  readonly training: TrainingSpec;
+  readonly primaryMetric: MetricName;
+  readonly totalSteps?: number;
+  readonly validationRows?: number;
+  readonly task: Task;
+  /** Number of classes; 0 for a regression. */
+  readonly classes: number;
+  readonly layout: FeatureLayout;
+  /** Class shares of the training part, or [mean, standard deviation] of a regression target. */
+  readonly trainingPrior: readonly number[];
+  /** Stands for the content of the training and validation parts. */
+  readonly dataDigest: string;
+  readonly threads: number;
+}
+
+/** Everything that decides the result of a run, worked out; the result is a pure function of it and the data. */
+export interface TrainingPlan {
+  readonly step: StepPlan;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Epochs that `totalSteps` reaches into. */
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly schedule: TrainingSpec['schedule'];
+  readonly earlyStopping?: TrainingSpec['earlyStopping'];
+  readonly primaryMetric: MetricName;
+  readonly trainingPrior: readonly number[];
+  readonly validationRows?: number;
+  readonly dataDigest: string;
+}
+
+/** AdamW with the usual moments. */
+const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
+
+const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
+  binary: new Set(['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece']),
+  multiclass: new Set(['auc', 'logLoss', 'accuracy', 'macroF1', 'brier']),
+  regression: new Set(['rmse', 'mae', 'r2']),
+};
+
+/**
+ * @param target of the training part, not yet scaled, shape [rows]
+ * @throws AnnealError `InvalidPipeline` when the task does not have the primary metric, `InvalidData` when there is no row
+ */
+export function createTrainingPlan(request: TrainingRequest, target: Float32Array): TrainingPlan {
+  const { task, training, primaryMetric } = request;
+  if (!metricsByTask[task].has(primaryMetric)) {
+    const possible = metricNames.filter((name) => metricsByTask[task].has(name)).join(', ');
+    throw new AnnealError(
+      failureTypes.invalidPipeline,
+      `The primary metric "${primaryMetric}" is not measured for a ${task} target. Set evaluation.primaryMetric to one of ${possible}.`,
+    );
+  }
+  if (target.length === 0) {
+    throw new AnnealError(
+      failureTypes.invalidData,
+      'The training part has no rows. Expected at least one. Widen the range of split.train, or look into the validation report for rows that were taken out.',
+    );
+  }
+  const { batchSize, stepsPerEpoch } = epochBatches(target.length, training.batchSize);
+  const totalSteps = request.totalSteps ?? training.epochs * stepsPerEpoch;
+  const isBalanced = training.classWeights === 'balanced' && task !== 'regression';
+  return {
+    step: {
+      model: request.model,
+      layout: request.layout,
+      task,
+      outputs: task === 'multiclass' ? request.classes : 1,
+      batchSize,
+      optimizer: { ...adam, weightDecay: training.weightDecay },
+      ...(isBalanced ? { classWeights: balancedClassWeights(target, request.classes) } : {}),
+      seed: training.seed,
+      threads: request.threads,
+    },
+    totalSteps,
+    stepsPerEpoch,
+    epochs: Math.ceil(totalSteps / stepsPerEpoch),
+    learningRate: training.learningRate,
+    schedule: training.schedule,
+    ...(training.earlyStopping ? { earlyStopping: training.earlyStopping } : {}),
+    primaryMetric,
+    trainingPrior: request.trainingPrior,
+    ...(request.validationRows === undefined ? {} : { validationRows: request.validationRows }),
+    dataDigest: request.dataDigest,
+  };
+}
+
+/** Two runs with equal digests pass through the same states, bit for bit. */
+export function planDigest(plan: TrainingPlan, engine: string): string {
+  return createHash('sha256').update(sortedJson({ engine, plan })).digest('hex');
+}
+
+/**
+ * The data as the network sees them: a regression target standardized with the training prior.
+ *
+ * @returns shares the feature arrays
+ */
+export function standardizeTarget(task: Task, trainingPrior: readonly number[], data: EncodedData): EncodedData {
+  if (task !== 'regression') return data;
+  const { mean, scale } = targetScaling(trainingPrior);
+  return { ...data, target: data.target.map((value) => (value - mean) / scale) };
+}
