@@ -97,7 +97,9 @@ class Recorder {
   private readonly values: TapeValue[] = [];
   private readonly calls: TapeCall[] = [];
   private readonly inputs: Record<string, number> = {};
+  /** Values that depend on an input. */
   private readonly ids = new Map<string, number>();
+  private readonly constants = new Map<string, number>();
   private readonly dataIds = new Map<object, number>();
 
   constructor(private readonly cpu: MathBackendCPU) {}
@@ -121,7 +123,11 @@ class Recorder {
     const made = Array.isArray(result) ? result : [result];
     // Reshaping back and forth gives the tensor that was there before.
     if (made.every((tensor) => this.ids.has(this.key(tensor)))) return result;
-    const layer = this.currentLayer() ?? given.map(([, tensor]) => this.values[this.ids.get(this.key(tensor))!].layer).find(Boolean);
+    const layer =
+      this.currentLayer() ??
+      Object.values(inputs)
+        .map((id) => this.values[id].layer)
+        .find(Boolean);
     const outputs = made.map((tensor) => this.ids.get(this.key(tensor)) ?? this.add(tensor, layer));
     this.calls.push({ kernel: kernel.kernelName, inputs, attributes: { ...call.attrs }, outputs, layer });
     return result;
@@ -145,6 +151,8 @@ class Recorder {
   private use(tensor: tf.TensorInfo): number {
     const known = this.ids.get(this.key(tensor));
     if (known !== undefined) return known;
+    const constant = this.constants.get(this.key(tensor));
+    if (constant !== undefined) return constant;
     const data = this.cpu.readSync(tensor.dataId) as Float32Array | Int32Array | Uint8Array;
     return this.add(tensor, undefined, data.slice());
   }
@@ -154,8 +162,7 @@ class Recorder {
       throw new Error(`a recorded computation cannot hold ${tensor.dtype} tensors`);
     const id = this.values.length;
     this.values.push({ id, shape: [...tensor.shape], dtype: tensor.dtype, constant, layer });
-    // A constant keeps no id: a later call on it alone must still count as independent of the inputs.
-    if (!constant) this.ids.set(this.key(tensor), id);
+    (constant ? this.constants : this.ids).set(this.key(tensor), id);
     return id;
   }
 

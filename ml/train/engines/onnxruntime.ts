@@ -1,0 +1,139 @@
+import ort from 'onnxruntime-node';
+import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { buildNetwork } from '../../models/build-network.js';
+import type { Network } from '../../models/network.js';
+import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
+import { stepScalarCount, stepScalars } from '../optimizer.js';
+import { checkData } from './check-data.js';
+import { buildForwardGraph, buildTrainingGraph, stateNames } from './training-graph.js';
+
+/** Rows of one forward call; bounds the memory of its intermediate values. */
+const forwardRows = 8192;
+
+/**
+ * The compiled engine: one recorded training step, lowered to ONNX, repeated in a `Loop` by onnxruntime.
+ *
+ * Bit-identical for equal plan, state and rows, in one call or in several, and across processes on the same kind of machine.
+ * `open` and `runSteps` block the thread.
+ */
+export const onnxruntimeEngine: TrainingEngine = {
+  name: 'onnxruntime',
+  unavailable: () => Promise.resolve(undefined),
+  async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
+    checkData(plan, data);
+    const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+    return new OnnxruntimeSession(network, plan, data, await createSession(compiledStep(network, plan), plan));
+  },
+};
+
+let compiled: { readonly key: string; readonly graph: Uint8Array } | undefined;
+
+/**
+ * The training graph of a plan; the last one is kept, since choosing an engine asks for it before opening does.
+ *
+ * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
+ */
+export function compiledStep(network: Network, plan: StepPlan): Uint8Array {
+  const key = JSON.stringify(plan);
+  if (compiled?.key !== key) compiled = { key, graph: buildTrainingGraph(network, plan) };
+  return compiled.graph;
+}
+
+async function createSession(graph: Uint8Array, plan: StepPlan): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(graph, {
+      intraOpNumThreads: plan.threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+    });
+  } catch (error) {
+    throw new AnnealError(
+      failureTypes.invalidModel,
+      `onnxruntime refused the compiled ${plan.model.family} model: ${error instanceof Error ? error.message : String(error)}. It was expected to accept every graph that the compiled engine writes. Train with engine "tfjs-wasm", and report the model.`,
+      undefined,
+      { cause: error },
+    );
+  }
+}
+
+class OnnxruntimeSession implements EngineSession {
+  private state: ort.Tensor[];
+  private readonly resident: Record<string, ort.Tensor>;
+  private forward: ort.InferenceSession | undefined;
+
+  constructor(
+    private readonly network: Network,
+    private readonly plan: StepPlan,
+    data: EncodedData,
+    private readonly session: ort.InferenceSession,
+  ) {
+    this.resident = { ...matrices(plan, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
+    const size = network.parameterCount;
+    this.state = [network.initialParameters(), new Float32Array(size), new Float32Array(size)].map((data) => vector(data));
+  }
+
+  async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
+    const { batchSize, optimizer } = this.plan;
+    const steps = learningRates.length;
+    if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
+    if (steps === 0) return new Float32Array(0);
+    const scalars = new Float32Array(steps * stepScalarCount);
+    learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * stepScalarCount));
+    const result = await this.session.run({
+      ...this.resident,
+      steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
+      rows: new ort.Tensor('int32', rows, [steps, batchSize]),
+      scalars: new ort.Tensor('float32', scalars, [steps, stepScalarCount]),
+      ...Object.fromEntries(stateNames.map((name, i) => [name, this.state[i]])),
+    });
+    this.state = stateNames.map((name) => result[`${name}_next`]);
+    return Float32Array.from(result.losses.data as Float32Array);
+  }
+
+  async logits(data: EncodedData): Promise<Float32Array> {
+    this.forward ??= await createSession(buildForwardGraph(this.network), this.plan);
+    const { outputs } = this.network;
+    const logits = new Float32Array(data.rows * outputs);
+    for (let from = 0; from < data.rows; from += forwardRows) {
+      const rows = Math.min(forwardRows, data.rows - from);
+      const result = await this.forward.run({ parameters: this.state[0], ...matrices(this.plan, data, from, rows) });
+      logits.set(result.logits.data as Float32Array, from * outputs);
+    }
+    return logits;
+  }
+
+  getState(): Promise<EngineState> {
+    const [parameters, firstMoment, secondMoment] = this.state.map((tensor) => Float32Array.from(tensor.data as Float32Array));
+    return Promise.resolve({ parameters, firstMoment, secondMoment });
+  }
+
+  setState(state: EngineState): Promise<void> {
+    this.state = stateNames.map((name) => {
+      if (state[name].length !== this.network.parameterCount)
+        throw new Error(`the state's ${name} has ${state[name].length} elements, expected ${this.network.parameterCount}`);
+      return vector(state[name].slice());
+    });
+    return Promise.resolve();
+  }
+
+  async dispose(): Promise<void> {
+    await this.session.release();
+    await this.forward?.release();
+  }
+}
+
+function vector(data: Float32Array): ort.Tensor {
+  return new ort.Tensor('float32', data, [data.length]);
+}
+
+/** Rows of the feature matrices; views, nothing is copied. */
+function matrices({ layout }: StepPlan, data: EncodedData, from: number, rows: number): Record<string, ort.Tensor> {
+  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
+  const result: Record<string, ort.Tensor> = {};
+  if (indices > 0)
+    result.categorical = new ort.Tensor('int32', data.categorical!.subarray(from * indices, (from + rows) * indices), [rows, indices]);
+  if (numbers > 0)
+    result.numeric = new ort.Tensor('float32', data.numeric!.subarray(from * numbers, (from + rows) * numbers), [rows, numbers]);
+  return result;
+}

@@ -1,0 +1,141 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { buildNetwork } from '../../models/build-network.js';
+import type { Network } from '../../models/network.js';
+import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
+import { type OptimizedVectors, stepScalars } from '../optimizer.js';
+import { checkData } from './check-data.js';
+import { type TfjsBackend, cpuBackend, nativeBackend, wasmBackend } from './tfjs-backend.js';
+import { type Batch, splitParameters, trainingStep } from './training-step.js';
+
+/** Rows of one forward call; bounds the memory of its intermediate values. */
+const forwardRows = 8192;
+
+/**
+ * An eager engine: the same training step, each operation run by a tfjs backend as it comes.
+ *
+ * `runSteps` blocks the thread. It sets tfjs' current backend.
+ */
+function createTfjsEngine(backend: TfjsBackend): TrainingEngine {
+  return {
+    name: backend.engine,
+    unavailable: () => backend.unavailable(),
+    async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
+      const problem = await backend.unavailable();
+      if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
+      checkData(plan, data);
+      await backend.use();
+      return new TfjsSession(buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data, backend);
+    },
+  };
+}
+
+export const tfjsCpuEngine = createTfjsEngine(cpuBackend);
+export const tfjsWasmEngine = createTfjsEngine(wasmBackend);
+export const tfjsNativeEngine = createTfjsEngine(nativeBackend);
+
+class TfjsSession implements EngineSession {
+  private state: OptimizedVectors;
+
+  constructor(
+    private readonly network: Network,
+    private readonly plan: StepPlan,
+    private readonly data: EncodedData,
+    private readonly backend: TfjsBackend,
+  ) {
+    const empty = new Float32Array(network.parameterCount);
+    this.state = toTensors({ parameters: network.initialParameters(), firstMoment: empty, secondMoment: empty });
+  }
+
+  async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
+    const { batchSize, optimizer } = this.plan;
+    const steps = learningRates.length;
+    if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
+    await this.backend.use();
+    const losses = new Float32Array(steps);
+    for (let i = 0; i < steps; i++) {
+      const previous = this.state;
+      losses[i] = tf.tidy(() => {
+        const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
+        const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
+        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars);
+        this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
+        return loss.dataSync()[0];
+      });
+      tf.dispose(Object.values(previous));
+    }
+    return losses;
+  }
+
+  async logits(data: EncodedData): Promise<Float32Array> {
+    await this.backend.use();
+    const { outputs } = this.network;
+    const logits = new Float32Array(data.rows * outputs);
+    for (let from = 0; from < data.rows; from += forwardRows) {
+      const rows = Math.min(forwardRows, data.rows - from);
+      const part = tf.tidy(() =>
+        this.network.forward(splitParameters(this.network, this.state.parameters), this.matrices(data, from, rows)).dataSync(),
+      );
+      logits.set(part, from * outputs);
+    }
+    return logits;
+  }
+
+  async getState(): Promise<EngineState> {
+    await this.backend.use();
+    const [parameters, firstMoment, secondMoment] = [this.state.parameters, this.state.firstMoment, this.state.secondMoment].map((tensor) =>
+      Float32Array.from(tensor.dataSync()),
+    );
+    return { parameters, firstMoment, secondMoment };
+  }
+
+  async setState(state: EngineState): Promise<void> {
+    for (const [name, values] of Object.entries(state) as [string, Float32Array][]) {
+      if (values.length !== this.network.parameterCount)
+        throw new Error(`the state's ${name} has ${values.length} elements, expected ${this.network.parameterCount}`);
+    }
+    await this.backend.use();
+    tf.dispose(Object.values(this.state));
+    this.state = toTensors(state);
+  }
+
+  async dispose(): Promise<void> {
+    await this.backend.use();
+    tf.dispose(Object.values(this.state));
+  }
+
+  private gather(rows: Int32Array): Batch {
+    const [indices, numbers] = [this.plan.layout.categorical.length, this.plan.layout.numeric.length];
+    const { categorical, numeric, target } = this.data;
+    const batch = {
+      categorical: new Int32Array(rows.length * indices),
+      numeric: new Float32Array(rows.length * numbers),
+      target: new Float32Array(rows.length),
+    };
+    rows.forEach((row, i) => {
+      for (let c = 0; c < indices; c++) batch.categorical[i * indices + c] = categorical![row * indices + c];
+      for (let f = 0; f < numbers; f++) batch.numeric[i * numbers + f] = numeric![row * numbers + f];
+      batch.target[i] = target[row];
+    });
+    return { ...this.matrices({ rows: rows.length, ...batch }, 0, rows.length), target: tf.tensor1d(batch.target) };
+  }
+
+  private matrices(data: EncodedData, from: number, rows: number): Omit<Batch, 'target'> {
+    const [indices, numbers] = [this.plan.layout.categorical.length, this.plan.layout.numeric.length];
+    const until = from + rows;
+    return {
+      categorical:
+        indices > 0 ? tf.tensor2d(data.categorical!.subarray(from * indices, until * indices), [rows, indices], 'int32') : undefined,
+      numeric: numbers > 0 ? tf.tensor2d(data.numeric!.subarray(from * numbers, until * numbers), [rows, numbers]) : undefined,
+    };
+  }
+}
+
+/** Kept outside any tidy; the arrays are copied, since a backend may hold on to what it is given. */
+function toTensors(state: EngineState): OptimizedVectors {
+  return {
+    parameters: tf.tensor1d(state.parameters.slice()),
+    firstMoment: tf.tensor1d(state.firstMoment.slice()),
+    secondMoment: tf.tensor1d(state.secondMoment.slice()),
+  };
+}

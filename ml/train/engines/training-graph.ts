@@ -1,0 +1,98 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { lowerForward } from '../../graph/lower-network.js';
+import { lowerTape } from '../../graph/lowering/lower-tape.js';
+import { GraphBuilder } from '../../graph/onnx-builder.js';
+import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
+import type { Network } from '../../models/network.js';
+import type { StepPlan } from '../engine.js';
+import { stepScalarCount } from '../optimizer.js';
+import { trainingStep } from './training-step.js';
+
+/** Flat vectors that a step reads and writes, in the order of the loop's carried values. */
+export const stateNames = ['parameters', 'firstMoment', 'secondMoment'] as const;
+type StateName = (typeof stateNames)[number];
+
+/**
+ * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
+ *
+ * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `categorical` int32 [N, C] and `numeric` float32 [N, F]
+ * where the layout has such columns, `target` float32 [N], and the state's three vectors [P].
+ * Outputs: `<state>_next` [P] each, and `losses` float32 [K].
+ *
+ * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
+ */
+export function buildTrainingGraph(network: Network, plan: StepPlan): Uint8Array {
+  const { layout, batchSize } = plan;
+  const graph = new GraphBuilder('train');
+  graph.input('steps', 'int64', []);
+  graph.input('rows', 'int32', ['K', batchSize]);
+  graph.input('scalars', 'float32', ['K', stepScalarCount]);
+  if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
+  if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
+  graph.input('target', 'float32', ['N']);
+  for (const name of stateNames) graph.input(name, 'float32', [network.parameterCount]);
+
+  const body = graph.subgraph('step');
+  body.input('step', 'int64', []);
+  body.input('continue', 'bool', []);
+  for (const name of stateNames) body.input(`carried_${name}`, 'float32', [network.parameterCount]);
+  const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
+  const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
+  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), {
+    ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
+    scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
+    ...Object.fromEntries(stateNames.map((name) => [name, `carried_${name}`])),
+  });
+  body.output(body.node('Identity', ['continue']), 'bool', []);
+  for (const name of stateNames) body.output(made[name], 'float32', [network.parameterCount]);
+  body.output(made.loss, 'float32', []);
+
+  graph.nodeWithOutputs('Loop', ['steps', '', ...stateNames], [...stateNames.map((name) => `${name}_next`), 'losses'], { body });
+  for (const name of stateNames) graph.output(`${name}_next`, 'float32', [network.parameterCount]);
+  graph.output('losses', 'float32', ['K']);
+  return graph.encode();
+}
+
+function recordStep(network: Network, plan: StepPlan): Tape {
+  const { layout, batchSize } = plan;
+  const vector: TapeInput = { shape: [network.parameterCount], dtype: 'float32' };
+  const inputs: Record<string, TapeInput> = {
+    parameters: vector,
+    firstMoment: vector,
+    secondMoment: vector,
+    target: { shape: [batchSize], dtype: 'float32' },
+    scalars: { shape: [stepScalarCount], dtype: 'float32' },
+  };
+  if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
+  if (layout.numeric.length > 0) inputs.numeric = { shape: [batchSize, layout.numeric.length], dtype: 'float32' };
+  return recordTape(inputs, (tensors) => {
+    const { parameters, firstMoment, secondMoment, target, scalars } = tensors as Record<string, tf.Tensor1D>;
+    const { categorical, numeric } = tensors as Record<string, tf.Tensor2D | undefined>;
+    return { ...trainingStep(network, plan, { parameters, firstMoment, secondMoment }, { categorical, numeric, target }, scalars) };
+  });
+}
+
+/**
+ * The forward pass with the parameters as an input: `parameters` [P], `categorical`, `numeric` → `logits` float32 [N, outputs].
+ *
+ * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
+ */
+export function buildForwardGraph(network: Network): Uint8Array {
+  const { layout, outputs, parameters, parameterCount } = network;
+  const graph = new GraphBuilder('forward');
+  graph.input('parameters', 'float32', [parameterCount]);
+  const inputs = {
+    categorical: layout.categorical.length > 0 ? graph.input('categorical', 'int32', ['N', layout.categorical.length]) : undefined,
+    numeric: layout.numeric.length > 0 ? graph.input('numeric', 'float32', ['N', layout.numeric.length]) : undefined,
+  };
+  const parts = parameters.map(({ name }) => graph.unique(name));
+  const sizes = graph.constant(
+    'int64',
+    parameters.map(({ size }) => size),
+  );
+  graph.nodeWithOutputs('Split', ['parameters', sizes], parts, { axis: 0 });
+  const tensors = parameters.map(({ shape }, i) => graph.node('Reshape', [parts[i], graph.constant('int64', shape)]));
+  graph.node('Identity', [lowerForward(graph, network, inputs, tensors)], {}, 'logits');
+  graph.output('logits', 'float32', ['N', outputs]);
+  return graph.encode();
+}
