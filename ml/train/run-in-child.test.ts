@@ -1,0 +1,197 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { syntheticData } from './logistic-test-engine.js';
+import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
+import type { TrainingJob } from './training-job.js';
+
+const rows = 4000;
+const width = 4;
+let root: string;
+let directory: string;
+let children: TrainingChildren;
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'anneal-child-test-'));
+  const bytesOf = (array: Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  for (const [part, seed] of [
+    ['train', 1],
+    ['validation', 2],
+  ] as const) {
+    const { numeric, target } = syntheticData(rows, width, 'binary', seed);
+    writeFileSync(join(root, `${part}-numeric`), bytesOf(numeric!));
+    writeFileSync(join(root, `${part}-target`), bytesOf(target));
+  }
+  children = new TrainingChildren();
+});
+
+afterAll(async () => {
+  await children.close();
+  rmSync(root, { recursive: true });
+});
+
+beforeEach(() => {
+  directory = mkdtempSync(join(root, 'job-'));
+});
+
+function jobOf(epochs: number, changes: Partial<TrainingJob> = {}): TrainingJob {
+  const files = (part: string): TrainingJob['train'] => ({
+    rows,
+    numeric: join(root, `${part}-numeric`),
+    target: join(root, `${part}-target`),
+  });
+  return {
+    key: 'test',
+    request: {
+      model: { family: 'linear' },
+      training: {
+        engine: 'onnxruntime',
+        epochs,
+        batchSize: 50,
+        learningRate: 0.01,
+        schedule: 'cosine',
+        weightDecay: 0,
+        classWeights: 'none',
+        seed: 1,
+        checkpointEverySeconds: 0.05,
+      },
+      primaryMetric: 'auc',
+      task: 'binary',
+      classes: 2,
+      layout: { categorical: [], numeric: ['a', 'b', 'c', 'd'] },
+      trainingPrior: [0.5, 0.5],
+      dataDigest: 'd',
+      threads: 1,
+    },
+    train: files('train'),
+    validation: files('validation'),
+    candidates: [],
+    directory,
+    ...changes,
+  };
+}
+
+const silent: ChildCallbacks = { onProgress: () => {}, onCheckpoint: async () => {} };
+
+/** Keeps copies of the checkpoints, newest last. */
+function keeping(kept: string[], onKept: () => void = () => {}): ChildCallbacks {
+  return {
+    onProgress: () => {},
+    onCheckpoint: async (path, step) => {
+      const copy = join(root, `kept-${kept.length}-${step}`);
+      writeFileSync(copy, readFileSync(path));
+      kept.push(copy);
+      onKept();
+    },
+  };
+}
+
+describe('TrainingChildren', () => {
+  it('runs jobs one after the other in one warm process, with the same result each time', async () => {
+    const steps: number[] = [];
+    const first = await children.run(jobOf(2), { ...silent, onProgress: ({ step }) => steps.push(step) });
+    const pids = children.processIds;
+    expect(pids).toHaveLength(1);
+    expect(first.result).toMatchObject({ step: 160, epoch: 2, stopped: 'completed', engine: { name: 'onnxruntime' }, resumedAtStep: 0 });
+    expect(first.result.validation.auc).toBeGreaterThan(0.9);
+    expect(steps.at(-1)).toBe(160);
+    const bytes = readFileSync(first.checkpoint);
+    const second = await children.run(jobOf(2), silent);
+    expect(children.processIds).toEqual(pids);
+    expect(second.result.parametersDigest).toBe(first.result.parametersDigest);
+    expect(Buffer.compare(readFileSync(second.checkpoint), bytes)).toBe(0);
+  });
+
+  it('says how a killed process ended, and a new one goes on from the checkpoint to the identical bytes', async () => {
+    const expected = await children.run(jobOf(100), silent);
+    const bytes = readFileSync(expected.checkpoint);
+    const kept: string[] = [];
+    const killed = children.run(
+      jobOf(100),
+      keeping(kept, () => {
+        if (kept.length === 2) process.kill(children.processIds[0], 'SIGKILL');
+      }),
+    );
+    await expect(killed).rejects.toThrow(/ended by signal SIGKILL before its job was done.*lack of memory/s);
+    expect(children.processIds).toEqual([]);
+    const resumed = await children.run(jobOf(100, { candidates: kept }), silent);
+    expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
+    expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+  });
+
+  it('stops within two seconds when cancelled, keeps a checkpoint and the process', async () => {
+    const controller = new AbortController();
+    const kept: string[] = [];
+    const running = children.run(
+      jobOf(10_000),
+      keeping(kept, () => controller.abort(new Error('enough'))),
+      controller.signal,
+    );
+    await expect(running).rejects.toThrow('enough');
+    expect(kept.length).toBeGreaterThan(0);
+    const pids = children.processIds;
+    expect(pids).toHaveLength(1);
+    const resumed = await children.run(jobOf(10_000, { candidates: kept, untilStep: 1000 }), silent);
+    expect(children.processIds).toEqual(pids);
+    expect(resumed.result.step).toBe(1000);
+  });
+
+  it('passes a permanent failure on with its type', async () => {
+    const job = jobOf(2);
+    const broken = { ...job, request: { ...job.request, layout: { categorical: [], numeric: ['a', 'b'] } } };
+    await expect(children.run(broken, silent)).rejects.toMatchObject({ name: 'AnnealError', type: 'ArtifactCorrupt' });
+  });
+
+  it('fails when a checkpoint cannot be stored', async () => {
+    const running = children.run(jobOf(10_000), {
+      ...silent,
+      onCheckpoint: async () => {
+        throw new Error('no space left');
+      },
+    });
+    await expect(running).rejects.toThrow('no space left');
+  });
+
+  it('passes over candidates that are damaged, of another plan, or too far', async () => {
+    const kept: string[] = [];
+    await children.run(jobOf(100), keeping(kept));
+    const damaged = join(root, 'damaged');
+    writeFileSync(damaged, readFileSync(kept[0]).subarray(5));
+    const otherPlan = await children.run(jobOf(101, { candidates: [damaged, ...kept], untilStep: 10 }), silent);
+    expect(otherPlan.result.resumedAtStep).toBe(0);
+    const tooFar = await children.run(jobOf(100, { candidates: kept, untilStep: 1 }), silent);
+    expect(tooFar.result).toMatchObject({ step: 1, stopped: 'rung' });
+  });
+});
+
+describe('a training process whose parent is gone', () => {
+  it('ends by itself and removes the directory of its job', async () => {
+    const script = join(root, 'orphan-parent.mts');
+    const module = new URL('./run-in-child.ts', import.meta.url).href;
+    writeFileSync(
+      script,
+      `import { TrainingChildren } from ${JSON.stringify(module)};
+       const children = new TrainingChildren();
+       void children.run(${JSON.stringify(jobOf(10_000))}, { onProgress: () => process.send(children.processIds), onCheckpoint: async () => {} });`,
+    );
+    const parent = fork(script, [], { execArgv: ['--import', 'tsx'], cwd: process.cwd() });
+    const [orphan] = await new Promise<number[]>((resolve) => parent.once('message', (pids) => resolve(pids as number[])));
+    expect(isAlive(orphan)).toBe(true);
+    parent.kill('SIGKILL');
+    const deadline = Date.now() + 5000;
+    while (isAlive(orphan) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isAlive(orphan)).toBe(false);
+    expect(existsSync(directory)).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

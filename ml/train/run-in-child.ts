@@ -1,0 +1,188 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { AnnealError } from '../../contracts/failures.js';
+import { CheckpointQueue } from './checkpoint-queue.js';
+import { OutputTail } from './output-tail.js';
+import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
+
+/** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
+const cancelGraceMs = 1500;
+
+const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
+const tsxUrl = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+
+export interface ChildCallbacks {
+  onProgress(progress: JobProgress): void;
+  /** The file is removed when this has returned; a newer checkpoint may come in its place while it is busy. */
+  onCheckpoint(path: string, step: number): Promise<void>;
+}
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly output: OutputTail;
+}
+
+/**
+ * Runs training jobs in child processes, so that neither a blocking engine nor a crash of native code reaches the caller.
+ *
+ * A child that finished its job stays for the next one (starting one takes about a second); a failure discards it.
+ * An idle child does not keep the process alive, and ends with it.
+ */
+export class TrainingChildren {
+  readonly #idle: Child[] = [];
+  readonly #all = new Set<Child>();
+
+  /** Of the living children, idle or at work. */
+  get processIds(): number[] {
+    return [...this.#all].flatMap(({ process: { pid } }) => pid ?? []);
+  }
+
+  /** Start a child before there is a job for it. */
+  warm(): void {
+    this.#release(this.#start());
+  }
+
+  /**
+   * Run a job to its end.
+   *
+   * @throws AnnealError when the job failed for good; `Error` with the end of its output when the child died, so a retry
+   *   may help; the signal's reason when it was aborted, within 2 seconds and after a last checkpoint if the child could make one
+   */
+  async run(job: TrainingJob, callbacks: ChildCallbacks, signal?: AbortSignal): Promise<JobOutcome> {
+    signal?.throwIfAborted();
+    const child = this.#idle.pop() ?? this.#start();
+    hold(child.process);
+    const checkpoints = new CheckpointQueue((path, step) => callbacks.onCheckpoint(path, step));
+    try {
+      const outcome = await Promise.race([this.#converse(child, job, callbacks, checkpoints, signal), checkpoints.failed]);
+      await checkpoints.drained();
+      this.#release(child);
+      if (outcome) return outcome;
+    } catch (error) {
+      this.#discard(child);
+      await checkpoints.drained().catch(() => undefined);
+      throw error;
+    }
+    throw signal?.reason;
+  }
+
+  /** End every child, also those at work. */
+  async close(): Promise<void> {
+    const ended = [...this.#all].map((child) => new Promise((resolve) => child.process.once('close', resolve)));
+    for (const child of this.#all) this.#discard(child);
+    await Promise.all(ended);
+  }
+
+  #start(): Child {
+    const process = fork(childPath, [], {
+      execArgv: ['--import', tsxUrl],
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    const child = { process, output: new OutputTail(process.stdout!, process.stderr!) };
+    this.#all.add(child);
+    process.once('exit', () => {
+      this.#all.delete(child);
+      const at = this.#idle.indexOf(child);
+      if (at >= 0) this.#idle.splice(at, 1);
+    });
+    // Heard of as the exit that follows, or by the job that it was started for.
+    process.on('error', () => this.#discard(child));
+    return child;
+  }
+
+  #release(child: Child): void {
+    letGo(child.process);
+    this.#idle.push(child);
+  }
+
+  #discard(child: Child): void {
+    child.process.kill('SIGKILL');
+    if (child.process.pid === undefined) this.#all.delete(child);
+  }
+
+  /** @returns undefined when the child has stopped because the signal was aborted */
+  #converse(
+    child: Child,
+    job: TrainingJob,
+    callbacks: ChildCallbacks,
+    checkpoints: CheckpointQueue,
+    signal: AbortSignal | undefined,
+  ): Promise<JobOutcome | undefined> {
+    return new Promise((resolve, reject) => {
+      let killTimer: NodeJS.Timeout | undefined;
+      const finish = (settle: () => void): void => {
+        clearTimeout(killTimer);
+        child.process.off('message', onMessage).off('close', onClose).off('error', onError);
+        signal?.removeEventListener('abort', onAbort);
+        settle();
+      };
+      const onMessage = (message: ChildMessage): void => {
+        switch (message.kind) {
+          case 'progress':
+            callbacks.onProgress(message.progress);
+            break;
+          case 'checkpoint':
+            checkpoints.push(message.path, message.step);
+            break;
+          case 'done':
+            finish(() => resolve(message.outcome));
+            break;
+          case 'cancelled':
+            finish(() => resolve(undefined));
+            break;
+          case 'failed':
+            finish(() => reject(toError(message)));
+            break;
+        }
+      };
+      const onClose = (code: number | null, exitSignal: NodeJS.Signals | null): void =>
+        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(code, exitSignal, child.output)));
+      const onError = (error: Error): void => finish(() => reject(error));
+      const onAbort = (): void => {
+        send(child.process, { kind: 'cancel' });
+        killTimer = setTimeout(() => child.process.kill('SIGKILL'), cancelGraceMs);
+      };
+      child.process.on('message', onMessage).on('close', onClose).on('error', onError);
+      signal?.addEventListener('abort', onAbort);
+      send(child.process, { kind: 'run', job });
+    });
+  }
+}
+
+function send(child: ChildProcess, message: ParentMessage): void {
+  // A child that is gone answers with its exit.
+  if (child.connected) child.send(message, () => {});
+}
+
+function toError(message: Extract<ChildMessage, { kind: 'failed' }>): Error {
+  const error = message.type === undefined ? new Error(message.message) : new AnnealError(message.type, message.message, message.details);
+  if (message.stack !== undefined) error.stack = message.stack;
+  return error;
+}
+
+function crash(code: number | null, signal: NodeJS.Signals | null, output: OutputTail): Error {
+  const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`;
+  const hint =
+    signal === 'SIGKILL' || signal === 'SIGABRT'
+      ? ' That is often a lack of memory: lower training.batchSize or give the machine more.'
+      : '';
+  const tail = output.text();
+  return new Error(
+    `The training process was ended ${how} before its job was done.${hint} It is tried again from the last checkpoint.${tail === '' ? '' : ` Its last output: ${tail}`}`,
+  );
+}
+
+function hold(child: ChildProcess): void {
+  child.ref();
+  child.channel?.ref();
+}
+
+function letGo(child: ChildProcess): void {
+  child.unref();
+  child.channel?.unref();
+  (child.stdout as Socket | null)?.unref();
+  (child.stderr as Socket | null)?.unref();
+}

@@ -1,0 +1,45 @@
+import type { FailureType } from '../../contracts/failures.js';
+import type { TrainProgress, TrainResult } from '../../contracts/training.js';
+import type { EncodedFiles } from './encoded-files.js';
+import type { TrainingRequest } from './training-plan.js';
+
+/** A piece of training as a process can do it with local files alone; plain JSON. */
+export interface TrainingJob {
+  /** Goes into the checkpoints, so that they belong to one piece of work. */
+  readonly key: string;
+  readonly request: TrainingRequest;
+  readonly train: EncodedFiles;
+  readonly validation: EncodedFiles;
+  readonly untilStep?: number;
+  /** Checkpoint files that the run may continue from; those of another plan or beyond `untilStep` are passed over. */
+  readonly candidates: readonly string[];
+  /** An existing directory of this job's own, for the checkpoints that it writes. */
+  readonly directory: string;
+}
+
+export type JobProgress = Omit<TrainProgress, 'checkpoint'>;
+
+export interface JobOutcome {
+  /** File with the last state, in the job's directory. */
+  readonly checkpoint: string;
+  readonly result: Omit<TrainResult, 'checkpoint'>;
+}
+
+/** Parent → child. */
+export type ParentMessage = { readonly kind: 'run'; readonly job: TrainingJob } | { readonly kind: 'cancel' };
+
+/** Child → parent. After `done`, `failed` or `cancelled` the child waits for the next job. */
+export type ChildMessage =
+  | { readonly kind: 'progress'; readonly progress: JobProgress }
+  /** The file is complete; the parent removes it when it has stored it. */
+  | { readonly kind: 'checkpoint'; readonly path: string; readonly step: number }
+  | { readonly kind: 'done'; readonly outcome: JobOutcome }
+  | { readonly kind: 'cancelled' }
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly stack?: string;
+      /** Set for an `AnnealError`. */
+      readonly type?: FailureType;
+      readonly details?: unknown;
+    };
