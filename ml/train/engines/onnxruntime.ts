@@ -108,13 +108,12 @@ class OnnxruntimeSession implements EngineSession {
     return Promise.resolve({ parameters, firstMoment, secondMoment });
   }
 
-  setState(state: EngineState): Promise<void> {
+  async setState(state: EngineState): Promise<void> {
     this.state = stateNames.map((name) => {
       if (state[name].length !== this.network.parameterCount)
         throw new Error(`the state's ${name} has ${state[name].length} elements, expected ${this.network.parameterCount}`);
       return vector(state[name].slice());
     });
-    return Promise.resolve();
   }
 
   async dispose(): Promise<void> {

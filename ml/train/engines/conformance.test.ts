@@ -1,0 +1,208 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FeatureLayout } from '../../../contracts/dataset.js';
+import type { ModelSpec, Task } from '../../../contracts/pipeline.js';
+import { createRandom } from '../../models/random.js';
+import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
+import { engines } from './index.js';
+import { tfjsCpuEngine } from './tfjs.js';
+
+/**
+ * What every engine must do. The oracle is eager tfjs on its plain JavaScript backend: after 1 and after 50 steps parameters,
+ * moments, losses and logits agree within these fractions of the vector's largest element.
+ */
+const tolerances = { afterOne: 1e-5, afterFifty: 2e-4 };
+
+const layout: FeatureLayout = {
+  categorical: [
+    { name: 'origin', size: 7, dimension: 'auto' },
+    { name: 'hour', size: 24, dimension: 3 },
+  ],
+  numeric: ['distance', 'delay', 'wind'],
+};
+
+const rows = 200;
+const batchSize = 16;
+const steps = 50;
+
+function makeData(task: Task, outputs: number): EncodedData {
+  const random = createRandom(11);
+  const categorical = Int32Array.from({ length: rows * 2 }, (_, i) => Math.floor(random() * layout.categorical[i % 2].size));
+  const numeric = Float32Array.from({ length: rows * 3 }, () => random() * 4 - 2);
+  const target = Float32Array.from({ length: rows }, (_, row) => {
+    const score = numeric[row * 3] + 0.3 * categorical[row * 2] - 1 + random();
+    if (task === 'regression') return score;
+    return task === 'binary' ? Number(score > 0) : Math.min(outputs - 1, Math.max(0, Math.floor(score + 1)));
+  });
+  return { rows, categorical, numeric, target };
+}
+
+const families: readonly ModelSpec[] = [
+  { family: 'linear' },
+  { family: 'mlp', hidden: [12, 8], activation: 'tanh' },
+  { family: 'mlp', hidden: [9], activation: 'elu' },
+  { family: 'wide-and-deep', hidden: [12, 8], activation: 'relu', embeddingScale: 1.5 },
+  { family: 'wide-and-deep', hidden: [10], activation: 'sigmoid', embeddingScale: 1 },
+];
+const tasks: readonly { readonly task: Task; readonly outputs: number; readonly classWeights?: number[] }[] = [
+  { task: 'binary', outputs: 1, classWeights: [0.6, 1.9] },
+  { task: 'multiclass', outputs: 4, classWeights: [0.5, 1, 1.5, 2] },
+  { task: 'regression', outputs: 1 },
+];
+
+function makePlan(model: ModelSpec, task: (typeof tasks)[number], overrides: Partial<StepPlan> = {}): StepPlan {
+  return {
+    model,
+    layout,
+    ...task,
+    batchSize,
+    optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0.05 },
+    seed: 3,
+    threads: 2,
+    ...overrides,
+  };
+}
+
+const random = createRandom(17);
+/** Drawn with replacement, so that a batch holds a row, and a category, several times. */
+const order = Int32Array.from({ length: steps * batchSize }, () => Math.floor(random() * rows));
+const learningRates = Float32Array.from({ length: steps }, (_, i) => 0.02 * (1 - i / steps));
+
+interface Trajectory {
+  readonly initial: EngineState;
+  readonly afterOne: EngineState;
+  readonly afterFifty: EngineState;
+  readonly losses: Float32Array;
+  readonly logits: Float32Array;
+}
+
+async function follow(engine: TrainingEngine, plan: StepPlan, data: EncodedData): Promise<Trajectory> {
+  const session = await engine.open(plan, data);
+  try {
+    const initial = await session.getState();
+    const first = await run(session, 0, 1);
+    const afterOne = await session.getState();
+    const rest = await run(session, 1, steps);
+    const losses = Float32Array.from([...first, ...rest]);
+    return { initial, afterOne, afterFifty: await session.getState(), losses, logits: await session.logits(data) };
+  } finally {
+    await session.dispose();
+  }
+}
+
+const oracles = new Map<string, Promise<Trajectory>>();
+
+function oracle(plan: StepPlan, data: EncodedData): Promise<Trajectory> {
+  const key = JSON.stringify(plan);
+  let trajectory = oracles.get(key);
+  if (!trajectory) oracles.set(key, (trajectory = follow(tfjsCpuEngine, plan, data)));
+  return trajectory;
+}
+
+function run(session: EngineSession, from: number, until: number): Promise<Float32Array> {
+  return session.runSteps(order.slice(from * batchSize, until * batchSize), learningRates.slice(from, until), from);
+}
+
+/** @returns largest |a − b| as a fraction of the largest |b|; NaN counts as infinitely far */
+function relativeDifference(a: Float32Array, b: Float32Array): number {
+  expect(a).toHaveLength(b.length);
+  const largest = b.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  return a.reduce((max, value, i) => (Number.isNaN(value - b[i]) ? Infinity : Math.max(max, Math.abs(value - b[i]) / largest)), 0);
+}
+
+function expectClose(a: EngineState, b: EngineState, tolerance: number): void {
+  expect(relativeDifference(a.parameters, b.parameters)).toBeLessThan(tolerance);
+  expect(relativeDifference(a.firstMoment, b.firstMoment)).toBeLessThan(tolerance);
+  expect(relativeDifference(a.secondMoment, b.secondMoment)).toBeLessThan(tolerance);
+}
+
+const cases = families.flatMap((model) => tasks.map((task) => ({ model, task, label: `${describeModel(model)}, ${task.task}` })));
+
+function describeModel(model: ModelSpec): string {
+  return model.family === 'linear' ? 'linear' : `${model.family} (${model.activation})`;
+}
+
+const unavailable = new Map<string, string | undefined>();
+for (const engine of engines) unavailable.set(engine.name, await engine.unavailable());
+
+describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((engine) => [engine.name, engine] as const))(
+  'engine %s',
+  (name, engine) => {
+    const reason = unavailable.get(name);
+    if (reason !== undefined) {
+      test('says how to get it where it cannot be used, and refuses to open', async () => {
+        process.stderr.write(`The conformance suite leaves ${name} out: ${reason}\n`);
+        expect(reason).toContain('npm run build:tfjs-native');
+        await expect(engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1))).rejects.toThrow(reason);
+      });
+      return;
+    }
+
+    test.each(cases)('follows eager tfjs through 50 steps: $label', async ({ model, task }) => {
+      const plan = makePlan(model, task);
+      const data = makeData(task.task, task.outputs);
+      const expected = await oracle(plan, data);
+      const actual = await follow(engine, plan, data);
+      expect(actual.initial).toEqual(expected.initial);
+      expectClose(actual.afterOne, expected.afterOne, tolerances.afterOne);
+      expectClose(actual.afterFifty, expected.afterFifty, tolerances.afterFifty);
+      expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(tolerances.afterFifty);
+      expect(relativeDifference(actual.logits, expected.logits)).toBeLessThan(tolerances.afterFifty);
+      expect(actual.losses.slice(-10).reduce((sum, loss) => sum + loss)).toBeLessThan(
+        actual.losses.slice(0, 10).reduce((sum, loss) => sum + loss),
+      );
+    });
+
+    test('gives the same bits in one call and in several, and after its state was set', async () => {
+      const plan = makePlan(families[3], tasks[0]);
+      const data = makeData('binary', 1);
+      const whole = await engine.open(plan, data);
+      const losses = await run(whole, 0, steps);
+      const parts = await engine.open(plan, data);
+      const first = await run(parts, 0, 20);
+      const resumed = await engine.open({ ...plan }, data);
+      await resumed.setState(await parts.getState());
+      const rest = await run(resumed, 20, steps);
+      expect(Float32Array.from([...first, ...rest])).toEqual(losses);
+      expect(await resumed.getState()).toEqual(await whole.getState());
+      expect(await resumed.logits(data)).toEqual(await whole.logits(data));
+      for (const session of [whole, parts, resumed]) await session.dispose();
+    });
+
+    test('trains on categories alone, and on numbers alone', async () => {
+      const data = makeData('binary', 1);
+      const plan = makePlan(families[3], tasks[0]);
+      const withoutNumbers = { ...plan, layout: { categorical: layout.categorical, numeric: [] } };
+      const withoutCategories = { ...plan, layout: { categorical: [], numeric: layout.numeric } };
+      for (const part of [withoutNumbers, withoutCategories]) {
+        const expected = await oracle(part, data);
+        expectClose((await follow(engine, part, data)).afterFifty, expected.afterFifty, tolerances.afterFifty);
+      }
+    });
+
+    test('reports NaN when the loss diverges', async () => {
+      const plan = makePlan({ family: 'mlp', hidden: [8], activation: 'relu' }, tasks[2]);
+      const data = makeData('regression', 1);
+      const session = await engine.open(plan, data);
+      const losses = await session.runSteps(order, new Float32Array(steps).fill(1e30), 0);
+      expect(losses.at(-1)).toBeNaN();
+      await session.dispose();
+    });
+
+    test('refuses rows that do not fill the steps, and a state of another size', async () => {
+      const session = await engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1));
+      await expect(session.runSteps(new Int32Array(3), new Float32Array(1), 0)).rejects.toThrow('1 steps need 16 rows, 3 were given');
+      const wrong = { parameters: new Float32Array(1), firstMoment: new Float32Array(1), secondMoment: new Float32Array(1) };
+      await expect(session.setState(wrong)).rejects.toThrow("the state's parameters has 1 elements");
+      expect(await session.runSteps(new Int32Array(0), new Float32Array(0), 0)).toHaveLength(0);
+      await session.dispose();
+    });
+
+    test('refuses data with an index outside its feature', async () => {
+      const data = makeData('binary', 1);
+      data.categorical![2 * 5] = 7;
+      await expect(engine.open(makePlan(families[0], tasks[0]), data)).rejects.toThrow(
+        'In row 5 of the encoded data the index of feature "origin" is 7, expected a whole number from 0 to 6',
+      );
+    });
+  },
+);
