@@ -57,6 +57,8 @@ export interface ValidationReport {
   readonly anomalies: readonly Anomaly[];
   /** Rows taken out, by reason. */
   readonly quarantined: readonly { readonly reason: string; readonly rows: number }[];
+  /** Parquet of those rows as they came, with `__anneal_row` (from 1) and `__anneal_reason`; absent when there are none. */
+  readonly quarantine?: ArtifactRef;
   readonly statistics: readonly ColumnStatistics[];
   /** Share of rows per class, or mean and standard deviation of a regression target. */
   readonly target: { readonly classes?: Readonly<Record<string, number>>; readonly mean?: number; readonly standardDeviation?: number };

@@ -10,7 +10,10 @@ export interface DataSessionOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Queries on a private in-memory database. One at a time; all are asynchronous, on DuckDB's own threads. */
+/**
+ * Queries on a private in-memory database. One at a time; all are asynchronous, on DuckDB's own threads.
+ * Each call takes a single statement: an expression that smuggles in a second one is refused by the parser.
+ */
 export interface DataSession {
   /** Private directory, removed with all that is in it when the session ends. */
   readonly scratch: string;
@@ -73,16 +76,16 @@ function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortS
     scratch,
     async run(sql) {
       signal?.throwIfAborted();
-      await connection.run(sql);
+      await (await connection.prepare(sql)).run();
     },
     async rows(sql) {
       signal?.throwIfAborted();
-      const reader = await connection.runAndReadAll(sql);
+      const reader = await (await connection.prepare(sql)).runAndReadAll();
       return reader.getRowObjectsJS();
     },
     async *chunks(sql) {
       signal?.throwIfAborted();
-      const result = await connection.stream(sql);
+      const result = await (await connection.prepare(sql)).stream();
       for (;;) {
         const chunk = await result.fetchChunk();
         signal?.throwIfAborted();

@@ -1,0 +1,29 @@
+import type { ArtifactStore } from '../../contracts/artifact-store.js';
+
+/** What a stage is doing now. */
+export interface DataProgress {
+  readonly phase: string;
+  /** Rows done, where they are counted. */
+  readonly rows?: number;
+  readonly totalRows?: number;
+}
+
+/** What the stages of the data need from whoever runs them. */
+export interface DataContext {
+  readonly store: ArtifactStore;
+  /** For files that are being written; best on the disk of the store. */
+  readonly scratchRoot: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: DataProgress) => void;
+}
+
+/** @returns whether what a pointer leads to is there, whole and readable */
+export function isReadable(
+  context: DataContext,
+  refs: readonly (Parameters<ArtifactStore['localPath']>[0] | undefined)[],
+): Promise<boolean> {
+  return Promise.all(refs.map(async (ref) => ref && context.store.localPath(ref))).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,170 @@
+import type { Anomaly, ValidationReport } from '../../contracts/dataset.js';
+import type { PipelineSpec, TargetSpec } from '../../contracts/pipeline.js';
+import type { DataSession } from './duckdb-session.js';
+import { type RowRule, shortList } from './row-rules.js';
+import { internalPrefix, type Schema } from './schema-check.js';
+import { identifier, textLiteral } from './sql-quoting.js';
+import { targetColumn, targetSql } from './target-column.js';
+
+export interface RowCheck {
+  readonly anomalies: readonly Anomaly[];
+  /** Largest first. */
+  readonly quarantined: ValidationReport['quarantined'];
+  /** View of the rows that passed: the typed columns and the target. */
+  readonly cleanView: string;
+  readonly clean: number;
+  /** The rows that did not, as they came, with row number and reason. */
+  readonly quarantineQuery: string;
+}
+
+/** A reason for the quarantine that is no rule of a column. */
+interface TargetReason {
+  readonly condition: string;
+  readonly reason: string;
+}
+
+/**
+ * Judge every row by the rules of the columns and by its target.
+ *
+ * A row is counted under each rule that it breaks, and quarantined under the first.
+ *
+ * @param rows how many rows the snapshot has
+ */
+export async function checkRows(session: DataSession, schema: Schema, spec: PipelineSpec, rows: number): Promise<RowCheck> {
+  const { rules, rowNumber, brokenRule } = schema;
+  const targetReasons = reasonsOfTarget(spec.target);
+  const judgedView = `${internalPrefix}judged`;
+  const reason = `${internalPrefix}reason`;
+  const cases = targetReasons.map(({ condition }, i) => `WHEN ${condition} THEN ${rules.length + i}`).join(' ');
+  await session.run(
+    `CREATE VIEW ${judgedView} AS SELECT *, coalesce(${brokenRule}, CASE ${cases} END) AS ${reason} FROM (SELECT *, ${targetSql(spec.target)} AS ${targetColumn} FROM ${schema.view})`,
+  );
+  const cleanView = `${internalPrefix}clean`;
+  await session.run(`CREATE VIEW ${cleanView} AS SELECT * FROM ${judgedView} WHERE ${reason} IS NULL`);
+
+  const reasons = [...rules.map((rule) => rule.reason), ...targetReasons.map((target) => target.reason)];
+  const groups = await session.rows(
+    `SELECT ${reason} AS reason, count(*) AS rows FROM ${judgedView} GROUP BY ${reason} ORDER BY rows DESC, reason`,
+  );
+  const clean = Number(groups.find((group) => group.reason === null)?.rows ?? 0);
+  const taken = groups.filter((group) => group.reason !== null).map((group) => ({ index: Number(group.reason), rows: Number(group.rows) }));
+  const quarantined = taken.map((group) => ({ reason: reasons[group.index], rows: group.rows }));
+
+  const anomalies = await ruleAnomalies(session, schema, spec, rows);
+  for (const { index, rows: without } of taken.filter((group) => group.index >= rules.length)) {
+    const isWhole = index === rules.length && clean === 0;
+    anomalies.push({
+      severity: isWhole || isTooMany(without, rows, spec) ? 'error' : 'warn',
+      rule: 'target',
+      column: spec.target.name,
+      expected: index === rules.length ? 'a target in every row' : `a class among ${shortList(declaredClasses(spec.target))}`,
+      found: `${isWhole ? 'none in any row' : reasons[index]}: ${without} of ${rows} rows`,
+      rows: without,
+    });
+  }
+  anomalies.push(...totalAnomalies(clean, rows, quarantined, anomalies, spec));
+  if (clean > 0) anomalies.push(...(await duplicateAnomalies(session, cleanView, schema)));
+
+  const reasonList = `[${reasons.map(textLiteral).join(', ')}]`;
+  const quarantineQuery =
+    `SELECT source.*, ${reasonList}[judged.${reason} + 1] AS ${reason} FROM ${schema.sourceView} AS source ` +
+    `JOIN ${judgedView} AS judged ON source.${rowNumber} = judged.${rowNumber} WHERE judged.${reason} IS NOT NULL ORDER BY source.${rowNumber}`;
+  return { anomalies, quarantined, cleanView, clean, quarantineQuery };
+}
+
+function declaredClasses(target: TargetSpec): readonly string[] {
+  return target.task === 'regression' ? [] : (target.classes ?? []);
+}
+
+function reasonsOfTarget(target: TargetSpec): TargetReason[] {
+  const missing = { condition: `${targetColumn} IS NULL`, reason: `the target ${target.name} is missing` };
+  if (target.task !== 'multiclass' || !target.classes) return [missing];
+  const classes = target.classes.map(textLiteral).join(', ');
+  return [missing, { condition: `${targetColumn} NOT IN (${classes})`, reason: `the target ${target.name} is not a declared class` }];
+}
+
+function isTooMany(broken: number, rows: number, spec: PipelineSpec): boolean {
+  return broken > spec.expectations.maxQuarantined * rows;
+}
+
+async function ruleAnomalies(session: DataSession, schema: Schema, spec: PipelineSpec, rows: number): Promise<Anomaly[]> {
+  const { rules, rowNumber, sourceView } = schema;
+  const counts = rules.flatMap(({ isBroken, example }, i) => [
+    `count(*) FILTER (${isBroken}) AS broken${i}`,
+    `min(${rowNumber}) FILTER (${isBroken}) AS row${i}`,
+    `arg_min(${example}, ${rowNumber}) FILTER (${isBroken}) AS value${i}`,
+  ]);
+  if (counts.length === 0) return [];
+  const [found] = await session.rows(`SELECT ${counts.join(', ')} FROM ${sourceView}`);
+  return rules.flatMap((rule, i): Anomaly[] => {
+    const broken = Number(found[`broken${i}`]);
+    if (broken === 0) return [];
+    const isRefused = rule.onViolation === 'fail' || (rule.onViolation === 'quarantine' && isTooMany(broken, rows, spec));
+    return [
+      {
+        severity: isRefused ? 'error' : 'warn',
+        rule: rule.rule,
+        column: rule.column,
+        expected: rule.expected,
+        found: `${description(rule)} in ${broken} of ${rows} rows, first in row ${String(found[`row${i}`])}${exampleText(rule, found[`value${i}`] as string | null)}`,
+        rows: broken,
+      },
+    ];
+  });
+}
+
+function description(rule: RowRule): string {
+  return { type: 'something else', infinite: 'an infinite value', null: 'no value', range: 'a value beyond it', allowed: 'another value' }[
+    rule.rule
+  ];
+}
+
+function exampleText(rule: RowRule, value: string | null): string {
+  return rule.rule === 'null' || value === null ? '' : ` (${JSON.stringify(value.slice(0, 60))})`;
+}
+
+function totalAnomalies(
+  clean: number,
+  rows: number,
+  quarantined: ValidationReport['quarantined'],
+  known: readonly Anomaly[],
+  spec: PipelineSpec,
+): Anomaly[] {
+  const { minRows, maxQuarantined } = spec.expectations;
+  const anomalies: Anomaly[] = [];
+  const isExplained = known.some((anomaly) => anomaly.severity === 'error');
+  if (!isExplained && isTooMany(rows - clean, rows, spec))
+    anomalies.push({
+      severity: 'error',
+      rule: 'quarantined',
+      expected: `at most ${(maxQuarantined * 100).toPrecision(3)} % of the rows quarantined (expectations.maxQuarantined)`,
+      found: `${rows - clean} of ${rows} rows: ${quarantined.map((group) => `${group.reason} (${group.rows})`).join(', ')}`,
+      rows: rows - clean,
+    });
+  if (clean < minRows)
+    anomalies.push({
+      severity: 'error',
+      rule: 'min-rows',
+      expected: `at least ${minRows} rows (expectations.minRows)`,
+      found: `${clean} usable rows`,
+      rows: clean,
+    });
+  return anomalies;
+}
+
+async function duplicateAnomalies(session: DataSession, cleanView: string, schema: Schema): Promise<Anomaly[]> {
+  if (schema.columns.length === 0) return [];
+  const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
+  // A collision of 64-bit hashes would miscount one row, in a warning.
+  const [{ copies }] = await session.rows(`SELECT count(*) - count(DISTINCT hash(${columns})) AS copies FROM ${cleanView}`);
+  if (Number(copies) === 0) return [];
+  return [
+    {
+      severity: 'warn',
+      rule: 'duplicate-rows',
+      expected: 'each row once',
+      found: `${String(copies)} exact copies of other rows`,
+      rows: Number(copies),
+    },
+  ];
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import type { Anomaly, Snapshot, SnapshotManifest, ValidationReport } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
+import type { ArtifactRef } from '../../contracts/reference.js';
+import { describeColumns } from './column-statistics.js';
+import type { DataContext } from './data-context.js';
+import { type DataSession, withDataSession } from './duckdb-session.js';
+import { checkRows, type RowCheck } from './row-checks.js';
+import { checkSchema, type Schema } from './schema-check.js';
+import { identifier, textLiteral } from './sql-quoting.js';
+import { checkTarget } from './target-checks.js';
+import { assertTargetIsSound, targetColumn, targetFailure } from './target-column.js';
+
+export interface ValidatedDataset {
+  readonly report: ArtifactRef;
+  readonly clean: ArtifactRef;
+  readonly rows: number;
+  readonly quarantined: ValidationReport['quarantined'];
+  readonly anomalies: readonly Anomaly[];
+}
+
+/**
+ * Hold a snapshot against a pipeline's expectations.
+ *
+ * Rows that break a rule are taken out into a quarantine file; the others become the clean Parquet: the declared
+ * columns in their types and the target as `__target` (BOOLEAN, VARCHAR or DOUBLE by task). The report goes to the store
+ * in every case. Safe to repeat: equal snapshots and expectations give equal clean files.
+ *
+ * @throws AnnealError `InvalidData` when the data set is refused, with the anomalies as details;
+ *   `InvalidPipeline` when an expectation or the target expression cannot be applied
+ */
+export async function validateDataset(
+  input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec },
+  context: DataContext,
+): Promise<ValidatedDataset> {
+  const { snapshot, spec } = input;
+  const { store, onProgress } = context;
+  const manifest = await store.readJson<SnapshotManifest>(snapshot.manifest);
+  const path = await store.localPath(snapshot.data);
+  return withDataSession(context, async (session) => {
+    onProgress?.({ phase: 'schema', totalRows: snapshot.rows });
+    const schema = await checkSchema(session, path, manifest.columns, spec);
+    const statistics = async () => {
+      onProgress?.({ phase: 'statistics', totalRows: snapshot.rows });
+      const columns = schema.columns.map(({ name, type }) => ({ name, type }));
+      return describeColumns(session, schema.view, schema.rowNumber, snapshot.rows, columns);
+    };
+    const refuse = async (anomalies: readonly Anomaly[], quarantined: ValidationReport['quarantined'] = [], quarantine?: ArtifactRef) => {
+      const report = { passed: false, rows: snapshot.rows, anomalies, quarantined, statistics: await statistics(), target: {} };
+      throw refusal(spec, anomalies, await store.putJson({ ...report, ...(quarantine ? { quarantine } : {}) } satisfies ValidationReport));
+    };
+    if (schema.anomalies.some(isError)) return refuse(schema.anomalies);
+
+    onProgress?.({ phase: 'rules', totalRows: snapshot.rows });
+    await assertTargetIsSound(session, spec.target, schema.view);
+    const checked = await checkRows(session, schema, spec, snapshot.rows).catch((error: unknown) => {
+      throw isExpressionFailure(error) ? targetFailure(spec.target, error) : error;
+    });
+    const anomalies = [...schema.anomalies, ...checked.anomalies];
+    const quarantine = await keepQuarantine(session, checked, context);
+    if (checked.clean === 0) return refuse(anomalies, checked.quarantined, quarantine);
+    const target = await checkTarget(session, checked.cleanView, spec);
+    anomalies.push(...target.anomalies);
+    if (anomalies.some(isError)) return refuse(anomalies, checked.quarantined, quarantine);
+
+    onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
+    const clean = await writeClean(session, checked, schema, context);
+    const report: ValidationReport = {
+      passed: true,
+      rows: snapshot.rows,
+      anomalies,
+      quarantined: checked.quarantined,
+      statistics: await statistics(),
+      target: target.summary,
+      ...(quarantine ? { quarantine } : {}),
+    };
+    return { report: await store.putJson(report), clean, rows: checked.clean, quarantined: checked.quarantined, anomalies };
+  });
+}
+
+function isError(anomaly: Anomaly): boolean {
+  return anomaly.severity === 'error';
+}
+
+async function keepQuarantine(session: DataSession, checked: RowCheck, context: DataContext): Promise<ArtifactRef | undefined> {
+  if (checked.quarantined.length === 0) return undefined;
+  const path = join(session.scratch, 'quarantine.parquet');
+  await session.run(`COPY (${checked.quarantineQuery}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  return context.store.putFile(path);
+}
+
+async function writeClean(session: DataSession, checked: RowCheck, schema: Schema, context: DataContext): Promise<ArtifactRef> {
+  const path = join(session.scratch, 'clean.parquet');
+  const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
+  await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  return context.store.putFile(path);
+}
+
+/** What DuckDB says when a row's values, not the query, are the trouble. Columns are read by casts that cannot fail, so it is the target. */
+function isExpressionFailure(error: unknown): boolean {
+  return error instanceof Error && /^(Conversion|Out of Range|Invalid Input|Mismatch Type) Error/.test(error.message);
+}
+
+function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: ArtifactRef): AnnealError {
+  const errors = anomalies.filter(isError);
+  const shown = errors.slice(0, 5).map((anomaly) => {
+    const subject = anomaly.column === undefined ? 'the data' : `column "${anomaly.column}"`;
+    return `${subject}: expected ${anomaly.expected}, found ${anomaly.found}`;
+  });
+  const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
+  return new AnnealError(
+    failureTypes.invalidData,
+    `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri}.`,
+    anomalies,
+  );
+}
