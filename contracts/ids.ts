@@ -29,3 +29,8 @@ export function parsePipelineWorkflowId(id: string): { pipeline: string; run: st
   const match = /^pipeline\/([^/]+)\/([^/]+)$/.exec(id);
   return match ? { pipeline: match[1], run: match[2] } : undefined;
 }
+
+/** @returns the model of a `model/<name>` id, or undefined for any other id, e.g. that of a rollout */
+export function parseModelWorkflowId(id: string): string | undefined {
+  return /^model\/([^/]+)$/.exec(id)?.[1];
+}

@@ -1,0 +1,129 @@
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { HttpError, toHttpError } from './http-error.js';
+import type { ModelRegistry } from './model-registry.js';
+import { ClientGone } from './request-body.js';
+import { answerRequest, type RouteContext } from './routes.js';
+
+export interface HttpLimits {
+  /** @default 8 MiB */
+  readonly maxBodyBytes?: number;
+  /** Rows of one request. @default 10,000 */
+  readonly maxRows?: number;
+  /** A client must have sent its headers within this time. @default 10,000 */
+  readonly headersTimeoutMs?: number;
+  /** …and its whole request within this. @default 30,000 */
+  readonly requestTimeoutMs?: number;
+}
+
+export interface HttpServerOptions extends HttpLimits {
+  readonly registry: ModelRegistry;
+  readonly host: string;
+  readonly port: number;
+  /** An error of ours: the client is told no more than that there was one. */
+  readonly onError: (error: unknown) => void;
+}
+
+const idleConnectionMs = 75_000;
+const deadSocketMs = 120_000;
+
+/** The HTTP side of a serving process. */
+export class HttpServer {
+  readonly #server: Server;
+  readonly #context: RouteContext;
+  readonly #onError: (error: unknown) => void;
+  #drained: Promise<void> | undefined;
+
+  private constructor(options: HttpServerOptions) {
+    this.#onError = options.onError;
+    this.#context = {
+      registry: options.registry,
+      maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
+      maxRows: options.maxRows ?? 10_000,
+      accepting: () => !this.#drained,
+    };
+    const headersTimeout = options.headersTimeoutMs ?? 10_000;
+    const requestTimeout = options.requestTimeoutMs ?? 30_000;
+    this.#server = createServer(
+      {
+        headersTimeout: Math.min(headersTimeout, requestTimeout),
+        requestTimeout,
+        keepAliveTimeout: idleConnectionMs,
+        connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
+        noDelay: true,
+      },
+      (request, response) => void this.#handle(request, response),
+    );
+    // A client that stops reading its answer would hold it in memory for ever.
+    this.#server.setTimeout(deadSocketMs);
+    this.#server.on('clientError', answerClientError);
+  }
+
+  /** @throws the error of `listen`, e.g. with the code `EADDRINUSE` */
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const http = new HttpServer(options);
+    await new Promise<void>((resolve, reject) => {
+      http.#server.once('error', reject);
+      http.#server.listen(options.port, options.host, () => resolve());
+    });
+    return http;
+  }
+
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Take no new connections, finish the requests that are here, and close each connection after its answer. */
+  drain(): Promise<void> {
+    this.#drained ??= new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeIdleConnections();
+    });
+    return this.#drained;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const answer = await answerRequest(this.#context, request);
+      this.#send(response, answer.status, answer.body);
+    } catch (error) {
+      if (error instanceof ClientGone) return;
+      const refusal = toHttpError(error);
+      if (!refusal) this.#onError(error);
+      const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
+      this.#send(response, status, { error: message }, headers);
+    }
+  }
+
+  #send(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+    if (response.destroyed || response.headersSent) return;
+    const text = JSON.stringify(body);
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...(this.#drained ? { connection: 'close' } : {}),
+      ...headers,
+    });
+    response.end(text);
+  }
+}
+
+/** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const message =
+    status === 431
+      ? 'The headers of the request are too large.'
+      : status === 408
+        ? 'The request was not complete in time.'
+        : 'This is not a valid HTTP request.';
+  const text = JSON.stringify({ error: message });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    () => socket.destroy(),
+  );
+}

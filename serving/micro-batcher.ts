@@ -1,0 +1,105 @@
+import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from './tensors.js';
+
+interface Waiting {
+  readonly batch: Batch;
+  readonly resolve: (outputs: BatchOutputs) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface MicroBatcherOptions {
+  /** Runs one batch; never called again before its promise has settled. */
+  readonly run: (batch: Batch) => Promise<BatchOutputs>;
+  /** Numbers a row of `BatchOutputs.values`. */
+  readonly width: number;
+  /** No request joins a batch that has this many rows. @default 1024 */
+  readonly maxBatchRows?: number;
+}
+
+/**
+ * Collects what has arrived anyway: while one batch runs, the requests that come in wait together for the next.
+ *
+ * Nothing waits for company: an idle executor takes the first request at the end of the event loop's turn,
+ * together with those that the same turn brought.
+ */
+export class MicroBatcher {
+  readonly #options: Required<MicroBatcherOptions>;
+  #waiting: Waiting[] = [];
+  #running = false;
+  #scheduled = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: MicroBatcherOptions) {
+    this.#options = { maxBatchRows: 1024, ...options };
+  }
+
+  submit(batch: Batch): Promise<BatchOutputs> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ batch, resolve, reject });
+      if (this.#running || this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#next();
+      });
+    });
+  }
+
+  /** Resolves when nothing waits or runs. */
+  async idle(): Promise<void> {
+    if (this.#waiting.length === 0 && !this.#running) return;
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  #next(): void {
+    const group = this.#takeGroup();
+    if (group.length === 0) {
+      for (const resolve of this.#onIdle.splice(0)) resolve();
+      return;
+    }
+    this.#running = true;
+    void this.#execute(group);
+  }
+
+  #takeGroup(): Waiting[] {
+    let rows = 0;
+    let count = 0;
+    while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count].batch.rows <= this.#options.maxBatchRows)) {
+      rows += this.#waiting[count++].batch.rows;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #execute(group: readonly Waiting[]): Promise<void> {
+    let settle: () => void;
+    try {
+      const outputs = await this.#options.run(concatBatches(group.map(({ batch }) => batch)));
+      settle = () => {
+        let from = 0;
+        for (const { batch, resolve } of group) {
+          resolve(sliceOutputs(outputs, from, batch.rows, this.#options.width));
+          from += batch.rows;
+        }
+      };
+    } catch (error) {
+      settle = group.length === 1 ? () => group[0].reject(error) : await this.#oneByOne(group);
+    }
+    // The next batch first: its thread computes while this one's answers are written.
+    this.#running = false;
+    this.#next();
+    settle();
+  }
+
+  /** A batch that fails must not fail the requests that only shared it. */
+  async #oneByOne(group: readonly Waiting[]): Promise<() => void> {
+    const settled: (() => void)[] = [];
+    for (const { batch, resolve, reject } of group) {
+      try {
+        const outputs = await this.#options.run(batch);
+        settled.push(() => resolve(outputs));
+      } catch (error) {
+        settled.push(() => reject(error));
+      }
+    }
+    return () => settled.forEach((settle) => settle());
+  }
+}

@@ -1,0 +1,139 @@
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { ModelExecutor } from './executor.js';
+import { HttpError } from './http-error.js';
+
+export interface ServedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly executor: ModelExecutor;
+}
+
+export interface ModelState {
+  readonly name: string;
+  readonly version?: string;
+  readonly epoch: number;
+  /** Versions that answer when they are asked for by number, the active one included. */
+  readonly loaded: readonly string[];
+}
+
+interface Entry {
+  epoch: number;
+  active?: ServedModel;
+  previous?: ServedModel;
+  /** Newest last. The same version may be here twice, when it was loaded again from other files. */
+  loaded: readonly ServedModel[];
+}
+
+/**
+ * Which versions this process holds, and which one of each model answers.
+ *
+ * Activation is the assignment of one pointer, so a request sees either the old version or the new one. A version that is
+ * released finishes what it has been given: lookup and submission of a request happen in one turn of the event loop.
+ */
+export class ModelRegistry {
+  readonly #models = new Map<string, Entry>();
+  readonly #expected = new Set<string>();
+
+  /** Announce models that are about to be loaded: until then they are "not ready" rather than unknown. */
+  expect(models: readonly string[]): void {
+    for (const model of models) this.#expected.add(model);
+  }
+
+  /** The model could not be loaded after all. */
+  unexpect(model: string): void {
+    this.#expected.delete(model);
+  }
+
+  get isReady(): boolean {
+    const active = [...this.#models].filter(([, entry]) => entry.active);
+    return active.length > 0 && [...this.#expected].every((model) => this.#models.get(model)?.active !== undefined);
+  }
+
+  /** @returns the newest load of a version */
+  find(model: string, version: string): ServedModel | undefined {
+    return this.#models.get(model)?.loaded.findLast((served) => served.version === version);
+  }
+
+  /**
+   * @param version default: the active one
+   * @throws HttpError 503 while nothing is loaded, AnnealError `UnknownModelVersion` for a name or a version that is not here
+   */
+  resolve(model: string, version?: string): ServedModel {
+    const entry = this.#models.get(model);
+    const found = version === undefined || version === entry?.active?.version ? entry?.active : this.find(model, version);
+    if (found) return found;
+    const names = this.list().filter((state) => state.version !== undefined);
+    if (names.length === 0 || (this.#expected.has(model) && !entry?.active)) {
+      throw new HttpError(503, 'No version of the model is loaded yet. Try again shortly, or promote a version if there is none.', {
+        'retry-after': '1',
+      });
+    }
+    const here = entry?.active
+      ? `This host has no such version of the model; it holds ${versionsOf(entry).join(', ')}, of which ${entry.active.version} is active.`
+      : `This host serves no model of that name; it serves ${names.map((state) => state.name).join(', ')}.`;
+    throw new AnnealError(failureTypes.unknownModelVersion, `${here} Correct the name, or leave the version out to reach the active one.`);
+  }
+
+  list(): ModelState[] {
+    return [...this.#models].map(([name, entry]) => ({
+      name,
+      version: entry.active?.version,
+      epoch: entry.epoch,
+      loaded: versionsOf(entry),
+    }));
+  }
+
+  /** Hold a loaded version; nothing is routed to it by default. */
+  stage(served: ServedModel): void {
+    let entry = this.#models.get(served.name);
+    if (!entry) this.#models.set(served.name, (entry = { epoch: 0, loaded: [] }));
+    const { active, previous } = entry;
+    this.#release(entry, (held) => held.version === served.version && held !== active && held !== previous);
+    entry.loaded = [...entry.loaded, served];
+  }
+
+  /**
+   * Route new requests to a staged version. The one before stays loaded for an instant rollback; all others are released.
+   *
+   * @throws Error when the version has not been staged; safe to repeat after staging it
+   */
+  activate(model: string, version: string, epoch: number): ModelState {
+    const entry = this.#models.get(model);
+    const next = this.find(model, version);
+    if (!entry || !next) throw new Error(`Version ${version} of ${model} has not been staged in this process. Stage it first.`);
+    if (entry.active !== next) {
+      entry.previous = entry.active;
+      entry.active = next;
+    }
+    entry.epoch = epoch;
+    this.#expected.delete(model);
+    const { previous } = entry;
+    this.#release(entry, (held) => held !== next && held !== previous);
+    return { name: model, version, epoch, loaded: versionsOf(entry) };
+  }
+
+  /** Release a version that is not active; releasing what is not there is not an error. */
+  retire(model: string, version: string): void {
+    const entry = this.#models.get(model);
+    if (!entry) return;
+    const { active } = entry;
+    this.#release(entry, (held) => held.version === version && held !== active);
+    if (entry.previous?.version === version) entry.previous = undefined;
+  }
+
+  #release(entry: Entry, isReleased: (served: ServedModel) => boolean): void {
+    const released = entry.loaded.filter(isReleased);
+    entry.loaded = entry.loaded.filter((served) => !released.includes(served));
+    for (const served of released) void served.executor.close();
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#models.values()].flatMap((entry) => entry.loaded);
+    this.#models.clear();
+    await Promise.all(all.map((served) => served.executor.close()));
+  }
+}
+
+function versionsOf(entry: Entry): string[] {
+  return [...new Set(entry.loaded.map((served) => served.version))];
+}

@@ -1,0 +1,55 @@
+import { pino } from 'pino';
+import { AnnealError } from '../contracts/failures.js';
+import type { CommandMessage, ReplyMessage, ServingCommands } from './process-messages.js';
+import { ServingHost } from './serving-host.js';
+
+/**
+ * A serving process: HTTP server and executors. Started by a supervisor with `fork`, which tells it over IPC what to load;
+ * it ends when it is told to drain, and when the supervisor is gone.
+ */
+
+const logger = pino({ name: 'anneal-serving' });
+
+/** How long requests may take to finish when the supervisor has vanished. */
+const orphanDrainMs = 5000;
+
+if (!process.send) throw new Error('serving/process.ts is started by the inference worker: run workers/inference.ts.');
+
+// Ctrl-C reaches the whole process group; the supervisor decides when this process ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => logger.debug({ signal }, 'left to the supervisor'));
+
+const host = new ServingHost(logger, (error) => {
+  logger.fatal({ error: error.message }, 'a version cannot be executed any more; this process is replaced');
+  process.exit(1);
+});
+
+process.on('disconnect', () => {
+  setTimeout(() => process.exit(0), orphanDrainMs).unref();
+  void host.handlers.drain(null).then(() => process.exit(0));
+});
+
+process.on('message', (message: CommandMessage) => {
+  void handle(message).then(reply);
+});
+
+async function handle({ id, command, input }: CommandMessage): Promise<ReplyMessage> {
+  try {
+    if (command === 'start') logger.level = (input as ServingCommands['start']['input']).logLevel;
+    // The message's type ties each command to its input; the compiler cannot follow that through a lookup.
+    const result = await (host.handlers[command] as (input: unknown) => Promise<unknown>)(input);
+    return { id, ok: true, result };
+  } catch (error) {
+    const known = error instanceof AnnealError;
+    return {
+      id,
+      ok: false,
+      message: error instanceof Error ? error.message : String(error),
+      ...(known ? { type: error.type, details: error.details } : { code: (error as NodeJS.ErrnoException).code }),
+    };
+  }
+}
+
+function reply(message: ReplyMessage): void {
+  // The callback takes the error of a channel that closed in the meantime; the supervisor does not wait for this reply then.
+  if (process.connected) process.send!(message, undefined, undefined, () => undefined);
+}

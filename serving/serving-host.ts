@@ -1,0 +1,102 @@
+import type { Logger } from 'pino';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { PredictResult } from '../contracts/serving.js';
+import { ModelExecutor } from './executor.js';
+import { toHttpError } from './http-error.js';
+import { HttpServer } from './http-server.js';
+import type { VersionFiles } from './load-model.js';
+import { ModelRegistry } from './model-registry.js';
+import { predictRows } from './predictions.js';
+import type { CommandName, ServingCommands } from './process-messages.js';
+
+type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
+
+const defaultMaxRows = 10_000;
+
+/** What a serving process does with its commands; the process around it only carries the messages. */
+export class ServingHost {
+  readonly #registry = new ModelRegistry();
+  readonly #digests = new WeakMap<ModelExecutor, string>();
+  readonly #loading = new Map<string, Promise<ModelExecutor>>();
+  #http: HttpServer | undefined;
+  #maxRows = defaultMaxRows;
+
+  /** @param onFatal called when the process should be replaced: a thread of a version died */
+  constructor(
+    private readonly logger: Logger,
+    private readonly onFatal: (error: Error) => void,
+  ) {}
+
+  readonly handlers: Handlers = {
+    start: async ({ host, port, limits, expected }) => {
+      this.#registry.expect(expected);
+      this.#maxRows = limits?.maxRows ?? defaultMaxRows;
+      this.#http = await HttpServer.listen({
+        ...limits,
+        registry: this.#registry,
+        host,
+        port,
+        onError: (error) => this.logger.error({ error: String(error) }, 'a request failed'),
+      });
+      return { port: this.#http.address.port };
+    },
+    stage: async ({ model, version, files }) => {
+      const executor = await this.#stage(model, version, files);
+      return { loadMs: executor.loadMs, goldenDifference: executor.goldenDifference };
+    },
+    activate: async (input) => this.#registry.activate(input.model, input.version, input.epoch),
+    retire: async ({ model, version }) => {
+      this.#registry.retire(model, version);
+      return null;
+    },
+    predict: (input) => this.#predict(input),
+    state: async () => this.#registry.list(),
+    closeHttp: async () => {
+      await this.#http?.drain();
+      return null;
+    },
+    drain: async () => {
+      await this.#http?.drain();
+      await this.#registry.close();
+      return null;
+    },
+  };
+
+  async #stage(model: string, version: string, files: VersionFiles): Promise<ModelExecutor> {
+    const digest = [files.model, files.manifest, files.golden].map((file) => file.sha256).join();
+    const held = this.#registry.find(model, version);
+    if (held && this.#digests.get(held.executor) === digest) return held.executor;
+    const key = JSON.stringify([model, version, digest]);
+    let loading = this.#loading.get(key);
+    if (!loading) {
+      loading = this.#load(model, version, files, digest).finally(() => this.#loading.delete(key));
+      this.#loading.set(key, loading);
+    }
+    return loading;
+  }
+
+  async #load(model: string, version: string, files: VersionFiles, digest: string): Promise<ModelExecutor> {
+    try {
+      const executor = await ModelExecutor.start(files, this.onFatal);
+      this.#digests.set(executor, digest);
+      this.#registry.stage({ name: model, version, executor });
+      return executor;
+    } catch (error) {
+      this.#registry.unexpect(model);
+      if (!(error instanceof AnnealError)) throw error;
+      throw new AnnealError(error.type, `Version ${version} of ${model} was not loaded. ${error.message}`, error.details, { cause: error });
+    }
+  }
+
+  async #predict(input: ServingCommands['predict']['input']): Promise<PredictResult> {
+    try {
+      return await predictRows(this.#registry, input, this.#maxRows);
+    } catch (error) {
+      if (error instanceof AnnealError) throw error;
+      const refusal = toHttpError(error);
+      // "Not loaded yet" (503) passes, so it stays an error that is worth a retry.
+      if (refusal?.status === 400) throw new AnnealError(failureTypes.invalidRequest, refusal.message);
+      throw error;
+    }
+  }
+}

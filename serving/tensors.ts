@@ -1,0 +1,71 @@
+import type { ModelManifest } from '../contracts/model.js';
+
+/** The values of one raw column; N of them. */
+export type Column = string[] | BigInt64Array | Float64Array;
+
+/** A batch of raw rows, a column for each input of the model, in the order of `ModelManifest.inputs`. */
+export interface Batch {
+  readonly rows: number;
+  /** Each [N]. */
+  readonly columns: readonly Column[];
+}
+
+/** What the graph computes for a batch; plain arrays that can cross a thread boundary. */
+export interface BatchOutputs {
+  /** `probabilities` [N, classes] or `value` [N, 1], row by row. */
+  readonly values: Float32Array;
+  /** `class_index` [N]; absent for regression. */
+  readonly classIndex?: Int32Array;
+}
+
+/** @returns how many numbers of `BatchOutputs.values` belong to one row */
+export function outputWidth(manifest: Pick<ModelManifest, 'task' | 'classes'>): number {
+  return manifest.task === 'regression' ? 1 : manifest.classes.length;
+}
+
+/** Stack batches of one model, in order. */
+export function concatBatches(batches: readonly Batch[]): Batch {
+  if (batches.length === 1) return batches[0];
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+  return { rows, columns: batches[0].columns.map((first, i) => concatColumn(first, batches, i, rows)) };
+}
+
+function concatColumn(first: Column, batches: readonly Batch[], i: number, rows: number): Column {
+  if (first instanceof Float64Array) {
+    const joined = new Float64Array(rows);
+    let at = 0;
+    for (const batch of batches) {
+      joined.set(batch.columns[i] as Float64Array, at);
+      at += batch.rows;
+    }
+    return joined;
+  }
+  if (first instanceof BigInt64Array) {
+    const joined = new BigInt64Array(rows);
+    let at = 0;
+    for (const batch of batches) {
+      joined.set(batch.columns[i] as BigInt64Array, at);
+      at += batch.rows;
+    }
+    return joined;
+  }
+  return batches.flatMap((batch) => batch.columns[i] as string[]);
+}
+
+/** Rows [from, from + rows) of the outputs of a stacked batch; views, nothing is copied. */
+export function sliceOutputs(outputs: BatchOutputs, from: number, rows: number, width: number): BatchOutputs {
+  const values = outputs.values.subarray(from * width, (from + rows) * width); // [rows, width]
+  return outputs.classIndex ? { values, classIndex: outputs.classIndex.subarray(from, from + rows) } : { values };
+}
+
+/** @returns a batch of `rows` rows that repeats the rows of `batch` from the first on */
+export function tileBatch(batch: Batch, rows: number): Batch {
+  return {
+    rows,
+    columns: batch.columns.map((column) => {
+      if (column instanceof Float64Array) return Float64Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
+      if (column instanceof BigInt64Array) return BigInt64Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
+      return Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
+    }),
+  };
+}

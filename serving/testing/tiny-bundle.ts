@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RawInput } from '../../contracts/dataset.js';
+import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import { GraphBuilder } from '../../ml/graph/onnx-builder.js';
+import type { LocalFile, VersionFiles } from '../load-model.js';
+
+/** A real, tiny version for tests: late = sigmoid(bias + weight of the origin + distance / 1000), with the hour of the day read but not weighed. */
+
+export interface TinyModel {
+  readonly bias: number;
+  /** Added to every golden output: other than 0, the version does not reproduce them. */
+  readonly goldenError?: number;
+}
+
+export const tinyInputs: readonly RawInput[] = [
+  { name: 'origin', type: 'string', columnType: 'string', nullable: true },
+  { name: 'date', type: 'int64', columnType: 'timestamp', nullable: false },
+  { name: 'distance', type: 'float64', columnType: 'float', nullable: false },
+];
+
+const originWeights: Readonly<Record<string, number>> = { SFO: 0.5, JFK: -0.25 };
+
+/** What version `model` answers, by an implementation that shares nothing with the graph. */
+export function tinyProbability(model: TinyModel, row: { readonly origin: string | null; readonly distance: number }): number {
+  return 1 / (1 + Math.exp(-(model.bias + (originWeights[row.origin ?? ''] ?? 0) + row.distance / 1000)));
+}
+
+export function tinyGraph(model: TinyModel): Uint8Array {
+  const graph = new GraphBuilder('tiny');
+  const origin = graph.input('origin', 'string', ['N', 1]);
+  const date = graph.input('date', 'int64', ['N', 1]);
+  const distance = graph.input('distance', 'float64', ['N', 1]);
+  const weight = graph.mlNode('LabelEncoder', [origin], {
+    keys_strings: Object.keys(originWeights),
+    values_floats: { floats: Object.values(originWeights) },
+    default_float: { float: 0 },
+  });
+  const far = graph.node('Div', [graph.node('Cast', [distance], { to: 1 }), graph.scalar('float32', 1000)]); // [N, 1]
+  const hour = graph.node('Mod', [graph.node('Div', [date, graph.scalar('int64', 3_600_000)]), graph.scalar('int64', 24)]); // [N, 1]
+  const nothing = graph.node('Mul', [graph.node('Cast', [hour], { to: 1 }), graph.scalar('float32', 0)]); // [N, 1]
+  const sum = graph.node('Sum', [weight, far, nothing, graph.scalar('float32', model.bias)]); // [N, 1]
+  const late = graph.node('Sigmoid', [sum]); // [N, 1]
+  const onTime = graph.node('Sub', [graph.scalar('float32', 1), late]); // [N, 1]
+  graph.node('Concat', [onTime, late], { axis: 1 }, 'probabilities'); // [N, 2]
+  graph.node('Cast', [graph.node('GreaterOrEqual', [late, graph.scalar('float32', 0.5)])], { to: 7 }, 'class_index'); // [N, 1]
+  graph.output('probabilities', 'float32', ['N', 2]);
+  graph.output('class_index', 'int64', ['N', 1]);
+  return graph.encode();
+}
+
+export const tinyManifest: ModelManifest = {
+  formatVersion: 1,
+  name: 'tiny',
+  task: 'binary',
+  classes: ['on-time', 'late'],
+  threshold: 0.5,
+  inputs: tinyInputs,
+  layout: { categorical: [], numeric: [] },
+  trainingPrior: [0.8, 0.2],
+  dataDigest: '0'.repeat(64),
+};
+
+export function tinyGolden(model: TinyModel): GoldenOutputs {
+  const instances = [
+    { origin: 'SFO', date: '2001-06-15T17:30:00', distance: 100 },
+    { origin: 'XXX', date: 992_626_200_000, distance: -400 },
+    { origin: null, date: '2001-01-01T00:00:00Z', distance: 2500 },
+  ];
+  const late = instances.map((row) => tinyProbability(model, row) + (model.goldenError ?? 0));
+  return { instances, outputs: late.map((p) => [1 - p, p]), tolerance: 1e-5 };
+}
+
+/** Write a version's three files. */
+export function writeTinyVersion(directory: string, model: TinyModel): VersionFiles {
+  return writeVersion(directory, tinyGraph(model), tinyManifest, tinyGolden(model));
+}
+
+export function writeVersion(directory: string, graph: Uint8Array, manifest: ModelManifest, golden: GoldenOutputs): VersionFiles {
+  mkdirSync(directory, { recursive: true });
+  const write = (name: string, bytes: Uint8Array): LocalFile => {
+    const path = join(directory, name);
+    writeFileSync(path, bytes);
+    return { path, sha256: createHash('sha256').update(bytes).digest('hex') };
+  };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  return {
+    model: write('model.onnx', graph),
+    manifest: write('manifest.json', json(manifest)),
+    golden: write('golden.json', json(golden)),
+  };
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { hostTaskQueue } from '../contracts/task-queues.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { InferenceHost } from './inference/inference-host.js';
+import { ServingChild } from './inference/serving-child.js';
+import { keepTemporalLink } from './inference/temporal-link.js';
+import { VersionCache } from './inference/version-cache.js';
+import { createLogger, installRuntime } from './runtime.js';
+import { readSettings, type Settings } from './settings.js';
+
+/** A parent is told that the host is up after this long at the latest: Temporal may be away. */
+const readyAtLatestMs = 5000;
+
+/**
+ * The supervisor of one inference host. It serves from the local cache at once, and follows the lifecycles of the models
+ * whenever Temporal is there.
+ *
+ * Says `{type: 'ready'}` to a parent process once HTTP listens. On SIGTERM, SIGINT or when the parent vanishes it turns
+ * "not ready", finishes the requests and activities that it has, and returns.
+ *
+ * @throws Error that names the variable to set when the HTTP address cannot be used
+ */
+async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
+  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), new FileArtifactStore(settings.artifacts));
+  const host = await InferenceHost.open({ hostId: settings.hostId, cache, logger });
+  const restored = signalOnce();
+  const serving = new ServingChild({
+    logger,
+    host: settings.httpHost,
+    port: settings.ports.http,
+    expected: () => host.models(),
+    onStarted: () => host.restore().finally(restored.fire),
+  });
+  host.attach(serving);
+  await serving.start();
+  await cache.removeLeftovers();
+  const url = `http://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${serving.port}`;
+  logger.info({ url, hostId: settings.hostId }, 'listening');
+
+  const polling = signalOnce();
+  const lease = { hostId: settings.hostId, taskQueue: hostTaskQueue(settings.hostId), url };
+  const link = keepTemporalLink({ settings, logger, host, lease, onPolling: polling.fire }, stop);
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve());
+  });
+  await Promise.race([Promise.all([polling.fired, restored.fired]), sleep(readyAtLatestMs, undefined, { ref: false }), stopped]);
+  process.send?.({ type: 'ready', url });
+
+  await stopped;
+  logger.info({ reason: String(stop.reason) }, 'stopping');
+  // Activities still predict on the serving process, so its versions stay until the workers have ended.
+  await Promise.all([serving.request('closeHttp', null).catch(() => undefined), link]);
+  await serving.stop();
+}
+
+function signalOnce(): { readonly fired: Promise<void>; readonly fire: () => void } {
+  let fire = (): void => undefined;
+  const fired = new Promise<void>((resolve) => (fire = resolve));
+  return { fired, fire };
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+if (process.send) process.once('disconnect', () => stop.abort(new Error('the parent process is gone')));
+
+try {
+  const settings = readSettings();
+  const logger = createLogger(settings, 'inference');
+  installRuntime(logger);
+  await superviseHost(settings, logger, stop.signal);
+  process.exit(0);
+} catch (error) {
+  // For the person at the terminal, who has no eye for JSON lines.
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}

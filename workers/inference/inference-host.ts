@@ -1,0 +1,223 @@
+import type { Logger } from 'pino';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import type {
+  ActivateVersionInput,
+  LoadVersionInput,
+  LoadVersionResult,
+  PredictInput,
+  PredictResult,
+  ServedVersion,
+  ServingTarget,
+} from '../../contracts/serving.js';
+import type { ServingCommands } from '../../serving/process-messages.js';
+import type { ServingChild } from './serving-child.js';
+import type { CachedModel, VersionCache } from './version-cache.js';
+
+interface HostedModel {
+  lineage?: string;
+  /** Of the newest activation that this host has taken; older ones are ignored. */
+  epoch: number;
+  active?: ServedVersion;
+  previous?: ServedVersion;
+  /** Loaded for a rollout that has not activated them, by version. */
+  readonly staged: Map<string, ServedVersion>;
+  /** The serving process does not hold `active`: it could not be loaded again after a restart. */
+  missing: boolean;
+  /** One change of a model at a time. */
+  turn: Promise<unknown>;
+}
+
+export interface InferenceHostOptions {
+  readonly hostId: string;
+  readonly cache: VersionCache;
+  readonly logger: Logger;
+}
+
+/**
+ * What one host serves, and how that changes: by a rollout's activities, by the watcher, or from the local cache.
+ *
+ * All three may happen at the same time. Changes of a model run one after the other, each is safe to repeat, and epochs fence:
+ * an activation older than what the host knows does nothing.
+ */
+export class InferenceHost {
+  readonly #models = new Map<string, HostedModel>();
+  /** Versions whose files are in use although no model holds them yet. */
+  readonly #loading = new Set<ServedVersion>();
+  #serving: Pick<ServingChild, 'request'> | undefined;
+
+  private constructor(private readonly options: InferenceHostOptions) {}
+
+  /** Read what was served last; nothing is loaded before `restore`. */
+  static async open(options: InferenceHostOptions): Promise<InferenceHost> {
+    const host = new InferenceHost(options);
+    const saved = await options.cache.saved((file) =>
+      options.logger.warn({ file }, 'this state file cannot be read; the model comes back with its next rollout'),
+    );
+    for (const { model, lineage, epoch, active, previous } of saved) {
+      host.#models.set(model, { lineage, epoch, active, previous, staged: new Map(), missing: true, turn: Promise.resolve() });
+    }
+    return host;
+  }
+
+  attach(serving: Pick<ServingChild, 'request'>): void {
+    this.#serving = serving;
+  }
+
+  get hostId(): string {
+    return this.options.hostId;
+  }
+
+  /** Models with an active version. */
+  models(): string[] {
+    return [...this.#models].filter(([, hosted]) => hosted.active).map(([model]) => model);
+  }
+
+  /** The newest epoch that this host has taken, and the version that it serves. */
+  known(model: string): { readonly epoch: number; readonly version?: string } {
+    const hosted = this.#models.get(model);
+    return { epoch: hosted?.epoch ?? 0, version: hosted?.missing ? undefined : hosted?.active?.version };
+  }
+
+  /** Load into a new serving process what the last one held. */
+  async restore(): Promise<void> {
+    for (const hosted of this.#models.values()) hosted.missing = hosted.active !== undefined;
+    await Promise.all(
+      this.models().map((model) =>
+        this.#inTurn(model, async (hosted) => {
+          const { active, previous, epoch } = hosted;
+          if (!active || !hosted.missing) return;
+          await this.#stage(model, hosted, active);
+          await this.#request('activate', { model, version: active.version, epoch });
+          hosted.missing = false;
+          this.options.logger.info({ model, version: active.version, epoch }, 'serving again from the local cache');
+          for (const version of [previous, ...hosted.staged.values()]) if (version) await this.#stage(model, hosted, version);
+        }).catch((error: unknown) =>
+          this.options.logger.error({ model, error: String(error) }, 'the version that was served last could not be loaded'),
+        ),
+      ),
+    );
+  }
+
+  /**
+   * Note which lifecycle a model follows. A new one counts its epochs from the start, so the old fence falls;
+   * what is served stays until the new lifecycle has a champion.
+   */
+  async follow(model: string, lineage: string): Promise<void> {
+    await this.#inTurn(model, async (hosted) => {
+      if (hosted.lineage === lineage) return;
+      if (hosted.lineage !== undefined) {
+        this.options.logger.warn(
+          { model, epoch: hosted.epoch },
+          'the lifecycle of this model was started anew; its epochs count from the start',
+        );
+        hosted.epoch = 0;
+      }
+      hosted.lineage = lineage;
+    });
+  }
+
+  /** Activity `loadVersion`. */
+  async load({ model, version, epoch }: LoadVersionInput): Promise<LoadVersionResult> {
+    return this.#inTurn(model, async (hosted) => {
+      if (epoch < hosted.epoch) {
+        throw new AnnealError(
+          failureTypes.rolloutFailed,
+          `Host ${this.hostId} did not load version ${version.version} of ${model}: the rollout has epoch ${epoch}, and the host has already taken epoch ${hosted.epoch}. A newer rollout went past this one; promote the version again if it is still wanted.`,
+        );
+      }
+      return { hostId: this.hostId, ...(await this.#stage(model, hosted, version)) };
+    });
+  }
+
+  /** Activity `activateVersion`; an epoch older than the known one is ignored. */
+  async activate({ model, version, epoch }: ActivateVersionInput): Promise<{ readonly hostId: string; readonly epoch: number }> {
+    return this.#inTurn(model, async (hosted) => {
+      if (epoch >= hosted.epoch) {
+        const served = [hosted.staged.get(version), hosted.active, hosted.previous].find((each) => each?.version === version);
+        if (!served) throw new Error(`Host ${this.hostId} holds no version ${version} of ${model}: it was restarted since it loaded it.`);
+        await this.#activate(model, hosted, served, epoch);
+      }
+      return { hostId: this.hostId, epoch: hosted.epoch };
+    });
+  }
+
+  /**
+   * Bring the host to what the lifecycle says, if that is newer than what it has.
+   *
+   * @throws as `load` does; what is served stays
+   */
+  async reconcile(model: string, { epoch, champion }: ServingTarget): Promise<void> {
+    await this.#inTurn(model, async (hosted) => {
+      if (!champion) return;
+      const isCurrent = epoch === hosted.epoch && isSame(hosted.active, champion) && !hosted.missing;
+      if (epoch < hosted.epoch || isCurrent) return;
+      await this.#activate(model, hosted, champion, epoch);
+    });
+  }
+
+  predict(input: PredictInput): Promise<PredictResult> {
+    return this.#request('predict', input);
+  }
+
+  async #stage(model: string, hosted: HostedModel, version: ServedVersion): Promise<ServingCommands['stage']['result']> {
+    this.#loading.add(version);
+    try {
+      const files = await this.options.cache.files(version.bundle);
+      const result = await this.#request('stage', { model, version: version.version, files });
+      if (!isSame(hosted.active, version) && !isSame(hosted.previous, version)) hosted.staged.set(version.version, version);
+      return result;
+    } catch (error) {
+      this.options.cache.distrust(version.bundle);
+      throw error;
+    } finally {
+      this.#loading.delete(version);
+    }
+  }
+
+  async #activate(model: string, hosted: HostedModel, version: ServedVersion, epoch: number): Promise<void> {
+    // Costs nothing where it is loaded already, and covers a serving process that was restarted since.
+    await this.#stage(model, hosted, version);
+    await this.#request('activate', { model, version: version.version, epoch });
+    if (hosted.active && !isSame(hosted.active, version)) hosted.previous = hosted.active;
+    hosted.active = version;
+    hosted.epoch = epoch;
+    hosted.missing = false;
+    hosted.staged.clear();
+    this.options.logger.info({ model, version: version.version, epoch }, 'serving');
+    await this.#remember(model, hosted, version);
+  }
+
+  /** The disk is for the next start: that it fails must not undo what is served now. */
+  async #remember(model: string, { lineage, epoch, previous }: HostedModel, active: ServedVersion): Promise<void> {
+    const state: CachedModel = { formatVersion: 1, model, lineage, epoch, active, previous };
+    try {
+      await this.options.cache.save(state);
+      const held = [...this.#models.values()].flatMap((hosted) => [hosted.active, hosted.previous, ...hosted.staged.values()]);
+      await this.options.cache.keepOnly([...held, ...this.#loading].filter((version) => version !== undefined));
+    } catch (error) {
+      this.options.logger.error(
+        { model, error: String(error) },
+        'the local cache could not be written; a restart would serve the version before',
+      );
+    }
+  }
+
+  #request<K extends keyof ServingCommands>(command: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result']> {
+    if (!this.#serving) return Promise.reject(new Error('The serving process of this host is not running.'));
+    return this.#serving.request(command, input);
+  }
+
+  #inTurn<T>(model: string, change: (hosted: HostedModel) => Promise<T>): Promise<T> {
+    let hosted = this.#models.get(model);
+    if (!hosted) this.#models.set(model, (hosted = { epoch: 0, staged: new Map(), missing: false, turn: Promise.resolve() }));
+    const entry = hosted;
+    const result = entry.turn.then(() => change(entry));
+    entry.turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** A registry that was set up anew gives the same numbers to other models. */
+function isSame(a: ServedVersion | undefined, b: ServedVersion): boolean {
+  return a?.version === b.version && a.bundle.model.sha256 === b.bundle.model.sha256;
+}

@@ -1,0 +1,158 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactStore } from '../../contracts/artifact-store.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import type { ModelBundle } from '../../contracts/model.js';
+import type { ArtifactRef } from '../../contracts/reference.js';
+import type { ServedVersion } from '../../contracts/serving.js';
+import type { LocalFile, VersionFiles } from '../../serving/load-model.js';
+
+/** What a host served last of one model; enough to serve it again with nothing but this directory. */
+export interface CachedModel {
+  readonly formatVersion: 1;
+  readonly model: string;
+  /** First run of the model's lifecycle: epochs of another lifecycle cannot be compared. */
+  readonly lineage?: string;
+  readonly epoch: number;
+  readonly active: ServedVersion;
+  readonly previous?: ServedVersion;
+}
+
+/**
+ * The versions of one host on its own disk: `blobs/<sha256>`, and `models/<model>.json` for each model.
+ *
+ * A file appears under its final name complete and verified, or not at all.
+ */
+export class VersionCache {
+  readonly #verified = new Set<string>();
+  readonly #fetching = new Map<string, Promise<LocalFile>>();
+
+  private constructor(
+    private readonly directory: string,
+    private readonly store: ArtifactStore,
+  ) {}
+
+  static async open(directory: string, store: ArtifactStore): Promise<VersionCache> {
+    for (const part of ['tmp', 'blobs', 'models']) await mkdir(join(directory, part), { recursive: true });
+    return new VersionCache(directory, store);
+  }
+
+  /**
+   * Bring a version's files here, from the artifact store where they are not here already.
+   *
+   * @throws AnnealError `ArtifactCorrupt` when the store has no such content, Error when the store cannot be reached
+   */
+  async files(bundle: ModelBundle): Promise<VersionFiles> {
+    const [model, manifest, golden] = await Promise.all([this.#file(bundle.model), this.#file(bundle.manifest), this.#file(bundle.golden)]);
+    return { model, manifest, golden };
+  }
+
+  async save(model: CachedModel): Promise<void> {
+    const temporary = join(this.directory, 'tmp', randomUUID());
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(`${JSON.stringify(model, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, join(this.directory, 'models', `${encodeURIComponent(model.model)}.json`));
+  }
+
+  /** @returns the models that were served last; a state file that cannot be read is left out and told to `onUnreadable` */
+  async saved(onUnreadable: (file: string) => void): Promise<CachedModel[]> {
+    const models: CachedModel[] = [];
+    for (const name of (await readdir(join(this.directory, 'models'))).sort()) {
+      const model = await readFile(join(this.directory, 'models', name), 'utf8').then(parseModel, () => undefined);
+      if (model) models.push(model);
+      else onUnreadable(join(this.directory, 'models', name));
+    }
+    return models;
+  }
+
+  /** Remove what a killed process left half-written; only for the one process that uses the directory now. */
+  async removeLeftovers(): Promise<void> {
+    for (const name of await readdir(join(this.directory, 'tmp'))) await rm(join(this.directory, 'tmp', name), { force: true });
+  }
+
+  /** Delete the files that belong to none of these versions. */
+  async keepOnly(versions: readonly ServedVersion[]): Promise<void> {
+    const kept = new Set([
+      ...versions.flatMap(({ bundle }) => [bundle.model, bundle.manifest, bundle.golden]).map((ref) => ref.sha256),
+      ...this.#fetching.keys(),
+    ]);
+    for (const name of await readdir(join(this.directory, 'blobs'))) {
+      if (kept.has(name)) continue;
+      this.#verified.delete(name);
+      await rm(join(this.directory, 'blobs', name), { force: true });
+    }
+  }
+
+  /** Do not trust a version's files any more: they are checked, and fetched again if need be, on the next use. */
+  distrust(bundle: ModelBundle): void {
+    for (const ref of [bundle.model, bundle.manifest, bundle.golden]) this.#verified.delete(ref.sha256);
+  }
+
+  #file(ref: ArtifactRef): Promise<LocalFile> {
+    // The digest becomes part of a path, and the reference comes from a workflow's input.
+    if (!/^[0-9a-f]{64}$/.test(ref.sha256)) {
+      return Promise.reject(
+        new AnnealError(
+          failureTypes.artifactCorrupt,
+          `The reference to a file of the model carries no SHA-256 in lower-case hex. Promote a version that Anneal registered.`,
+        ),
+      );
+    }
+    let fetching = this.#fetching.get(ref.sha256);
+    if (!fetching) {
+      fetching = this.#fetch(ref).finally(() => this.#fetching.delete(ref.sha256));
+      this.#fetching.set(ref.sha256, fetching);
+    }
+    return fetching;
+  }
+
+  async #fetch(ref: ArtifactRef): Promise<LocalFile> {
+    const local: LocalFile = { path: join(this.directory, 'blobs', ref.sha256), sha256: ref.sha256 };
+    if (this.#verified.has(ref.sha256)) return local;
+    if ((await sha256Of(local.path)) !== ref.sha256) {
+      const temporary = join(this.directory, 'tmp', randomUUID());
+      try {
+        await copyFile(await this.store.localPath(ref), temporary);
+        const found = await sha256Of(temporary);
+        if (found !== ref.sha256)
+          throw new Error(`The copy of ${ref.uri} has the SHA-256 ${found}; the disk of this host may be full or failing.`);
+        await rename(temporary, local.path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    }
+    this.#verified.add(ref.sha256);
+    return local;
+  }
+}
+
+/** @returns undefined when there is no such file */
+async function sha256Of(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+function parseModel(text: string): CachedModel | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<CachedModel> | null;
+    return value?.formatVersion === 1 && typeof value.model === 'string' && typeof value.epoch === 'number' && value.active?.bundle
+      ? (value as CachedModel)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
