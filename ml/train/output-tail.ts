@@ -16,6 +16,10 @@ export class OutputTail {
     }
   }
 
+  clear(): void {
+    this.#text = '';
+  }
+
   /** @returns at most 20 lines, oldest first */
   text(): string {
     return this.#text.trim().split('\n').slice(-maxLines).join('\n');

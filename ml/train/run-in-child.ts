@@ -54,6 +54,7 @@ export class TrainingChildren {
     signal?.throwIfAborted();
     const child = this.#idle.pop() ?? this.#start();
     hold(child.process);
+    child.output.clear();
     const checkpoints = new CheckpointQueue((path, step) => callbacks.onCheckpoint(path, step));
     try {
       const outcome = await Promise.race([this.#converse(child, job, callbacks, checkpoints, signal), checkpoints.failed]);

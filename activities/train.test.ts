@@ -1,0 +1,173 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { primaryMetric } from '../contracts/pipeline.js';
+import type { ArtifactRef } from '../contracts/reference.js';
+import type { TrainInput, TrainProgress } from '../contracts/training.js';
+import { TrainingChildren } from '../ml/train/run-in-child.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { checkpointPointer } from './checkpoint-keeper.js';
+import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';
+import { createTrainingActivities } from './train.js';
+
+let root: string;
+let store: FileArtifactStore;
+let fixture: PreparedFixture;
+let children: TrainingChildren;
+let scratchRoot: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'anneal-train-activity-'));
+  store = new FileArtifactStore(join(root, 'store'));
+  scratchRoot = join(root, 'scratch');
+  mkdirSync(scratchRoot);
+  children = new TrainingChildren();
+  fixture = await preparedFixture(store, root, 'binary');
+});
+
+afterAll(async () => {
+  await children.close();
+  rmSync(root, { recursive: true });
+});
+
+function inputOf(key: string, training: Partial<TrainInput['training']> = {}, changes: Partial<TrainInput> = {}): TrainInput {
+  const { spec, ref } = fixture;
+  return {
+    key,
+    prepared: ref,
+    model: spec.model,
+    training: { ...spec.training, epochs: 60, checkpointEverySeconds: 0.05, ...training },
+    primaryMetric: primaryMetric(spec),
+    ...changes,
+  };
+}
+
+interface Attempt {
+  readonly environment: MockActivityEnvironment;
+  readonly beats: (TrainProgress | undefined)[];
+  readonly result: Promise<Awaited<ReturnType<ReturnType<typeof createTrainingActivities>['trainModel']>>>;
+}
+
+function attempt(input: TrainInput, heartbeatDetails?: unknown): Attempt {
+  const environment = new MockActivityEnvironment({ heartbeatDetails }, { logger: new DefaultLogger('ERROR') });
+  const beats: (TrainProgress | undefined)[] = [];
+  environment.on('heartbeat', (progress?: TrainProgress) => beats.push(progress));
+  const { trainModel } = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children });
+  return { environment, beats, result: environment.run(trainModel, input) };
+}
+
+/** Resolves when a checkpoint has been heartbeated; kills the training process then, or does what is asked. */
+async function atCheckpoint({ environment, beats }: Attempt, act: () => void): Promise<void> {
+  await new Promise<void>((resolve) => {
+    environment.on('heartbeat', () => {
+      if (beats.filter((beat) => beat?.checkpoint).length === 2) {
+        act();
+        resolve();
+      }
+    });
+  });
+}
+
+const killTraining = (): void => {
+  for (const pid of children.processIds) process.kill(pid, 'SIGKILL');
+};
+
+function isStored({ sha256 }: ArtifactRef): boolean {
+  return existsSync(join(root, 'store', 'sha256', sha256.slice(0, 2), sha256));
+}
+
+describe('trainModel', () => {
+  it('trains to the end, heartbeats its progress and points at the checkpoint that it returns', async () => {
+    const { result, beats } = attempt(inputOf('pipeline/p/1'));
+    const trained = await result;
+    expect(trained).toMatchObject({ step: 60 * 31, epoch: 60, stopped: 'completed', resumedAtStep: 0, engine: { name: 'onnxruntime' } });
+    expect(trained.validation.auc).toBeGreaterThan(0.9);
+    expect(trained.threshold).toBeGreaterThan(0);
+    expect(trained.history.length).toBeLessThanOrEqual(100);
+    expect(trained.rowsPerSecond).toBeGreaterThan(0);
+    expect(beats.at(-1)).toMatchObject({ step: 60 * 31, totalSteps: 60 * 31, epochs: 60, etaSeconds: 0 });
+    expect(await store.getPointer(checkpointPointer('pipeline/p/1'))).toEqual(trained.checkpoint);
+    expect(readdirSync(scratchRoot)).toEqual([]);
+  });
+
+  it('goes on from the heartbeated checkpoint after the training process was killed, to the identical checkpoint', async () => {
+    const whole = await attempt(inputOf('same', { epochs: 100 })).result;
+    await store.setPointer(checkpointPointer('same'), fixture.ref);
+    const first = attempt(inputOf('same', { epochs: 100 }));
+    await Promise.all([atCheckpoint(first, killTraining), expect(first.result).rejects.toThrow(/SIGKILL/)]);
+    await store.setPointer(checkpointPointer('same'), fixture.ref);
+    const second = await attempt(inputOf('same', { epochs: 100 }), first.beats.at(-1)).result;
+    expect(second.resumedAtStep).toBeGreaterThan(0);
+    expect(second.checkpoint).toEqual(whole.checkpoint);
+    expect(second.parametersDigest).toBe(whole.parametersDigest);
+  });
+
+  it('finds the newest checkpoint by the pointer when the heartbeat is lost', async () => {
+    const first = attempt(inputOf('pointed', { epochs: 100 }));
+    await Promise.all([atCheckpoint(first, killTraining), expect(first.result).rejects.toThrow(/SIGKILL/)]);
+    expect((await attempt(inputOf('pointed', { epochs: 100 })).result).resumedAtStep).toBeGreaterThan(0);
+  });
+
+  it('goes on from where the last rung ended, keeps that checkpoint, and removes superseded ones', async () => {
+    const rung = await attempt(inputOf('rungs', { epochs: 100 }, { untilStep: 200 })).result;
+    expect(rung).toMatchObject({ step: 200, stopped: 'rung' });
+    const { result, beats } = attempt(inputOf('rungs', { epochs: 100 }, { resumeFrom: rung.checkpoint }));
+    const trained = await result;
+    expect(trained).toMatchObject({ resumedAtStep: 200, step: 3100 });
+    expect(isStored(rung.checkpoint)).toBe(true);
+    expect(isStored(trained.checkpoint)).toBe(true);
+    const heartbeated = [
+      ...new Map(beats.flatMap((beat) => (beat?.checkpoint ? [[beat.checkpoint.sha256, beat.checkpoint]] : []))).values(),
+    ];
+    expect(heartbeated.length).toBeGreaterThan(2);
+    expect(heartbeated.filter(isStored)).toHaveLength(1);
+  });
+
+  it('starts from the beginning when every checkpoint is lost', async () => {
+    const rung = await attempt(inputOf('lost', {}, { untilStep: 50 })).result;
+    await store.remove(rung.checkpoint);
+    expect((await attempt(inputOf('lost', {}, { untilStep: 60, resumeFrom: rung.checkpoint })).result).resumedAtStep).toBe(0);
+  });
+
+  it('stops within two seconds when it is cancelled, with its last checkpoint in the store', async () => {
+    const cancelled = attempt(inputOf('cancelled', { epochs: 10_000 }));
+    let askedAt = Infinity;
+    await Promise.all([
+      atCheckpoint(cancelled, () => {
+        askedAt = performance.now();
+        cancelled.environment.cancel();
+      }),
+      expect(cancelled.result).rejects.toBeInstanceOf(CancelledFailure),
+    ]);
+    expect(performance.now() - askedAt).toBeLessThan(2000);
+    const pointed = await store.getPointer(checkpointPointer('cancelled'));
+    expect(pointed && isStored(pointed)).toBe(true);
+  });
+
+  it('does not retry a run that diverged', async () => {
+    const training = { learningRate: 10, schedule: 'constant' as const, weightDecay: 1 };
+    await expect(attempt(inputOf('diverged', training, { model: { family: 'linear' } })).result).rejects.toMatchObject({
+      type: 'TrainingDiverged',
+      nonRetryable: true,
+    });
+  });
+
+  it('does not retry with a prepared data set that is not there', async () => {
+    const missing = { uri: `artifact:sha256/${'0'.repeat(64)}`, sha256: '0'.repeat(64), sizeBytes: 1 };
+    await expect(attempt(inputOf('missing', {}, { prepared: missing })).result).rejects.toMatchObject({
+      type: 'ArtifactCorrupt',
+      nonRetryable: true,
+    });
+  });
+});
+
+describe('checkpointPointer', () => {
+  it('is a valid name, and another one for keys that differ in a slash', () => {
+    expect(checkpointPointer('pipeline/flights/1')).toMatch(/^checkpoints\/pipeline-flights-1-[0-9a-f]{12}\/latest$/);
+    expect(checkpointPointer('a/b')).not.toBe(checkpointPointer('a-b'));
+  });
+});

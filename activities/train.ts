@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { TrainingActivities } from '../contracts/activities.js';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
+import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
+import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
+import type { EncodedFiles } from '../ml/train/encoded-files.js';
+import { TrainingChildren } from '../ml/train/run-in-child.js';
+import type { TrainingJob } from '../ml/train/training-job.js';
+import { CheckpointKeeper } from './checkpoint-keeper.js';
+import { withActivityFailures } from './failures.js';
+
+/** A step or the reading of the data may take longer than the time between two reports of the child. */
+const heartbeatEveryMs = 1000;
+
+export interface TrainingDependencies {
+  readonly store: ArtifactStore;
+  /** Threads of one training run. */
+  readonly threads: number;
+  /** Training runs at a time; so many child processes are started before there is work for them. */
+  readonly slots: number;
+  /** Where a run's files lie until they are stored; default: the system's directory for temporary files. */
+  readonly scratchRoot?: string;
+  /** Default: a pool of its own, whose processes end with this one. */
+  readonly children?: TrainingChildren;
+}
+
+/** The activities of queue `anneal-training`. */
+export function createTrainingActivities({
+  store,
+  threads,
+  slots,
+  scratchRoot = tmpdir(),
+  children,
+}: TrainingDependencies): TrainingActivities {
+  const pool = children ?? new TrainingChildren();
+  if (!children) for (let slot = 0; slot < slots; slot++) pool.warm();
+  return withActivityFailures<TrainingActivities>({ trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input) });
+}
+
+interface Dependencies {
+  readonly store: ArtifactStore;
+  readonly threads: number;
+  readonly scratchRoot: string;
+  readonly pool: TrainingChildren;
+}
+
+async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, input: TrainInput): Promise<TrainResult> {
+  // Messages of a child process arrive outside of the activity's asynchronous context, so it is taken along.
+  const context = Context.current();
+  // Details come from an earlier attempt through JSON; nothing of them is trusted but the reference, which the store verifies.
+  const before = context.info.heartbeatDetails as TrainProgress | undefined;
+  const keeper = new CheckpointKeeper(store, input.key, before?.checkpoint, input.resumeFrom);
+  const signal = context.cancellationSignal;
+  // The details of a heartbeat replace those before: without progress of its own yet, the earlier attempt's must stay.
+  let progress = before;
+  const beat = (changes: Partial<TrainProgress> = {}): void => {
+    if (progress) progress = { ...progress, ...changes };
+    context.heartbeat(progress);
+  };
+  beat();
+  const timer = setInterval(() => beat(), heartbeatEveryMs);
+  const directory = await mkdtemp(join(scratchRoot, 'anneal-train-'));
+  try {
+    const manifest = await store.readJson<PreparedManifest>(input.prepared);
+    const job = await localJob(store, manifest, input, threads, await keeper.candidates(), directory);
+    const { checkpoint, result } = await pool.run(
+      job,
+      {
+        onProgress: (next) => {
+          progress = { ...next, checkpoint: progress?.checkpoint };
+          beat();
+        },
+        onCheckpoint: async (path) => beat({ checkpoint: await keeper.save(path) }),
+      },
+      signal,
+    );
+    return { checkpoint: await keeper.save(checkpoint), ...result };
+  } catch (error) {
+    // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
+    if (signal.aborted) await context.cancelled;
+    throw error;
+  } finally {
+    clearInterval(timer);
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function localJob(
+  store: ArtifactStore,
+  manifest: PreparedManifest,
+  input: TrainInput,
+  threads: number,
+  candidates: readonly string[],
+  directory: string,
+): Promise<TrainingJob> {
+  const [train, validation] = await Promise.all([localSplit(store, manifest.train), localSplit(store, manifest.validation)]);
+  return {
+    key: input.key,
+    request: {
+      model: input.model,
+      training: input.training,
+      primaryMetric: input.primaryMetric,
+      totalSteps: input.totalSteps,
+      validationRows: input.validationRows,
+      task: manifest.task,
+      classes: manifest.classes.length,
+      layout: manifest.layout,
+      trainingPrior: manifest.trainingPrior,
+      dataDigest: input.prepared.sha256,
+      threads,
+    },
+    train,
+    validation,
+    untilStep: input.untilStep,
+    candidates,
+    directory,
+  };
+}
+
+async function localSplit(store: ArtifactStore, split: EncodedSplit): Promise<EncodedFiles> {
+  const [categorical, numeric, target] = await Promise.all([
+    split.categorical && store.localPath(split.categorical),
+    split.numeric && store.localPath(split.numeric),
+    store.localPath(split.target),
+  ]);
+  return { rows: split.rows, categorical, numeric, target };
+}
