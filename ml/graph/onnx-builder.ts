@@ -186,14 +186,15 @@ function tensorProto(
   shape: readonly number[],
 ): InstanceType<typeof onnx.TensorProto> {
   const tensor = new onnx.TensorProto({ dims: [...shape], dataType: elementTypes[type] });
-  const values = Array.from(data);
   if (type === 'string') {
     const encoder = new TextEncoder();
-    tensor.stringData = values.map((value) => encoder.encode(value as string));
+    tensor.stringData = Array.from(data as ArrayLike<string>, (value) => encoder.encode(value));
   } else if (type === 'int64' || type === 'uint64') {
-    tensor.rawData = bytes(BigInt64Array.from(values, (value) => BigInt.asIntN(64, BigInt(value))));
+    tensor.rawData = bytes(BigInt64Array.from(data as ArrayLike<number | bigint>, (value) => BigInt.asIntN(64, BigInt(value))));
   } else {
-    tensor.rawData = bytes(arrays[type].from(values as number[]));
+    const Typed = arrays[type];
+    // A copy in every case: the caller may go on writing into its array.
+    tensor.rawData = bytes(data instanceof Typed ? data.slice() : Typed.from(data as ArrayLike<number>));
   }
   return tensor;
 }

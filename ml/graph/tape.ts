@@ -38,6 +38,7 @@ export interface TapeInput {
   readonly dtype: TapeType;
 }
 
+const scopesOfTfjs: ReadonlySet<string> = new Set(['gradients', 'forward', 'backward', 'unnamed scope']);
 const backendName = 'anneal-tape';
 let backend: MathBackendCPU | undefined;
 let active: Recorder | undefined;
@@ -176,6 +177,6 @@ class Recorder {
   /** The innermost `tf.tidy(name, …)`; tfjs marks the scopes of its own operations with a suffix. */
   private currentLayer(): string | undefined {
     const names = tf.engine().state.scopeStack.map((scope) => scope.name);
-    return names.findLast((name) => name && !name.endsWith('__op') && name !== 'gradients' && name !== 'unnamed scope');
+    return names.findLast((name) => name && !name.endsWith('__op') && !scopesOfTfjs.has(name));
   }
 }

@@ -25,8 +25,7 @@ export interface Embeddings {
 /**
  * One table per categorical feature: [size, dimension + extra].
  *
- * The `extra` columns let a linear part share the table, and so the look-up and its gradient, with the vectors; they start at zero effect
- * because their range is as small as the vectors'.
+ * The `extra` columns let a linear part share the table, and so the look-up and its gradient, with the vectors.
  */
 export function addEmbeddings(builder: NetworkBuilder, options: { readonly scale: number; readonly extra: number }): Embeddings {
   const features = builder.layout.categorical.map((feature) => {

@@ -44,7 +44,12 @@ export const arithmeticLowerings: LoweringTable = {
   Maximum: binary('Max'),
   Minimum: binary('Min'),
   Pow: binary('Pow', ['float32']),
-  FloorDiv: { lower: (call) => call.node('Floor', [call.node('Div', [call.input('a'), call.input('b')])]) },
+  FloorDiv: {
+    lower: (call) => {
+      const floor = call.node('Floor', [call.node('Div', [call.input('a'), call.input('b')])]);
+      return call.output.dtype === 'int32' ? call.node('Cast', [floor], { to: 6 }) : floor;
+    },
+  },
   SquaredDifference: {
     types: numericTypes,
     lower: (call) => {

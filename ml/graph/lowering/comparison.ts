@@ -23,14 +23,8 @@ export const comparisonLowerings: LoweringTable = {
   Select: {
     types: anyType,
     lower: (call) => {
-      const rank = call.shape('t').length;
-      const condition = call.shape('condition');
-      // A vector condition beside tensors of a higher rank selects whole rows.
-      const aligned =
-        condition.length === 1 && rank > 1
-          ? call.reshape(call.input('condition'), [condition[0], ...Array<number>(rank - 1).fill(1)])
-          : call.input('condition');
-      return call.node('Where', [aligned, call.input('t'), call.input('e')]);
+      if (call.shape('condition').join() !== call.shape('t').join()) call.refuse('selects whole rows by a condition of a lower rank');
+      return call.node('Where', [call.input('condition'), call.input('t'), call.input('e')]);
     },
   },
 };

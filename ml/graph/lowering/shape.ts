@@ -2,7 +2,6 @@ import { type KernelCall, type LoweringTable, anyType } from './kernel-call.js';
 
 /** Kernels that move elements without changing them, and those that make constant tensors of a given shape. */
 export const shapeLowerings: LoweringTable = {
-  Identity: { types: anyType, lower: (call) => call.input('x') },
   Reshape: { attributes: ['shape'], types: anyType, lower: reshapeToOutput },
   ExpandDims: {
     attributes: ['dim'],

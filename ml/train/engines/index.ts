@@ -2,7 +2,7 @@ import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { TrainingSpec } from '../../../contracts/pipeline.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { StepPlan, TrainingEngine } from '../engine.js';
-import { compiledStep, onnxruntimeEngine } from './onnxruntime.js';
+import { compilePlan, onnxruntimeEngine } from './onnxruntime.js';
 import { tfjsCpuEngine, tfjsNativeEngine, tfjsWasmEngine } from './tfjs.js';
 
 export const engines: readonly TrainingEngine[] = [onnxruntimeEngine, tfjsNativeEngine, tfjsWasmEngine, tfjsCpuEngine];
@@ -27,9 +27,15 @@ export async function selectEngine(requested: TrainingSpec['engine'], plan: Step
     if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
     return { engine, reason: `The pipeline asks for the engine ${requested}.` };
   }
-  const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  // What no engine can build is no reason to fall back.
+  buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  return automaticEngine(() => compilePlan(plan));
+}
+
+/** The compiled engine, unless `compile` throws that the model has no translation. */
+export function automaticEngine(compile: () => unknown): SelectedEngine {
   try {
-    compiledStep(network, plan);
+    compile();
     return { engine: onnxruntimeEngine, reason: 'The model compiles to ONNX, which is the fastest engine.' };
   } catch (error) {
     if (!(error instanceof AnnealError) || error.type !== failureTypes.invalidModel) throw error;

@@ -21,22 +21,31 @@ export const onnxruntimeEngine: TrainingEngine = {
   unavailable: () => Promise.resolve(undefined),
   async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
     checkData(plan, data);
-    const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
-    return new OnnxruntimeSession(network, plan, data, await createSession(compiledStep(network, plan), plan));
+    const { network, graph } = compilePlan(plan);
+    return new OnnxruntimeSession(network, plan, data, await createSession(graph, plan));
   },
 };
 
-let compiled: { readonly key: string; readonly graph: Uint8Array } | undefined;
+interface CompiledPlan {
+  readonly network: Network;
+  /** Bytes of the training graph. */
+  readonly graph: Uint8Array;
+}
+
+let newest: { readonly key: string; readonly compiled: CompiledPlan } | undefined;
 
 /**
- * The training graph of a plan; the last one is kept, since choosing an engine asks for it before opening does.
+ * Build a plan's network and its training graph. The newest one is kept, since choosing an engine asks for it before opening does.
  *
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
-export function compiledStep(network: Network, plan: StepPlan): Uint8Array {
+export function compilePlan(plan: StepPlan): CompiledPlan {
   const key = JSON.stringify(plan);
-  if (compiled?.key !== key) compiled = { key, graph: buildTrainingGraph(network, plan) };
-  return compiled.graph;
+  if (newest?.key !== key) {
+    const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+    newest = { key, compiled: { network, graph: buildTrainingGraph(network, plan) } };
+  }
+  return newest.compiled;
 }
 
 async function createSession(graph: Uint8Array, plan: StepPlan): Promise<ort.InferenceSession> {
