@@ -1,0 +1,29 @@
+import { approveUpdate, rejectUpdate } from '../contracts/training-pipeline.js';
+import { usageError } from './command-error.js';
+import { printJson, printLine } from './output.js';
+import { findRun } from './runs.js';
+import { commandSettings } from './settings.js';
+import { withTemporal } from './temporal.js';
+
+/**
+ * Approve or reject a run that waits for it.
+ *
+ * @throws when the run does not wait for approval (the workflow refuses the update)
+ */
+export async function decide(
+  run: string,
+  decision: 'approve' | 'reject',
+  { reason, json }: { readonly reason: string; readonly json?: boolean },
+): Promise<void> {
+  if (reason.trim() === '') throw usageError('The reason is empty. Say in --reason why; it is kept with the run.');
+  const workflowId = await withTemporal(commandSettings(), async (client) => {
+    const id = await findRun(client, run);
+    await client.workflow.getHandle(id).executeUpdate(decision === 'approve' ? approveUpdate : rejectUpdate, { args: [{ reason }] });
+    return id;
+  });
+  if (json) printJson({ run, workflowId, decision, reason });
+  else
+    printLine(
+      `The run ${run} is ${decision === 'approve' ? 'approved; its version is being promoted' : 'rejected'}. "anneal show ${run}" shows it.`,
+    );
+}

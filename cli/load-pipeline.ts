@@ -1,0 +1,95 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
+import { setPath } from '../ml/search/set-path.js';
+import { CommandError, usageError } from './command-error.js';
+import { projectRoot } from './project-root.js';
+
+/** Where a pipeline that is given by its name is looked for: the folder one works in, then Anneal's own. */
+function pipelineFolders(): string[] {
+  return [...new Set([resolve('pipelines'), join(projectRoot, 'pipelines')])];
+}
+
+/** @returns names of the pipelines that exist, sorted */
+export function listPipelines(): string[] {
+  const names = pipelineFolders().flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder).filter((file) => /\.(ts|js|mjs)$/.test(file) && !/\.(test|d)\.ts$/.test(file)) : [],
+  );
+  return [...new Set(names.map((file) => file.replace(/\.[a-z]+$/, '')))].sort();
+}
+
+/**
+ * Load a pipeline by name (`pipelines/<name>.ts`) or by the path of its file, with single values replaced.
+ *
+ * A relative source is made absolute, since the workers have a working directory of their own.
+ *
+ * @param assignments `path=value` each; the value is JSON, or else taken as text
+ * @throws CommandError when there is no such pipeline or it cannot be loaded
+ * @throws AnnealError `InvalidPipeline`
+ */
+export async function loadPipeline(nameOrPath: string, assignments: readonly string[] = []): Promise<PipelineSpec> {
+  const file = findPipelineFile(nameOrPath);
+  let module: { default?: unknown };
+  try {
+    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+  } catch (error) {
+    if ((error as Error).name === 'AnnealError') throw error;
+    throw new CommandError(
+      `The pipeline file ${file} could not be loaded: ${(error as Error).message.split('\n')[0]}. Correct the file and run the command again.`,
+      undefined,
+      { cause: error },
+    );
+  }
+  if (typeof module.default !== 'object' || module.default === null) {
+    throw new CommandError(
+      `The file ${file} is not a pipeline: it has no default export. Let it end with "export default definePipeline({ … })".`,
+    );
+  }
+  const definition = assignments
+    .map(parseAssignment)
+    .reduce((at, { path, value }) => setPath(at, path, value), module.default as PipelineInput);
+  return withAbsoluteSource(definePipeline(definition));
+}
+
+function findPipelineFile(nameOrPath: string): string {
+  const isPath = /[/\\]/.test(nameOrPath) || /\.(ts|js|mjs)$/.test(nameOrPath);
+  const candidates = isPath
+    ? [resolve(nameOrPath)]
+    : pipelineFolders().flatMap((folder) => ['ts', 'js', 'mjs'].map((extension) => join(folder, `${nameOrPath}.${extension}`)));
+  const found = candidates.find((path) => existsSync(path) && statSync(path).isFile());
+  if (found) return found;
+  if (isPath)
+    throw usageError(`There is no pipeline file ${candidates[0]}. Check the path, or name one of: ${listPipelines().join(', ')}.`);
+  const names = listPipelines();
+  throw usageError(
+    `There is no pipeline "${nameOrPath}". ${names.length > 0 ? `The pipelines are: ${names.join(', ')}.` : 'There are no pipelines yet.'} A file of your own can be given by its path, for example "anneal run ./my-pipeline.ts".`,
+  );
+}
+
+/**
+ * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`
+ * @throws CommandError (usage) when it is not `path=value`
+ */
+export function parseAssignment(assignment: string): { path: string; value: unknown } {
+  const at = assignment.indexOf('=');
+  if (at < 1) {
+    throw usageError(
+      `"${assignment}" is not an assignment. Write --set path=value, for example --set training.epochs=3 or --set 'model.hidden=[64,32]'.`,
+    );
+  }
+  const text = assignment.slice(at + 1);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = text;
+  }
+  return { path: assignment.slice(0, at).trim(), value };
+}
+
+function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {
+  const { uri } = spec.source;
+  if (isAbsolute(uri) || /^[a-z][a-z0-9+.-]*:/i.test(uri)) return spec;
+  return { ...spec, source: { ...spec.source, uri: resolve(uri) } };
+}

@@ -1,0 +1,40 @@
+import { CommanderError } from 'commander';
+import { exitCodes } from './command-error.js';
+import { createProgram } from './program.js';
+import { exitCodeOf, renderError } from './render-error.js';
+import { commandSettings } from './settings.js';
+
+/**
+ * Run the command and set the exit code: 0 done, 1 failed, 2 wrong usage. Never throws.
+ *
+ * @param args what follows the command's name
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has already said what is wrong; asking for help or for the version is no mistake.
+      process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      return;
+    }
+    const { debug } = program.opts<{ debug?: boolean }>();
+    process.stderr.write(`${renderError(error, temporalAddress())}\n`);
+    if (debug) process.stderr.write(`\n${error instanceof Error ? error.stack : String(error)}\n${causes(error)}`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function causes(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? `caused by ${cause.stack}\n${causes(cause)}` : '';
+}
+
+function temporalAddress(): string {
+  try {
+    return commandSettings().temporal.address;
+  } catch {
+    return 'the address in TEMPORAL_ADDRESS';
+  }
+}

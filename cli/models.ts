@@ -1,0 +1,91 @@
+import { filterString, MlflowClient } from 'mlflow-ts-client';
+import type { ServingState } from '../contracts/serving.js';
+import type { Settings } from '../workers/settings.js';
+import { CommandError } from './command-error.js';
+import { printJson, printLine, table } from './output.js';
+import { readServingState } from './promote.js';
+import { commandSettings } from './settings.js';
+import { withTemporal } from './temporal.js';
+
+export interface ModelSummary {
+  readonly model: string;
+  /** Versions in the registry. */
+  readonly versions: number;
+  readonly newest?: string;
+  /** By the registry's alias. */
+  readonly champion?: string;
+  readonly challenger?: string;
+  /** What the model's lifecycle has the hosts serve; absent when it does not run. */
+  readonly serving?: {
+    readonly version?: string;
+    readonly epoch: number;
+    readonly hosts: readonly { readonly hostId: string; readonly version?: string }[];
+  };
+}
+
+/** `anneal models`: the registry's models, each with what serves. */
+export async function models({ json }: { readonly json?: boolean }): Promise<void> {
+  const settings = commandSettings();
+  const registered = await readRegistry(settings);
+  const summaries = await withTemporal(settings, (client) =>
+    Promise.all(
+      registered.map(async (model): Promise<ModelSummary> => {
+        const state = await readServingState(client, model.model).catch((error: unknown) => {
+          if (error instanceof CommandError) return undefined;
+          throw error;
+        });
+        return state ? { ...model, serving: servingSummary(state) } : model;
+      }),
+    ),
+  );
+  if (json) return printJson({ models: summaries });
+  if (summaries.length === 0) return printLine('No model is registered yet. "anneal run flight-delay --wait" makes one.');
+  const rows = summaries.map(({ model, versions, newest, champion, challenger, serving }) => [
+    model,
+    String(versions),
+    newest ?? '–',
+    champion ?? '–',
+    challenger ?? '–',
+    serving?.version ?? '–',
+    serving?.hosts
+      .map(({ hostId, version }) => `${hostId}${version === serving.version ? '' : ` (version ${version ?? 'none'})`}`)
+      .join(', ') ?? '',
+  ]);
+  for (const line of table(['MODEL', 'VERSIONS', 'NEWEST', 'CHAMPION', 'CHALLENGER', 'SERVING', 'HOSTS'], rows)) printLine(line);
+}
+
+function servingSummary({ champion, epoch, hosts }: ServingState): ModelSummary['serving'] {
+  return { version: champion?.version, epoch, hosts: hosts.map(({ hostId, version }) => ({ hostId, version })) };
+}
+
+/** @throws CommandError when MLflow cannot be reached */
+async function readRegistry({ mlflow }: Settings): Promise<Omit<ModelSummary, 'serving'>[]> {
+  const client = new MlflowClient({ trackingUri: mlflow.trackingUri, timeoutMs: 10_000, maxAttempts: 2 });
+  try {
+    const found: Omit<ModelSummary, 'serving'>[] = [];
+    for await (const { name, aliases } of client.models.search()) {
+      let versions = 0;
+      let newest = 0;
+      for await (const { version } of client.versions.search({ filter: `name = ${filterString(name)}` })) {
+        versions++;
+        newest = Math.max(newest, Number(version));
+      }
+      found.push({
+        model: name,
+        versions,
+        ...(newest > 0 ? { newest: String(newest) } : {}),
+        champion: aliases.champion,
+        challenger: aliases.challenger,
+      });
+    }
+    return found.sort((a, b) => a.model.localeCompare(b.model));
+  } catch (error) {
+    const { errorCode } = error as { errorCode?: string };
+    if (errorCode !== 'UNREACHABLE' && errorCode !== 'TIMEOUT') throw error;
+    throw new CommandError(
+      `MLflow cannot be reached at ${mlflow.trackingUri}. Start the stack with "anneal up" (or "npm start"), or set MLFLOW_TRACKING_URI to the address of a server that runs.`,
+      undefined,
+      { cause: error },
+    );
+  }
+}

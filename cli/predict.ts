@@ -1,0 +1,93 @@
+import type { PredictResult } from '../contracts/serving.js';
+import { CommandError, usageError } from './command-error.js';
+import { predictUrl } from './links.js';
+import { printJson, printLine } from './output.js';
+import { commandSettings } from './settings.js';
+
+export type Instance = Readonly<Record<string, unknown>>;
+
+export interface PredictOptions {
+  readonly modelVersion?: string;
+  readonly json?: boolean;
+}
+
+/** `anneal predict`: ask the inference host over HTTP. */
+export async function predict(model: string, text: string, { modelVersion, json }: PredictOptions): Promise<void> {
+  const instances = parseInstances(text === '-' ? await readStdin() : text);
+  const url = predictUrl(commandSettings(), model);
+  const answer = await requestPrediction(
+    modelVersion ? url.replace(/:predict$/, `/versions/${encodeURIComponent(modelVersion)}:predict`) : url,
+    instances,
+  );
+  if (json) printJson(answer);
+  else for (const prediction of answer.predictions) printLine(predictionText(prediction));
+}
+
+/**
+ * @param text one row as a JSON object, several as an array, or a whole request `{"instances": […]}`
+ * @throws CommandError (usage)
+ */
+export function parseInstances(text: string): readonly Instance[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw usageError(
+      `The rows are not valid JSON (${(error as Error).message}). Give an object by column name in single quotes, for example '{"origin":"SFO"}', an array of such objects, or - to read them from standard input.`,
+    );
+  }
+  const isRow = (row: unknown): row is Instance => typeof row === 'object' && row !== null && !Array.isArray(row);
+  const rows = isRow(value) ? (Array.isArray(value.instances) ? (value.instances as unknown[]) : [value]) : value;
+  if (!Array.isArray(rows) || rows.length === 0 || !rows.every(isRow)) {
+    throw usageError(
+      'The rows must be one JSON object by column name, an array of such objects, or {"instances": [...]}, with at least one row.',
+    );
+  }
+  return rows;
+}
+
+/**
+ * @throws CommandError when the host cannot be reached or refuses the request
+ */
+export async function requestPrediction(url: string, instances: readonly Instance[]): Promise<PredictResult> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ instances }),
+      signal: AbortSignal.timeout(30_000),
+    });
+  } catch (error) {
+    throw new CommandError(
+      `The inference host does not answer at ${new URL(url).origin}. "anneal status" shows whether it runs, "anneal up" starts it; ANNEAL_HTTP_PORT says where it is looked for.`,
+      undefined,
+      { cause: error },
+    );
+  }
+  const body = await response.text();
+  if (!response.ok) throw new CommandError(`The inference host refused the request (HTTP ${response.status}): ${errorText(body)}`);
+  return JSON.parse(body) as PredictResult;
+}
+
+function errorText(body: string): string {
+  try {
+    const { error } = JSON.parse(body) as { error?: unknown };
+    return typeof error === 'string' ? error : body.trim();
+  } catch {
+    return body.trim();
+  }
+}
+
+/** `late (probability 0.731)`, `12.4`, `Adelie (0.98)` */
+export function predictionText({ label, probability, probabilities, value }: PredictResult['predictions'][number]): string {
+  if (value !== undefined) return String(value);
+  const share = probability ?? (label === undefined ? undefined : probabilities?.[label]);
+  return `${label ?? ''}${share === undefined ? '' : ` (probability ${share.toFixed(4)})`}`.trim();
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

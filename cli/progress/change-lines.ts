@@ -1,0 +1,58 @@
+import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline.js';
+import { duration } from '../output.js';
+import type { RunSnapshot } from './run-snapshot.js';
+import { parametersText, trainingText } from './text.js';
+
+const trainingEveryMs = 3000;
+
+/** Says a run line by line, where the terminal cannot be redrawn: one line for each change. */
+export class ChangeLines {
+  #stages = new Map<string, StageStatus['state']>();
+  #trials = new Map<number, string>();
+  #warnings = 0;
+  #trainingSaidAtMs = 0;
+  #awaitsApproval = false;
+
+  /** @returns what is new since the last snapshot */
+  next({ status, sweep, trainings }: RunSnapshot, nowMs: number): string[] {
+    const lines: string[] = [];
+    const say = (line: string) => lines.push(`[${duration(nowMs - status.startedAtMs).padStart(8)}] ${line}`);
+    const runningTrial = (trial: TrialStatus) => `${trial.state} ${trial.rung} ${trial.metric}`;
+    for (const trial of sweep?.trials ?? []) {
+      if (trial.state === 'pending' || this.#trials.get(trial.trial) === runningTrial(trial)) continue;
+      this.#trials.set(trial.trial, runningTrial(trial));
+      say(trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric));
+    }
+    for (const stage of status.stages) {
+      if (stage.state === 'pending' || this.#stages.get(stage.name) === stage.state) continue;
+      this.#stages.set(stage.name, stage.state);
+      say(stageLine(stage));
+    }
+    for (const warning of status.warnings.slice(this.#warnings)) say(`warning: ${warning}`);
+    this.#warnings = status.warnings.length;
+    if (status.state === 'awaiting-approval' && !this.#awaitsApproval) {
+      say(`waits for approval: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`);
+    }
+    this.#awaitsApproval = status.state === 'awaiting-approval';
+
+    const training = trainings.find(({ trial, progress }) => trial === undefined && progress);
+    if (training?.progress && nowMs - this.#trainingSaidAtMs >= trainingEveryMs) {
+      this.#trainingSaidAtMs = nowMs;
+      const again = training.attempt > 1 ? ` (attempt ${training.attempt})` : '';
+      say(`train: ${trainingText(training.progress, status.primaryMetric)}${again}`);
+    }
+    return lines;
+  }
+}
+
+function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus): string {
+  if (state === 'running') return `${name} …`;
+  const time = startedAtMs !== undefined && endedAtMs !== undefined ? ` in ${duration(endedAtMs - startedAtMs)}` : '';
+  return `${name} ${state}${time}${summary ? `: ${summary}` : ''}`;
+}
+
+function trialLine({ trial, state, rung, metric, parameters, failure }: TrialStatus, rungs: number, primaryMetric: string): string {
+  const result = metric === undefined ? '' : `, ${primaryMetric} ${metric.toFixed(4)}`;
+  const reason = failure ? `: ${failure}` : '';
+  return `trial ${trial} ${state}, rung ${rung + 1}/${rungs}${result} (${parametersText(parameters)})${reason}`;
+}

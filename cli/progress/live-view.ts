@@ -1,0 +1,80 @@
+import colors from 'picocolors';
+import type { StageState, StageStatus, TrialState } from '../../contracts/training-pipeline.js';
+import { duration, table } from '../output.js';
+import type { RunningTraining, RunSnapshot } from './run-snapshot.js';
+import { bestTrialText, parametersText, trainingText } from './text.js';
+
+const stageMarks: Readonly<Record<StageState, string>> = {
+  pending: colors.dim('·'),
+  running: colors.cyan('▸'),
+  waiting: colors.yellow('?'),
+  done: colors.green('✓'),
+  skipped: colors.dim('–'),
+  failed: colors.red('✗'),
+};
+
+const trialColors: Readonly<Record<TrialState, (text: string) => string>> = {
+  pending: colors.dim,
+  running: colors.cyan,
+  paused: colors.blue,
+  pruned: colors.dim,
+  completed: colors.green,
+  failed: colors.red,
+};
+
+const maxTrials = 16;
+
+/** The run as a compact block of lines, to be drawn over the last one. */
+export function liveView({ status, sweep, trainings }: RunSnapshot, nowMs: number): string[] {
+  const stages = status.stages.flatMap((stage) => {
+    const lines = [stageLine(stage, nowMs)];
+    if (stage.state !== 'running') return lines;
+    if (stage.name === 'sweep' && sweep) lines.push(...sweepLines({ status, sweep, trainings }));
+    if (stage.name === 'train') lines.push(...trainings.map((training) => `     ${trainingLine(training, status.primaryMetric)}`));
+    return lines;
+  });
+  return [
+    `${colors.bold(status.pipeline)} ${colors.dim(`run ${status.run}`)}  ${duration((status.endedAtMs ?? nowMs) - status.startedAtMs)}`,
+    ...stages,
+    ...status.warnings.map((warning) => `  ${colors.yellow('!')} ${warning}`),
+    ...(status.state === 'awaiting-approval'
+      ? [
+          `  ${colors.yellow('waits for approval')}: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`,
+        ]
+      : []),
+  ];
+}
+
+function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus, nowMs: number): string {
+  const time = startedAtMs === undefined ? '' : duration((endedAtMs ?? nowMs) - startedAtMs);
+  const text = `  ${stageMarks[state]} ${name.padEnd(9)} ${time.padStart(8)}`;
+  return summary ? `${text}  ${colors.dim(summary)}` : text;
+}
+
+function trainingLine({ progress, attempt }: RunningTraining, metric: RunSnapshot['status']['primaryMetric']): string {
+  const again = attempt > 1 ? colors.yellow(` (attempt ${attempt})`) : '';
+  return (progress ? trainingText(progress, metric) : 'starting') + again;
+}
+
+function sweepLines({ sweep, trainings }: RunSnapshot): string[] {
+  const { trials, rungs, primaryMetric, best } = sweep!;
+  const byActivity = new Map(trainings.map((training) => [training.trial, training]));
+  const rows = trials.slice(0, maxTrials).map((trial) => {
+    const progress = byActivity.get(trial.trial)?.progress;
+    return [
+      `     ${trial.trial}`,
+      trialColors[trial.state](trial.state),
+      trial.state === 'pending' ? '' : `${trial.rung + 1}/${rungs.length}`,
+      trial.metric === undefined ? '' : trial.trial === best ? colors.green(trial.metric.toFixed(4)) : trial.metric.toFixed(4),
+      progress ? `step ${progress.step}, ${Math.round(progress.rowsPerSecond / 1000)}k rows/s` : '',
+      colors.dim(parametersText(trial.parameters)),
+    ];
+  });
+  const more = trials.length > maxTrials ? [`     … and ${trials.length - maxTrials} more trials`] : [];
+  const summary = bestTrialText(sweep!);
+  return [
+    ...table(['     TRIAL', 'STATE', 'RUNG', primaryMetric.toUpperCase(), 'NOW', 'PARAMETERS'], rows),
+    ...more,
+    ...(summary ? [`     ${summary}`] : []),
+  ];
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { GoldenOutputs } from '../contracts/model.js';
+import type { PredictResult } from '../contracts/serving.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import type { Settings } from '../workers/settings.js';
+import { CommandError } from './command-error.js';
+import { predictUrl } from './links.js';
+import { requestPrediction } from './predict.js';
+import { readServingState } from './promote.js';
+
+const attempts = 20;
+
+/**
+ * Ask the inference host for the prediction of a real row: one of the rows that the exported model was tested with.
+ *
+ * @returns the shell command that asks the same, and the answer
+ */
+export async function samplePrediction(
+  client: Client,
+  settings: Settings,
+  model: string,
+): Promise<{ readonly command: string; readonly answer: PredictResult; readonly answerText: string }> {
+  const { champion } = await readServingState(client, model);
+  if (!champion) throw new CommandError(`The model "${model}" has no champion. "anneal promote ${model} <version>" makes a version serve.`);
+  const golden = await new FileArtifactStore(settings.artifacts).readJson<GoldenOutputs>(champion.bundle.golden);
+  const instances = golden.instances.slice(0, 1);
+  const url = predictUrl(settings, model);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const answer = await requestPrediction(url, instances);
+      return { command: curlCommand(url, instances), answer, answerText: JSON.stringify(answer) };
+    } catch (error) {
+      if (attempt === attempts) throw error;
+      await sleep(250);
+    }
+  }
+}
+
+function curlCommand(url: string, instances: readonly unknown[]): string {
+  const body = JSON.stringify({ instances }).replaceAll("'", `'\\''`);
+  return `curl -s ${url} -H 'content-type: application/json' -d '${body}'`;
+}

@@ -1,0 +1,28 @@
+import { readSettings, type Settings } from '../workers/settings.js';
+import { CommandError } from './command-error.js';
+import { stackCondition } from './stack/stack-state.js';
+
+/**
+ * Settings of a command: the environment's, and for what it does not say those of the stack that runs in this home,
+ * so that a second terminal finds a stack that was started on other ports.
+ *
+ * @throws CommandError that names the variable that cannot be used
+ */
+export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  let settings: Settings;
+  try {
+    settings = readSettings(env);
+  } catch (error) {
+    throw new CommandError((error as Error).message, undefined, { cause: error });
+  }
+  const stack = stackCondition(settings.home);
+  if (stack.kind !== 'running') return settings;
+  const running = stack.state.settings;
+  const said = (...names: string[]) => names.some((name) => env[name] !== undefined && env[name] !== '');
+  return {
+    ...settings,
+    ports: { ...running.ports, ...(said('ANNEAL_HTTP_PORT') ? { http: settings.ports.http } : {}) },
+    temporal: said('TEMPORAL_ADDRESS', 'ANNEAL_TEMPORAL_PORT') ? settings.temporal : running.temporal,
+    mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : running.mlflow,
+  };
+}

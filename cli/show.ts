@@ -1,0 +1,35 @@
+import { runLinks } from './links.js';
+import { printJson, printLine } from './output.js';
+import { liveView } from './progress/live-view.js';
+import { resultView } from './progress/result-view.js';
+import { readRunSnapshot } from './progress/run-snapshot.js';
+import { endedStatus, watchRun } from './progress/watch-run.js';
+import { findRun, readRunStatus } from './runs.js';
+import { commandSettings } from './settings.js';
+import { listenForStop } from './stack/stop-signal.js';
+import { withTemporal } from './temporal.js';
+
+/** `anneal show`: a run as it is now or was at its end. */
+export async function show(run: string, { wait, json }: { readonly wait?: boolean; readonly json?: boolean }): Promise<void> {
+  const settings = commandSettings();
+  await withTemporal(settings, async (client) => {
+    const workflowId = await findRun(client, run);
+    await readRunStatus(client, workflowId); // a clear error when nobody answers
+    if (wait) {
+      const stop = listenForStop();
+      await watchRun(client, workflowId, { output: json ? process.stderr : process.stdout, signal: stop.signal }).finally(() =>
+        stop.release(),
+      );
+    }
+    const snapshot = await readRunSnapshot(client, workflowId);
+    const { status: execution } = await client.workflow.getHandle(workflowId).describe();
+    const status = execution.name === 'RUNNING' ? snapshot.status : endedStatus(snapshot.status, execution.name);
+    const links = runLinks(settings, status);
+    if (json) {
+      printJson({ ...status, ...(snapshot.sweep ? { sweep: snapshot.sweep } : {}), trainings: snapshot.trainings, links });
+      return;
+    }
+    if (!wait) for (const line of liveView({ ...snapshot, status }, status.endedAtMs ?? Date.now())) printLine(line);
+    for (const line of ['', ...resultView(status, links)]) printLine(line);
+  });
+}

@@ -1,0 +1,63 @@
+import type { Settings } from '../../workers/settings.js';
+import { CommandError } from '../command-error.js';
+import { connectTemporal } from '../temporal.js';
+import { accepts } from './ports.js';
+
+/** Whether the server answers for the namespace; a frontend that listens may still be without it. */
+export async function isTemporalServing(settings: Settings): Promise<boolean> {
+  if (!settings.temporal.external && !(await accepts(settings.ports.temporal, '127.0.0.1'))) return false;
+  const temporal = await connectTemporal(settings, 1500).catch(() => undefined);
+  if (!temporal) return false;
+  try {
+    const { connection } = temporal;
+    const { namespace } = settings.temporal;
+    await connection.withDeadline(Date.now() + 3000, () => connection.workflowService.describeNamespace({ namespace }));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await temporal.connection.close();
+  }
+}
+
+export function isMlflowHealthy(trackingUri: string): Promise<boolean> {
+  return isOk(`${trackingUri}/health`);
+}
+
+/** Whether the inference host has a process that answers. */
+export function isInferenceHostLive(httpUrl: string): Promise<boolean> {
+  return isOk(`${httpUrl}/v2/health/live`);
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Make sure that the servers that others run are there.
+ *
+ * @throws CommandError that names the variable and the address
+ */
+export async function requireExternalServers(settings: Settings): Promise<void> {
+  const { temporal, mlflow } = settings;
+  const [temporalIsThere, mlflowIsThere] = await Promise.all([
+    temporal.external ? isTemporalServing(settings) : true,
+    mlflow.external ? isMlflowHealthy(mlflow.trackingUri) : true,
+  ]);
+  if (!temporalIsThere) {
+    throw new CommandError(
+      `TEMPORAL_ADDRESS is set to ${temporal.address}, but no Temporal server with the namespace "${temporal.namespace}" answers there. Start that server or correct TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE), or unset TEMPORAL_ADDRESS to let Anneal start a server of its own.`,
+    );
+  }
+  if (!mlflowIsThere) {
+    throw new CommandError(
+      `MLFLOW_TRACKING_URI is set to ${mlflow.trackingUri}, but no MLflow server answers there (asked ${mlflow.trackingUri}/health). Start that server or correct MLFLOW_TRACKING_URI, or unset it to let Anneal start a server of its own.`,
+    );
+  }
+}

@@ -1,0 +1,172 @@
+import type { Settings } from '../../workers/settings.js';
+import { CommandError } from '../command-error.js';
+import { requireExternalServers } from './health.js';
+import { inferenceUrl } from './inference-url.js';
+import { logTail, rotateLog } from './log-file.js';
+import { requireFreePorts } from './ports.js';
+import { endGroups, identifyProcess } from './process-identity.js';
+import { portNeeds, serverSpecs, workerSpecs } from './services.js';
+import { claimStackState, removeStackState, stackCondition, writeStackState, type ServiceState, type StackState } from './stack-state.js';
+import { SupervisedProcess } from './supervised-process.js';
+
+const rotateEveryMs = 60_000;
+const deathsUntilGivenUp = 3;
+
+/** Thrown by `startStack` when this home's stack runs already. */
+export class StackRunsAlready extends CommandError {
+  constructor(readonly state: StackState) {
+    super(`The stack runs already (process ${state.supervisor.pid}). "anneal status" shows it, "anneal down" stops it.`);
+    this.name = 'StackRunsAlready';
+  }
+}
+
+/**
+ * Start Temporal, MLflow and the workers, all at once, and keep them running. Returns when they are started, not when they are ready.
+ *
+ * What a stack that was killed has left behind is ended first.
+ *
+ * @param changed is called when a part changes its state
+ * @throws StackRunsAlready
+ * @throws CommandError when a port is taken or a server that others run cannot be reached
+ */
+export async function startStack(
+  settings: Settings,
+  { detached = false, changed = () => undefined }: { readonly detached?: boolean; readonly changed?: (service: ServiceState) => void } = {},
+): Promise<Stack> {
+  await clearRemains(settings.home);
+  await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
+  const stack = new Stack(settings, detached, changed);
+  stack.start();
+  return stack;
+}
+
+/** End what is left of a stack whose supervisor was killed. */
+async function clearRemains(home: string): Promise<void> {
+  const condition = stackCondition(home);
+  if (condition.kind === 'running') throw new StackRunsAlready(condition.state);
+  if (condition.kind === 'stale') await endStaleStack(home, condition.state);
+  if (condition.kind === 'unreadable') removeStackState(home);
+}
+
+/** End the orphans of a stack whose supervisor is gone, and forget it. */
+export async function endStaleStack(home: string, state: StackState): Promise<void> {
+  await endGroups(state.services, 5000);
+  const now = stackCondition(home);
+  if (now.kind === 'stale' && now.state.supervisor.pid === state.supervisor.pid) removeStackState(home);
+}
+
+export class Stack {
+  readonly #settings: Settings;
+  readonly #detached: boolean;
+  readonly #changed: (service: ServiceState) => void;
+  readonly #startedAtMs = Date.now();
+  #servers: readonly SupervisedProcess[] = [];
+  #workers: readonly SupervisedProcess[] = [];
+  readonly #waiting = new Set<() => void>();
+  #rotation: NodeJS.Timeout | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(settings: Settings, detached: boolean, changed: (service: ServiceState) => void) {
+    this.#settings = settings;
+    this.#detached = detached;
+    this.#changed = changed;
+  }
+
+  get state(): StackState {
+    const { ports, temporal, mlflow } = this.#settings;
+    return {
+      formatVersion: 1,
+      supervisor: identifyProcess(process.pid)!,
+      detached: this.#detached,
+      startedAtMs: this.#startedAtMs,
+      ready: this.#processes().length > 0 && this.#processes().every(({ status }) => status?.state === 'ready'),
+      services: this.#processes().flatMap(({ status }) => status ?? []),
+      settings: { ports, temporal, mlflow },
+      httpUrl: inferenceUrl(this.#settings),
+    };
+  }
+
+  start(): void {
+    const supervise = (spec: ConstructorParameters<typeof SupervisedProcess>[0]): SupervisedProcess => {
+      const part: SupervisedProcess = new SupervisedProcess(spec, () => this.#onChange(part));
+      return part;
+    };
+    this.#servers = serverSpecs(this.#settings).map(supervise);
+    this.#workers = workerSpecs(this.#settings).map(supervise);
+    const { home } = this.#settings;
+    if (!claimStackState(home, this.state)) {
+      const other = stackCondition(home);
+      if (other.kind === 'running') throw new StackRunsAlready(other.state);
+      throw new CommandError(`Another process has just changed the state of the stack in ${home}. Run the command again.`);
+    }
+    for (const process of this.#processes()) process.start();
+    this.#rotation = setInterval(() => this.#processes().forEach(({ logPath }) => rotateLog(logPath)), rotateEveryMs).unref();
+  }
+
+  /**
+   * Wait until parts of the stack are ready.
+   *
+   * @param names default: all of them; servers that others run are there already
+   * @throws CommandError with the end of its log when a part cannot be started
+   */
+  async whenReady(names?: readonly string[], timeoutMs = 180_000): Promise<void> {
+    const wanted = this.#processes().filter(({ spec }) => !names || names.includes(spec.name));
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      if (wanted.every(({ status }) => status?.state === 'ready') || this.#stopped) return;
+      const broken = wanted.find((process) => !process.everReady && process.failuresInARow >= deathsUntilGivenUp);
+      if (broken) throw cannotStart(broken, `ended ${deathsUntilGivenUp} times while it started (last: ${broken.lastExit})`);
+      const late = Date.now() > deadline && wanted.find(({ status }) => status?.state !== 'ready');
+      if (late) throw cannotStart(late, `was not ready after ${Math.round(timeoutMs / 1000)} s`);
+      await this.#nextChange(500);
+    }
+  }
+
+  /** Workers first, so that they can end their tasks at servers that still answer. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  async #stopAll(): Promise<void> {
+    clearInterval(this.#rotation);
+    await Promise.all(this.#workers.map((process) => process.stop()));
+    await Promise.all(this.#servers.map((process) => process.stop()));
+    removeStackState(this.#settings.home);
+  }
+
+  #processes(): readonly SupervisedProcess[] {
+    return [...this.#servers, ...this.#workers];
+  }
+
+  #onChange(process: SupervisedProcess): void {
+    try {
+      writeStackState(this.#settings.home, this.state);
+    } catch (error) {
+      // Somebody removed the home of a running stack; it still has to be able to stop.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    for (const wake of this.#waiting) wake();
+    if (process.status) this.#changed(process.status);
+  }
+
+  #nextChange(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      this.#waiting.add(wake);
+    });
+  }
+}
+
+function cannotStart(process: SupervisedProcess, what: string): CommandError {
+  const { name, logPath } = process.spec;
+  const tail = logTail(logPath, 8);
+  return new CommandError(
+    `The part "${name}" of the stack ${what}. Its log is ${logPath}${tail ? `; it ends with:\n${tail}` : ', and it is empty.'}`,
+  );
+}

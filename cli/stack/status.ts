@@ -1,0 +1,80 @@
+import colors from 'picocolors';
+import type { Settings } from '../../workers/settings.js';
+import { duration, table } from '../output.js';
+import { isInferenceHostLive, isMlflowHealthy, isTemporalServing } from './health.js';
+import { isAlive } from './process-identity.js';
+import { inferenceUrl } from './inference-url.js';
+import { stackCondition, type ServiceState } from './stack-state.js';
+
+export interface StackStatus {
+  readonly home: string;
+  readonly stack: 'running' | 'killed' | 'not running';
+  readonly pid?: number;
+  readonly uptimeMs?: number;
+  readonly services: readonly (ServiceState & { readonly alive: boolean })[];
+  /** Whether each answers, whoever runs it. */
+  readonly endpoints: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly ui?: string;
+    readonly answers: boolean;
+    readonly external: boolean;
+  }[];
+  /** Every part runs and answers. */
+  readonly healthy: boolean;
+}
+
+/** Look at the processes of the stack and ask each server. Never throws for a part that is down. */
+export async function readStackStatus(settings: Settings): Promise<StackStatus> {
+  const condition = stackCondition(settings.home);
+  const state = condition.kind === 'running' || condition.kind === 'stale' ? condition.state : undefined;
+  const { temporal, mlflow } = settings;
+  const httpUrl = inferenceUrl(settings);
+  const [temporalAnswers, mlflowAnswers, hostAnswers] = await Promise.all([
+    isTemporalServing(settings),
+    isMlflowHealthy(mlflow.trackingUri),
+    isInferenceHostLive(httpUrl),
+  ]);
+  const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));
+  const running = condition.kind === 'running';
+  return {
+    home: settings.home,
+    stack: running ? 'running' : condition.kind === 'stale' ? 'killed' : 'not running',
+    ...(running ? { pid: state!.supervisor.pid, uptimeMs: Date.now() - state!.startedAtMs } : {}),
+    services,
+    endpoints: [
+      { name: 'temporal', address: temporal.address, ui: temporal.uiUrl, answers: temporalAnswers, external: temporal.external },
+      { name: 'mlflow', address: mlflow.trackingUri, ui: mlflow.uiUrl, answers: mlflowAnswers, external: mlflow.external },
+      { name: 'inference', address: httpUrl, answers: hostAnswers, external: false },
+    ],
+    healthy:
+      running && services.every(({ alive, state: at }) => alive && at === 'ready') && temporalAnswers && mlflowAnswers && hostAnswers,
+  };
+}
+
+export function statusLines({ home, stack, pid, uptimeMs, services, endpoints }: StackStatus): string[] {
+  const head =
+    stack === 'running'
+      ? `The stack in ${home} runs (process ${pid}, up for ${duration(uptimeMs!)}).`
+      : stack === 'killed'
+        ? `The stack in ${home} was killed. "anneal up" starts it again, "anneal down" ends what is left of it.`
+        : `No stack runs in ${home}. "anneal up" starts one.`;
+  const processes = services.map(({ name, pid: own, state, alive, restarts }) => [
+    name,
+    alive ? (state === 'ready' ? colors.green(state) : colors.yellow(state)) : colors.red('gone'),
+    String(own),
+    String(restarts),
+  ]);
+  const places = endpoints.map(({ name, address, ui, answers, external }) => [
+    name,
+    answers ? colors.green('answers') : colors.red('does not answer'),
+    ui ?? address,
+    external ? 'run by others' : '',
+  ]);
+  return [
+    head,
+    ...(processes.length > 0 ? ['', ...table(['PROCESS', 'STATE', 'PID', 'RESTARTS'], processes)] : []),
+    '',
+    ...table(['SERVER', 'STATE', 'ADDRESS', ''], places),
+  ];
+}

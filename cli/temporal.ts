@@ -1,0 +1,30 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Settings } from '../workers/settings.js';
+
+export interface TemporalConnection {
+  readonly client: Client;
+  readonly connection: Connection;
+}
+
+/**
+ * Connect the command to Temporal. TLS, API key and further options come from Temporal's own variables and `temporal.toml`.
+ *
+ * @throws when the server does not answer in time
+ */
+export async function connectTemporal(settings: Settings, timeoutMs = 5000): Promise<TemporalConnection> {
+  const { connectionOptions } = loadClientConnectConfig();
+  const { address, namespace } = settings.temporal;
+  const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: timeoutMs });
+  return { connection, client: new Client({ connection, namespace }) };
+}
+
+/** Connect, do something, and close the connection whatever happens. */
+export async function withTemporal<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
+  const { client, connection } = await connectTemporal(settings);
+  try {
+    return await work(client);
+  } finally {
+    await connection.close();
+  }
+}
