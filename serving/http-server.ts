@@ -1,5 +1,5 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { HttpError, toHttpError } from './http-error.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
@@ -24,6 +24,8 @@ export interface HttpServerOptions extends HttpLimits {
   readonly onError: (error: unknown) => void;
 }
 
+/** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
+const idleGraceMs = 250;
 const idleConnectionMs = 75_000;
 const deadSocketMs = 120_000;
 
@@ -76,8 +78,9 @@ export class HttpServer {
   /** Take no new connections, finish the requests that are here, and close each connection after its answer. */
   drain(): Promise<void> {
     this.#drained ??= new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
+      // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
+      NetServer.prototype.close.call(this.#server, () => resolve());
+      setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
     });
     return this.#drained;
   }

@@ -8,7 +8,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
  * A thread does not inherit the loader that runs TypeScript in the main thread: it registers its own before the module is imported.
  */
 export function startTypescriptThread(module: URL, options: WorkerOptions = {}): Worker {
-  return new Worker(new URL('./typescript-thread.mjs', import.meta.url), { ...options, argv: [module.href], execArgv: [] });
+  return new Worker(new URL('./typescript-thread-start.mjs', import.meta.url), { ...options, argv: [module.href], execArgv: [] });
 }
 
 /** Arguments of Node.js under which a forked process runs a TypeScript module. */

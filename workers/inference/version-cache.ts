@@ -46,7 +46,10 @@ export class VersionCache {
    * @throws AnnealError `ArtifactCorrupt` when the store has no such content, Error when the store cannot be reached
    */
   async files(bundle: ModelBundle): Promise<VersionFiles> {
-    const [model, manifest, golden] = await Promise.all([this.#file(bundle.model), this.#file(bundle.manifest), this.#file(bundle.golden)]);
+    const fetching = [bundle.model, bundle.manifest, bundle.golden].map((ref) => this.#file(ref));
+    // None is still being written when the failure of another is told.
+    await Promise.allSettled(fetching);
+    const [model, manifest, golden] = await Promise.all(fetching);
     return { model, manifest, golden };
   }
 
