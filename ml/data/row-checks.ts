@@ -89,28 +89,27 @@ function isTooMany(broken: number, rows: number, spec: PipelineSpec): boolean {
 
 async function ruleAnomalies(session: DataSession, schema: Schema, spec: PipelineSpec, rows: number): Promise<Anomaly[]> {
   const { rules, rowNumber, sourceView } = schema;
-  const counts = rules.flatMap(({ isBroken, example }, i) => [
-    `count(*) FILTER (${isBroken}) AS broken${i}`,
-    `min(${rowNumber}) FILTER (${isBroken}) AS row${i}`,
-    `arg_min(${example}, ${rowNumber}) FILTER (${isBroken}) AS value${i}`,
-  ]);
-  if (counts.length === 0) return [];
+  if (rules.length === 0) return [];
+  const counts = rules.map(({ isBroken }, i) => `count(*) FILTER (${isBroken}) AS broken${i}`);
   const [found] = await session.rows(`SELECT ${counts.join(', ')} FROM ${sourceView}`);
-  return rules.flatMap((rule, i): Anomaly[] => {
+  const anomalies: Anomaly[] = [];
+  for (const [i, rule] of rules.entries()) {
     const broken = Number(found[`broken${i}`]);
-    if (broken === 0) return [];
+    if (broken === 0) continue;
+    const [first] = await session.rows(
+      `SELECT min(${rowNumber}) AS row, arg_min(${rule.example}, ${rowNumber}) AS value FROM ${sourceView} WHERE ${rule.isBroken}`,
+    );
     const isRefused = rule.onViolation === 'fail' || (rule.onViolation === 'quarantine' && isTooMany(broken, rows, spec));
-    return [
-      {
-        severity: isRefused ? 'error' : 'warn',
-        rule: rule.rule,
-        column: rule.column,
-        expected: rule.expected,
-        found: `${description(rule)} in ${broken} of ${rows} rows, first in row ${String(found[`row${i}`])}${exampleText(rule, found[`value${i}`] as string | null)}`,
-        rows: broken,
-      },
-    ];
-  });
+    anomalies.push({
+      severity: isRefused ? 'error' : 'warn',
+      rule: rule.rule,
+      column: rule.column,
+      expected: rule.expected,
+      found: `${description(rule)} in ${broken} of ${rows} rows, first in row ${Number(first.row)}${exampleText(rule, first.value as string | null)}`,
+      rows: broken,
+    });
+  }
+  return anomalies;
 }
 
 function description(rule: RowRule): string {

@@ -72,15 +72,15 @@ function category(feature: Extract<FittedFeature, { kind: 'categorical' }>, inpu
 }
 
 const calendarFunctions = {
-  month: 'month(T)',
-  dayOfMonth: 'dayofmonth(T)',
-  dayOfWeek: 'isodow(T)',
-  hour: 'hour(T) + 1',
-  minute: 'minute(T) + 1',
+  month: (time: string) => `month(${time})`,
+  dayOfMonth: (time: string) => `dayofmonth(${time})`,
+  dayOfWeek: (time: string) => `isodow(${time})`,
+  hour: (time: string) => `hour(${time}) + 1`,
+  minute: (time: string) => `minute(${time}) + 1`,
 } as const;
 
 function calendarPart(feature: Extract<FittedFeature, { kind: 'calendar' }>): string {
-  const part = calendarFunctions[feature.part].replace('T', () => `epoch_ms(${identifier(feature.input)})`);
+  const part = calendarFunctions[feature.part](`epoch_ms(${identifier(feature.input)})`);
   return `CAST(coalesce(${part}, 0) AS INTEGER)`;
 }
 

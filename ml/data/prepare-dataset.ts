@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { EncodedSplit, FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
+import type { ArtifactRef } from '../../contracts/reference.js';
+import { type DataContext, isReadable } from './data-context.js';
+import { type DataSession, withDataSession } from './duckdb-session.js';
+import { encodeSplit, type EncodedSplitFiles } from './encode-split.js';
+import { fitTransform, rawInputsOf } from './fit-transform.js';
+import { internalPrefix } from './schema-check.js';
+import { assertNoSkew } from './skew-check.js';
+import { sliceColumns } from './slice-columns.js';
+import { divideRows, type PartName, type SplitParts } from './split-parts.js';
+import { splitNames } from './split-sql.js';
+import { identifier, textLiteral } from './sql-quoting.js';
+import { targetColumn } from './target-column.js';
+import { encodedColumns, rawColumn } from './transform-sql.js';
+
+/** Grows when the same clean rows would give another prepared data set. */
+const formatVersion = 1;
+const encodedTarget = `${internalPrefix}target`;
+
+/**
+ * Split the clean rows, fit the transforms on the training part alone, encode training and validation into arrays, and
+ * keep the raw test rows for the exported graph.
+ *
+ * Deterministic: equal clean rows and definitions give the same manifest digest. A data set that was prepared before is
+ * found again by the digests of both. Safe to repeat and to kill.
+ *
+ * @throws AnnealError `InvalidData` when a part is empty or lacks classes, `InvalidPipeline` for a split that cannot be
+ *   applied, `InvalidModel` when graph and encoding disagree on real rows
+ */
+export async function prepareDataset(
+  input: { readonly clean: ArtifactRef; readonly spec: PipelineSpec },
+  context: DataContext,
+): Promise<PreparedDataset> {
+  const { clean, spec } = input;
+  const { store, onProgress } = context;
+  const pointer = `prepared/${preparedKey(clean, spec)}`;
+  const known = await knownDataset(pointer, context);
+  if (known) return known;
+
+  const cleanPath = await store.localPath(clean);
+  return withDataSession(context, async (session) => {
+    onProgress?.({ phase: 'split' });
+    const parts = await divideRows(session, cleanPath, spec);
+    const views = await createViews(session, parts, spec);
+    onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
+    const transform = await fitTransform(session, views.train, spec);
+    const columns = encodedColumns(transform);
+    const encode = (part: 'train' | 'validation') =>
+      encodeSplit(session, views[part], columns, encodedTarget, part, (rows) =>
+        onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
+      );
+    const train = await encode('train');
+    onProgress?.({ phase: 'check against the graph' });
+    await assertNoSkew(session, views.train, transform, train);
+    const validation = await encode('validation');
+    onProgress?.({ phase: 'test rows', totalRows: parts.rows.test });
+    const test = await writeTest(session, views.test, transform, spec, context);
+
+    const manifest: PreparedManifest = {
+      formatVersion,
+      task: spec.target.task,
+      classes: parts.classes,
+      transform: await store.putJson(transform),
+      layout: transform.layout,
+      train: await keepSplit(train, context),
+      validation: await keepSplit(validation, context),
+      test: { rows: parts.rows.test, data: test },
+      trainingPrior: parts.trainingPrior,
+      dropped: parts.dropped,
+    };
+    const ref = await store.putJson(manifest);
+    await store.setPointer(pointer, ref);
+    return { manifest: ref, rows: parts.rows, dropped: parts.dropped };
+  });
+}
+
+function preparedKey(clean: ArtifactRef, spec: PipelineSpec): string {
+  const parts = [spec.columns, spec.target, spec.split, spec.features, spec.evaluation.slices, spec.expectations.minRowsPerClass];
+  return createHash('sha256')
+    .update(JSON.stringify([formatVersion, clean.sha256, ...parts]))
+    .digest('hex');
+}
+
+async function knownDataset(pointer: string, context: DataContext): Promise<PreparedDataset | undefined> {
+  const { store } = context;
+  const ref = await store.getPointer(pointer);
+  // What was damaged or cleaned away is made again.
+  if (!ref || !(await isReadable(context, [ref]))) return undefined;
+  const manifest = await store.readJson<PreparedManifest>(ref);
+  const { train, validation, test, dropped } = manifest;
+  const arrays = [train, validation].flatMap((split) => [split.categorical, split.numeric, split.target]);
+  if (!(await isReadable(context, [manifest.transform, test.data, ...arrays]))) return undefined;
+  return { manifest: ref, rows: { train: train.rows, validation: validation.rows, test: test.rows }, dropped };
+}
+
+/** A view for each part: raw inputs under their names, slices under theirs, and the target as a number. */
+async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
+  const columns = [
+    `${parts.target} AS ${encodedTarget}`,
+    ...rawInputsOf(spec).map((input) => `${rawColumn(input, identifier(input.name))} AS ${identifier(input.name)}`),
+    ...sliceColumns(spec).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
+  ].join(', ');
+  const views = { train: `${internalPrefix}train`, validation: `${internalPrefix}validation`, test: `${internalPrefix}test` };
+  for (const [i, part] of splitNames.entries()) {
+    await session.run(
+      `CREATE VIEW ${views[part]} AS SELECT * FROM (SELECT ${columns} FROM ${parts.relation} WHERE ${parts.partColumn} = ${i}) WHERE ${encodedTarget} IS NOT NULL`,
+    );
+  }
+  return views;
+}
+
+async function writeTest(
+  session: DataSession,
+  view: string,
+  transform: FittedTransform,
+  spec: PipelineSpec,
+  context: DataContext,
+): Promise<ArtifactRef> {
+  const path = join(session.scratch, 'test.parquet');
+  const columns = [
+    ...transform.inputs.map((input) => identifier(input.name)),
+    ...sliceColumns(spec).map(({ name }) => identifier(name)),
+    `${encodedTarget} AS ${targetColumn}`,
+  ].join(', ');
+  await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  return context.store.putFile(path);
+}
+
+async function keepSplit(files: EncodedSplitFiles, context: DataContext): Promise<EncodedSplit> {
+  const { store } = context;
+  return {
+    rows: files.rows,
+    ...(files.categorical === undefined ? {} : { categorical: await store.putFile(files.categorical) }),
+    ...(files.numeric === undefined ? {} : { numeric: await store.putFile(files.numeric) }),
+    target: await store.putFile(files.target),
+  };
+}

@@ -1,0 +1,114 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { FittedTransform, RawInput } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { GraphBuilder } from '../graph/onnx-builder.js';
+import type { DataSession } from './duckdb-session.js';
+import type { EncodedSplitFiles } from './encode-split.js';
+import { missingTimestamp } from './lower-calendar.js';
+import { lowerTransform } from './lower-transform.js';
+import { identifier } from './sql-quoting.js';
+
+const sampleRows = 5000;
+
+/**
+ * Hold the encoded training data against the graph that will serve: some 5,000 rows, spread pseudo-randomly over the
+ * part, go raw through onnxruntime and must come out as what lies in the files.
+ *
+ * @param relation name of the view that the files were encoded from
+ * @throws AnnealError `InvalidModel` naming row, feature and both values
+ */
+export async function assertNoSkew(
+  session: DataSession,
+  relation: string,
+  transform: FittedTransform,
+  files: EncodedSplitFiles,
+): Promise<void> {
+  const names = transform.inputs.map((input) => identifier(input.name));
+  const stride = Math.max(1, Math.floor(files.rows / sampleRows));
+  const sample = await session.rows(
+    `SELECT * FROM (SELECT row_number() OVER () - 1 AS __anneal_position, ${names.join(', ')} FROM ${relation}) WHERE hash(__anneal_position) % ${stride} = 0`,
+  );
+  const positions = sample.map((row) => Number(row.__anneal_position));
+  const { categorical, numeric } = await encodeByGraph(transform, sample);
+  const { layout } = transform;
+  const columns = layout.categorical.map((column) => column.name);
+  compare(files.categorical, Int32Array, columns, positions, categorical);
+  compare(files.numeric, Float32Array, layout.numeric, positions, numeric);
+}
+
+async function encodeByGraph(
+  transform: FittedTransform,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Promise<{ categorical?: ArrayLike<number>; numeric?: ArrayLike<number> }> {
+  const builder = new GraphBuilder('transform');
+  const { categorical, numeric } = lowerTransform(builder, transform);
+  if (categorical) builder.output(categorical, 'int32', ['N', transform.layout.categorical.length]);
+  if (numeric) builder.output(numeric, 'float32', ['N', transform.layout.numeric.length]);
+  const session = await InferenceSession.create(builder.encode(), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  try {
+    const feeds = Object.fromEntries(transform.inputs.map((input) => [input.name, rawTensor(input, rows)]));
+    const outputs = await session.run(feeds);
+    const read = (name: string | undefined) => (name === undefined ? undefined : (outputs[name].data as Int32Array | Float32Array));
+    return { categorical: read(categorical), numeric: read(numeric) };
+  } finally {
+    await session.release();
+  }
+}
+
+/** @returns a tensor of shape [rows, 1] */
+function rawTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): Tensor {
+  const values = rows.map((row) => row[input.name]);
+  const dims = [rows.length, 1];
+  switch (input.type) {
+    case 'string':
+      return new Tensor(
+        'string',
+        values.map((value) => (value ?? '') as string),
+        dims,
+      );
+    case 'int64':
+      return new Tensor(
+        'int64',
+        BigInt64Array.from(values, (value) => (value ?? missingTimestamp) as bigint),
+        dims,
+      );
+    case 'float64':
+      return new Tensor(
+        'float64',
+        Float64Array.from(values, (value) => (value ?? Number.NaN) as number),
+        dims,
+      );
+  }
+}
+
+/** Reads synchronously: a few thousand rows from the page cache take milliseconds, a trip to the thread pool each would not. */
+function compare(
+  path: string | undefined,
+  Row: Int32ArrayConstructor | Float32ArrayConstructor,
+  columns: readonly string[],
+  positions: readonly number[],
+  computed: ArrayLike<number> | undefined,
+): void {
+  if (path === undefined || computed === undefined) return;
+  const width = columns.length;
+  const row = new Row(width);
+  const bytes = new Uint8Array(row.buffer);
+  const file = openSync(path, 'r');
+  try {
+    for (const [i, position] of positions.entries()) {
+      readSync(file, bytes, 0, bytes.length, position * bytes.length);
+      for (let column = 0; column < width; column += 1) {
+        const served = computed[i * width + column];
+        if (served === row[column]) continue;
+        throw new AnnealError(
+          failureTypes.invalidModel,
+          `Training and serving would see different data: in row ${position} of the training part the feature "${columns[column]}" is ${row[column]} as encoded for training and ${served} by the graph that serves. This is a fault of Anneal, not of the data; please report it with the feature's definition, and leave that feature out until it is mended.`,
+          { row: position, feature: columns[column], training: row[column], serving: served },
+        );
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
