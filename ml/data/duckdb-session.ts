@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
@@ -27,6 +27,9 @@ export interface DataSession {
 }
 
 const memoryLimit = '1GB';
+const scratchPrefix = 'anneal-data-';
+/** A directory this old belongs to a process that was killed. */
+const abandonedAfterMs = 24 * 60 * 60 * 1000;
 // DuckDB plans another writer for one thread than for several; two at least, so that files do not depend on the machine.
 const threads = Math.max(2, Math.min(8, availableParallelism()));
 
@@ -42,7 +45,8 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
   const { signal } = options;
   signal?.throwIfAborted();
   await mkdir(options.scratchRoot, { recursive: true });
-  const scratch = await mkdtemp(join(options.scratchRoot, 'data-'));
+  await removeAbandoned(options.scratchRoot);
+  const scratch = await mkdtemp(join(options.scratchRoot, scratchPrefix));
   try {
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: memoryLimit,
@@ -68,6 +72,16 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
     }
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function removeAbandoned(scratchRoot: string): Promise<void> {
+  for (const name of await readdir(scratchRoot)) {
+    if (!name.startsWith(scratchPrefix)) continue;
+    const path = join(scratchRoot, name);
+    // Another process may be removing it too.
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > abandonedAfterMs) await rm(path, { recursive: true, force: true });
   }
 }
 

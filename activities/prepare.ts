@@ -1,0 +1,13 @@
+import type { DataActivities } from '../contracts/activities.js';
+import { prepareDataset } from '../ml/data/prepare-dataset.js';
+import { type DataDependencies, runDataStage } from './data-stage.js';
+import { withActivityFailures } from './failures.js';
+
+type PrepareActivities = Pick<DataActivities, 'prepareDataset'>;
+
+/** `prepareDataset` of queue `anneal-data`: splits, fitted transforms, and arrays to train on. */
+export function createPrepareActivities(dependencies: DataDependencies): PrepareActivities {
+  return withActivityFailures<PrepareActivities>({
+    prepareDataset: (input) => runDataStage(dependencies, (context) => prepareDataset(input, context)),
+  });
+}
