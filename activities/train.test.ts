@@ -56,8 +56,8 @@ function attempt(input: TrainInput, heartbeatDetails?: unknown): Attempt {
   const environment = new MockActivityEnvironment({ heartbeatDetails }, { logger: new DefaultLogger('ERROR') });
   const beats: (TrainProgress | undefined)[] = [];
   environment.on('heartbeat', (progress?: TrainProgress) => beats.push(progress));
-  const { trainModel } = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children });
-  return { environment, beats, result: environment.run(trainModel, input) };
+  const activities = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children });
+  return { environment, beats, result: environment.run((given: TrainInput) => activities.trainModel(given), input) };
 }
 
 /** Resolves when a checkpoint has been heartbeated; kills the training process then, or does what is asked. */

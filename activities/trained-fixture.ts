@@ -1,0 +1,55 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EncodedSplit } from '../contracts/dataset.js';
+import { primaryMetric, type Task } from '../contracts/pipeline.js';
+import type { ArtifactRef } from '../contracts/reference.js';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
+import type { EncodedFiles } from '../ml/train/encoded-files.js';
+import { runTrainingJob } from '../ml/train/run-job.js';
+import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';
+
+export interface TrainedFixture extends PreparedFixture {
+  readonly checkpoint: ArtifactRef;
+}
+
+/** A model trained on `preparedFixture` by the compiled engine, in this process. */
+export async function trainedFixture(
+  store: ArtifactStore,
+  root: string,
+  task: Task,
+  options: { readonly testRows?: number; readonly seed?: number } = {},
+): Promise<TrainedFixture> {
+  const fixture = await preparedFixture(store, root, task, options.testRows);
+  const { manifest, spec } = fixture;
+  const { checkpoint } = await runTrainingJob(
+    {
+      key: 'fixture',
+      request: {
+        model: spec.model,
+        training: { ...spec.training, seed: options.seed ?? 1 },
+        primaryMetric: primaryMetric(spec),
+        task,
+        classes: manifest.classes.length,
+        layout: manifest.layout,
+        trainingPrior: manifest.trainingPrior,
+        dataDigest: fixture.ref.sha256,
+        threads: 1,
+      },
+      train: await localFiles(store, manifest.train),
+      validation: await localFiles(store, manifest.validation),
+      candidates: [],
+      directory: await mkdtemp(join(root, 'job-')),
+    },
+    { signal: new AbortController().signal, onProgress: () => {}, onCheckpoint: () => {} },
+  );
+  return { ...fixture, checkpoint: await store.putFile(checkpoint) };
+}
+
+async function localFiles(store: ArtifactStore, split: EncodedSplit): Promise<EncodedFiles> {
+  return {
+    rows: split.rows,
+    categorical: await store.localPath(split.categorical!),
+    numeric: await store.localPath(split.numeric!),
+    target: await store.localPath(split.target),
+  };
+}

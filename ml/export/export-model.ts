@@ -1,0 +1,109 @@
+import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
+import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import { withDataSession } from '../data/duckdb-session.js';
+import { rowsToTensors } from '../data/raw-tensors.js';
+import { buildNetwork } from '../models/build-network.js';
+import type { Checkpoint } from '../train/checkpoint.js';
+import { sortedJson } from '../train/sorted-json.js';
+import { cannotExport } from './export-failure.js';
+import { encodeModelGraph } from './model-graph.js';
+import { openModel, predictWith } from './run-model.js';
+import { sampleRows, type SampleRows } from './sample-rows.js';
+import { checkSkew, tolerance } from './skew-check.js';
+
+/** Rows of the test part that the graph is compared on. */
+const checkedRows = 256;
+/** So many of them become golden rows, evenly spread. */
+const goldenRows = 32;
+
+export interface ExportSource {
+  /** Name of the pipeline. */
+  readonly name: string;
+  readonly dataDigest: string;
+  readonly prepared: PreparedManifest;
+  readonly transform: FittedTransform;
+  readonly checkpoint: Checkpoint;
+  /** Local Parquet file of the raw test rows. */
+  readonly testPath: string;
+  readonly scratchRoot: string;
+}
+
+export interface ExportedModel {
+  readonly model: Uint8Array;
+  readonly manifest: ModelManifest;
+  readonly golden: GoldenOutputs;
+}
+
+/**
+ * Write the best state of a run as one ONNX graph from raw columns to the prediction, and prove that it computes what
+ * was trained: raw test rows go through the graph, and through the SQL that encoded the training data, the eager
+ * network and the calibration; both must agree.
+ *
+ * Deterministic: the same checkpoint and data give the same bytes. Takes well under a second for a small model.
+ *
+ * @throws AnnealError `InvalidModel` when the checkpoint has no validated state, does not belong to the prepared data,
+ *   cannot be lowered, or when the graph predicts something else than the network
+ */
+export async function exportModel(source: ExportSource, signal?: AbortSignal): Promise<ExportedModel> {
+  const { checkpoint, prepared, transform } = source;
+  const { plan, best } = checkpoint;
+  if (!best) throw cannotExport('the checkpoint holds no state that was validated', 'Train until the end of the first epoch at least.');
+  if (sortedJson(plan.layout) !== sortedJson(transform.layout)) {
+    throw cannotExport(
+      'the checkpoint was trained on features of another layout',
+      'Export it with the prepared data set that it was trained on.',
+    );
+  }
+  const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  const { parameters, calibration, threshold } = best;
+  const model = encodeModelGraph(
+    { transform, network, parameters, calibration, threshold },
+    { 'anneal.name': source.name, 'anneal.task': prepared.task, 'anneal.classes': JSON.stringify(prepared.classes) },
+  );
+
+  const sample = await withDataSession({ scratchRoot: source.scratchRoot, signal }, (session) =>
+    sampleRows(session, source.testPath, prepared.test.rows, transform, checkedRows),
+  );
+  if (sample.instances.length === 0) {
+    throw cannotExport(
+      'the test part has no row to check it on',
+      'Widen split.test, or look into the validation report for rows that were taken out.',
+    );
+  }
+  const session = await openModel(model, 1);
+  let outputs: Float32Array;
+  try {
+    outputs = await predictWith(session, rowsToTensors(transform.inputs, sample.instances));
+  } finally {
+    await session.release();
+  }
+  await checkSkew(plan, best, sample, outputs);
+
+  return {
+    model,
+    manifest: {
+      formatVersion: 1,
+      name: source.name,
+      task: prepared.task,
+      classes: prepared.classes,
+      ...(threshold === undefined ? {} : { threshold }),
+      inputs: transform.inputs,
+      layout: transform.layout,
+      trainingPrior: prepared.trainingPrior,
+      dataDigest: source.dataDigest,
+    },
+    golden: goldenOutputs(sample, outputs, calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance),
+  };
+}
+
+function goldenOutputs({ instances }: SampleRows, outputs: Float32Array, allowed: number): GoldenOutputs {
+  const width = outputs.length / instances.length;
+  const stride = Math.max(1, Math.floor(instances.length / goldenRows));
+  // The rows that were added to the sample stand last.
+  const chosen = instances.map((_, row) => row).filter((row) => row % stride === 0 || row >= instances.length - 2);
+  return {
+    instances: chosen.map((row) => instances[row]),
+    outputs: chosen.map((row) => [...outputs.subarray(row * width, (row + 1) * width)]),
+    tolerance: allowed,
+  };
+}

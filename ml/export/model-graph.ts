@@ -1,0 +1,70 @@
+import type { FittedTransform } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import type { Calibration } from '../evaluate/prediction-calibration.js';
+import { lowerTransform } from '../data/lower-transform.js';
+import { lowerNetwork } from '../graph/lower-network.js';
+import { elementTypes, GraphBuilder } from '../graph/onnx-builder.js';
+import type { Network } from '../models/network.js';
+
+/** Everything that the exported graph computes with. */
+export interface ModelParts {
+  readonly transform: FittedTransform;
+  readonly network: Network;
+  /** The flat vector. */
+  readonly parameters: Float32Array;
+  readonly calibration: Calibration;
+  /** Binary: the probability from which on a row counts as positive; default 0.5. */
+  readonly threshold?: number;
+}
+
+/** Names of the graph's outputs, by what they hold. */
+export const outputNames = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value' } as const;
+
+/**
+ * Write preprocessing, network, calibration and threshold as one ONNX graph, from raw columns to the prediction.
+ *
+ * Outputs as `ModelManifest` says. Deterministic: equal parts give equal bytes.
+ *
+ * @param metadata goes into the file, for people who find it without its manifest
+ * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation, or a raw column is named like an output
+ */
+export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const taken = parts.transform.inputs.find(({ name }) => (Object.values(outputNames) as string[]).includes(name));
+  if (taken) {
+    throw new AnnealError(
+      failureTypes.invalidModel,
+      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${Object.values(outputNames).join(', ')} are reserved.`,
+    );
+  }
+  const builder = new GraphBuilder('model');
+  const matrices = lowerTransform(builder, parts.transform);
+  const logits = lowerNetwork(builder, parts.network, matrices, parts.parameters); // float32 [N, outputs]
+  lowerPrediction(builder, logits, parts);
+  return builder.encode(metadata);
+}
+
+function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, threshold = 0.5, network }: ModelParts): void {
+  const float = (value: number): string => builder.scalar('float32', value);
+  const { probabilities, classIndex, value } = outputNames;
+  switch (calibration.kind) {
+    case 'standardization':
+      builder.node('Add', [builder.node('Mul', [logits, float(calibration.scale)]), float(calibration.mean)], {}, value); // [N, 1]
+      builder.output(value, 'float32', ['N', 1]);
+      return;
+    case 'platt': {
+      const scaled = builder.node('Mul', [logits, float(calibration.slope)]); // [N, 1]
+      const positive = builder.node('Sigmoid', [builder.node('Add', [scaled, float(calibration.intercept)])]); // [N, 1]
+      const negative = builder.node('Sub', [float(1), positive]); // [N, 1]
+      builder.node('Concat', [negative, positive], { axis: 1 }, probabilities); // [N, 2]
+      const isPositive = builder.node('GreaterOrEqual', [positive, float(threshold)]); // bool [N, 1]
+      builder.node('Cast', [isPositive], { to: elementTypes.int64 }, classIndex); // [N, 1]
+      break;
+    }
+    case 'temperature':
+      builder.node('Softmax', [builder.node('Mul', [logits, float(calibration.scale)])], { axis: 1 }, probabilities); // [N, classes]
+      builder.node('ArgMax', [probabilities], { axis: 1, keepdims: 1 }, classIndex); // [N, 1]
+      break;
+  }
+  builder.output(probabilities, 'float32', ['N', calibration.kind === 'platt' ? 2 : network.outputs]);
+  builder.output(classIndex, 'int64', ['N', 1]);
+}

@@ -1,0 +1,45 @@
+import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import type { BestState } from '../train/checkpoint.js';
+import type { StepPlan } from '../train/engine.js';
+import { tfjsCpuEngine } from '../train/engines/tfjs.js';
+import { cannotExport } from './export-failure.js';
+import type { SampleRows } from './sample-rows.js';
+
+/** Float32 sums in another order, on another processor, differ by less; a wrong category or a forgotten scale by far more. */
+export const tolerance = 1e-4;
+
+/**
+ * Check that an exported graph predicts what was trained: the reference is the eager network on the rows as they were
+ * encoded for training, with the calibration in JavaScript, so that nothing but the parameters is shared.
+ *
+ * @param outputs of the graph: `probabilities` or `value`, a row each of the sample
+ * @throws AnnealError `InvalidModel` naming the first row that differs
+ */
+export async function checkSkew(
+  plan: StepPlan,
+  { parameters, calibration }: Pick<BestState, 'parameters' | 'calibration'>,
+  sample: SampleRows,
+  outputs: ArrayLike<number>,
+): Promise<void> {
+  const engine = await tfjsCpuEngine.open(plan, sample.encoded);
+  let expected: Float32Array;
+  try {
+    const moments = new Float32Array(parameters.length);
+    await engine.setState({ parameters, firstMoment: moments, secondMoment: moments });
+    expected = applyCalibration(calibration, await engine.logits(sample.encoded), plan.outputs);
+  } finally {
+    await engine.dispose();
+  }
+  const perRow = outputs.length / sample.instances.length;
+  expected.forEach((value, i) => {
+    // Of a binary task the graph gives both probabilities, the calibration that of the positive class.
+    const at = calibration.kind === 'platt' ? 2 * i + 1 : i;
+    const unit = calibration.kind === 'standardization' ? calibration.scale + Math.abs(value) : 1;
+    if (Math.abs(outputs[at] - value) <= tolerance * unit) return;
+    const row = Math.floor(at / perRow);
+    throw cannotExport(
+      `for a sample row it predicts ${outputs[at]}, the network that was trained predicts ${value} (row ${row}: ${JSON.stringify(sample.instances[row])})`,
+      'This is a fault of the exporter: report it with the pipeline, and use another kind of feature or model meanwhile.',
+    );
+  });
+}
