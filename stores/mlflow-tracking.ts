@@ -1,0 +1,157 @@
+import { collect, type Metric, isMlflowError, type MlflowClient, type Run, type Tags } from 'mlflow-ts-client';
+import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, TrackedRun } from '../contracts/activities.js';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
+import type { SnapshotManifest } from '../contracts/dataset.js';
+import type { MetricPoint } from '../contracts/training.js';
+import { canonicalJson } from './canonical-json.js';
+import { datasetInput } from './mlflow-dataset.js';
+import { fitted, flattenParameters, tagFilter, tagNames, underHeading } from './mlflow-names.js';
+
+export interface MlflowAddresses {
+  /** MLflow's UI, without a slash at the end. */
+  readonly uiUrl: string;
+  /** Temporal's UI, without a slash at the end. */
+  readonly temporalUiUrl: string;
+  readonly namespace: string;
+}
+
+/**
+ * Pipeline runs as MLflow runs: an experiment a pipeline, a parent run a pipeline run, a nested run a trial.
+ *
+ * Everything may be called again with the same input: what an attempt made before it was cut off is found by its tag.
+ */
+export class MlflowTracking {
+  constructor(
+    private readonly client: MlflowClient,
+    private readonly store: ArtifactStore,
+    private readonly addresses: MlflowAddresses,
+  ) {}
+
+  async openRun({ spec, run, workflowId, temporalRunId }: OpenRunInput): Promise<TrackedRun> {
+    const experimentId = await this.#experiment(spec.name);
+    const temporalUrl = workflowUrl(this.addresses, workflowId, temporalRunId);
+    const tags: Tags = {
+      [tagNames.workflowId]: workflowId,
+      [tagNames.temporalRunId]: temporalRunId,
+      [tagNames.temporalUrl]: temporalUrl,
+      [tagNames.pipeline]: spec.name,
+      'mlflow.source.name': spec.name,
+      'mlflow.source.type': 'JOB',
+      'mlflow.note.content': `${spec.description ? `${spec.description}\n\n` : ''}[Workflow ${workflowId} in Temporal](${temporalUrl})`,
+    };
+    const opened = await this.#findOrCreate(experimentId, tagNames.workflowId, workflowId, run, tags);
+    // A run that was reset or retried goes on in the MLflow run that it began in.
+    if (opened.status !== 'RUNNING') await this.client.runs.update(opened.runId, { status: 'RUNNING' });
+    if (opened.tags[tagNames.temporalRunId] !== temporalRunId) await this.client.runs.setTags(opened.runId, tags);
+    await this.client.artifacts.uploadBytes(opened.artifactUri, 'pipeline.json', JSON.stringify(spec, undefined, 2));
+    return { experimentId, runId: opened.runId, url: `${this.addresses.uiUrl}/#/experiments/${experimentId}/runs/${opened.runId}` };
+  }
+
+  /** The data set as MLflow's own kind of input, row counts as parameters, the validation report as an artifact. */
+  async logDataset({ tracked, snapshot, validation, prepared }: LogDatasetInput): Promise<void> {
+    const [run, manifest, report] = await Promise.all([
+      this.client.runs.get(tracked.runId),
+      this.store.readJson<SnapshotManifest>(snapshot.manifest),
+      this.store.readBytes(validation.report),
+    ]);
+    const quarantined = validation.quarantined.reduce((sum, { rows }) => sum + rows, 0);
+    await this.client.runs.logInputs(tracked.runId, [datasetInput(run.tags[tagNames.pipeline] ?? 'dataset', manifest)]);
+    await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/validation.json', report);
+    await this.client.runs.setTags(tracked.runId, { [tagNames.dataDigest]: snapshot.data.sha256 });
+    await this.logParameters(run, {
+      data: { source: manifest.source.uri, rows: { all: snapshot.rows, quarantined, ...prepared.rows } },
+    });
+  }
+
+  async logTrial({ tracked, trialWorkflowId, trial, parameters, state, metrics, history }: LogTrialInput): Promise<void> {
+    const run = await this.#findOrCreate(tracked.experimentId, tagNames.trialWorkflowId, trialWorkflowId, `trial-${trial}`, {
+      [tagNames.trialWorkflowId]: trialWorkflowId,
+      'mlflow.parentRunId': tracked.runId,
+      'mlflow.source.type': 'JOB',
+    });
+    await this.logParameters(run, parameters);
+    const last = history.at(-1)?.step ?? 0;
+    const reached: MetricPoint = { step: last, metrics: underHeading('validation', metrics) };
+    await this.client.runs.logBatch(run.runId, {
+      metrics: toMetrics([...history, reached], run.startTimeMs),
+      tags: { [tagNames.trialState]: state },
+    });
+    await this.client.runs.update(run.runId, { status: state === 'failed' ? 'FAILED' : 'FINISHED', endTimeMs: Date.now() });
+  }
+
+  async closeRun(runId: string, outcome: RunOutcome, reason?: string): Promise<void> {
+    await this.client.runs.setTags(runId, {
+      [tagNames.outcome]: outcome,
+      ...(reason !== undefined && { [tagNames.reason]: fitted(reason, 'tag') }),
+    });
+    const status = ({ promoted: 'FINISHED', rejected: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' } as const)[outcome];
+    await this.client.runs.update(runId, { status, endTimeMs: Date.now() });
+  }
+
+  /**
+   * Write parameters, nested ones with dotted names.
+   *
+   * MLflow never changes a parameter. A run that was reset may have come to other values: those stand in tags beside the first ones.
+   */
+  async logParameters(run: Run, parameters: Readonly<Record<string, unknown>>): Promise<void> {
+    const wanted = Object.entries(flattenParameters(parameters));
+    const known = (await this.client.runs.get(run.runId)).params;
+    await this.client.runs.logBatch(run.runId, {
+      params: Object.fromEntries(wanted.filter(([key]) => !Object.hasOwn(known, key))),
+      tags: Object.fromEntries(
+        wanted
+          .filter(([key, value]) => Object.hasOwn(known, key) && known[key] !== value)
+          .map(([key, value]) => [`anneal.parameter.${key}`, value]),
+      ),
+    });
+  }
+
+  async #experiment(name: string): Promise<string> {
+    const found = (await this.client.experiments.getByName(name)) ?? (await this.#createExperiment(name));
+    if (found?.lifecycleStage === 'deleted') await this.client.experiments.restore(found.experimentId);
+    return found.experimentId;
+  }
+
+  async #createExperiment(name: string): Promise<{ readonly experimentId: string; readonly lifecycleStage: string }> {
+    try {
+      const tags = { [tagNames.pipeline]: name };
+      return { experimentId: await this.client.experiments.create({ name, tags }), lifecycleStage: 'active' };
+    } catch (error) {
+      // Two first runs of a pipeline at once: the other one was faster.
+      const found = isMlflowError(error, 'RESOURCE_ALREADY_EXISTS') ? await this.client.experiments.getByName(name) : undefined;
+      if (!found) throw error;
+      return found;
+    }
+  }
+
+  async #findOrCreate(experimentId: string, keyTag: string, key: string, runName: string, tags: Tags): Promise<Run> {
+    const oldest = async (): Promise<Run | undefined> => {
+      const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
+      const [run] = await collect(this.client.runs.search([experimentId], { filter: tagFilter(keyTag, key), orderBy, pageSize: 1 }), 1);
+      return run;
+    };
+    const found = await oldest();
+    if (found) return found;
+    const created = await this.client.runs.create({ experimentId, runName, tags });
+    // An attempt that Temporal took for lost may still be at work: both agree on the older run.
+    const agreed = (await oldest()) ?? created;
+    if (agreed.runId !== created.runId) await this.client.runs.delete(created.runId);
+    return agreed;
+  }
+}
+
+export function workflowUrl({ temporalUiUrl, namespace }: MlflowAddresses, workflowId: string, temporalRunId: string): string {
+  return `${temporalUiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}/${temporalRunId}`;
+}
+
+/** @param timestampMs the same at every attempt, so that MLflow takes a repeated point for the one that it has */
+export function toMetrics(points: readonly MetricPoint[], timestampMs: number): Metric[] {
+  const distinct = new Map<string, Metric>();
+  for (const { step, metrics } of points) {
+    for (const [key, value] of Object.entries(metrics)) {
+      const metric: Metric = { key, value, timestampMs, step };
+      distinct.set(canonicalJson([key, step, String(value)]), metric);
+    }
+  }
+  return [...distinct.values()];
+}
