@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Settings } from '../workers/settings.js';
+import { accepts } from './stack/ports.js';
 
 export interface TemporalConnection {
   readonly client: Client;
@@ -15,8 +16,15 @@ export interface TemporalConnection {
 export async function connectTemporal(settings: Settings, timeoutMs = 5000): Promise<TemporalConnection> {
   const { connectionOptions } = loadClientConnectConfig();
   const { address, namespace } = settings.temporal;
+  await requireListener(address);
   const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: timeoutMs });
   return { connection, client: new Client({ connection, namespace }) };
+}
+
+/** gRPC tries again until its deadline; on this machine a refused connection says at once that no server runs. */
+async function requireListener(address: string): Promise<void> {
+  const local = /^(127\.0\.0\.1|localhost):(\d+)$/.exec(address);
+  if (local && !(await accepts(Number(local[2]), local[1]))) throw new Error(`ECONNREFUSED ${address}`);
 }
 
 /** Connect, do something, and close the connection whatever happens. */

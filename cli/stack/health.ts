@@ -1,11 +1,9 @@
 import type { Settings } from '../../workers/settings.js';
 import { CommandError } from '../command-error.js';
 import { connectTemporal } from '../temporal.js';
-import { accepts } from './ports.js';
 
 /** Whether the server answers for the namespace; a frontend that listens may still be without it. */
 export async function isTemporalServing(settings: Settings): Promise<boolean> {
-  if (!settings.temporal.external && !(await accepts(settings.ports.temporal, '127.0.0.1'))) return false;
   const temporal = await connectTemporal(settings, 1500).catch(() => undefined);
   if (!temporal) return false;
   try {

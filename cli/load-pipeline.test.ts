@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { AnnealError } from '../contracts/failures.js';
+import { exitCodes } from './command-error.js';
+import { listPipelines, loadPipeline, parseAssignment } from './load-pipeline.js';
+
+const definition = {
+  name: 'tiny',
+  source: { format: 'csv', uri: 'tiny.csv' },
+  columns: { x: { type: 'float' }, y: { type: 'boolean' } },
+  target: { task: 'binary', name: 'y', expression: 'y' },
+  split: { kind: 'random' },
+  features: { x: { kind: 'numeric', column: 'x' } },
+  model: { family: 'linear' },
+};
+
+describe('loadPipeline', () => {
+  let folder: string;
+  const file = (name: string, content: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'anneal-pipelines-'));
+    file('tiny.mjs', `export default ${JSON.stringify(definition)};`);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('fills the defaults in and makes a relative source absolute', async () => {
+    const spec = await loadPipeline(join(folder, 'tiny.mjs'));
+    expect(spec.training.epochs).toBe(5);
+    expect(spec.source.uri).toBe(resolve('tiny.csv'));
+  });
+
+  test('leaves a source with a scheme as it is', async () => {
+    const spec = await loadPipeline(join(folder, 'tiny.mjs'), ['source.uri=npm:vega-datasets/data/tiny.csv']);
+    expect(spec.source.uri).toBe('npm:vega-datasets/data/tiny.csv');
+  });
+
+  test('replaces values before the definition is checked', async () => {
+    const spec = await loadPipeline(join(folder, 'tiny.mjs'), ['training.epochs=2', 'model={"family":"mlp","hidden":[8]}', 'name=other']);
+    expect(spec.training.epochs).toBe(2);
+    expect(spec.model).toMatchObject({ family: 'mlp', hidden: [8] });
+    expect(spec.name).toBe('other');
+  });
+
+  test('refuses a value that the definition cannot have, and says where', async () => {
+    const loading = loadPipeline(join(folder, 'tiny.mjs'), ['training.epochs=none']);
+    await expect(loading).rejects.toBeInstanceOf(AnnealError);
+    await expect(loading).rejects.toThrow('training.epochs');
+  });
+
+  test('names the pipelines that exist when there is none of the name', async () => {
+    await expect(loadPipeline('no-such-pipeline')).rejects.toMatchObject({
+      exitCode: exitCodes.usage,
+      message: expect.stringMatching(/There is no pipeline "no-such-pipeline".*"anneal run \.\/my-pipeline\.ts"/),
+    });
+    for (const name of listPipelines()) await expect(loadPipeline('no-such-pipeline')).rejects.toThrow(name);
+  });
+
+  test('says which file it did not find', async () => {
+    await expect(loadPipeline('./none/here.ts')).rejects.toThrow(resolve('none/here.ts'));
+  });
+
+  test('says so when a file has no default export', async () => {
+    await expect(loadPipeline(file('empty.mjs', 'export const name = 1;'))).rejects.toThrow('no default export');
+  });
+});
+
+describe('parseAssignment', () => {
+  test.each([
+    ['training.epochs=3', 'training.epochs', 3],
+    ['model.hidden=[64,32]', 'model.hidden', [64, 32]],
+    ['promotion.approval=manual', 'promotion.approval', 'manual'],
+    ['target.expression=delay = 15', 'target.expression', 'delay = 15'],
+    ['source.uri=', 'source.uri', ''],
+  ])('reads %s', (text, path, value) => {
+    expect(parseAssignment(text)).toEqual({ path, value });
+  });
+
+  test.each(['training.epochs', '=3'])('refuses %s as wrong usage', (text) => {
+    expect(() => parseAssignment(text)).toThrow(expect.objectContaining({ exitCode: exitCodes.usage }));
+  });
+});

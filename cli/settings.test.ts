@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readSettings } from '../workers/settings.js';
+import { commandSettings } from './settings.js';
+import { inferenceUrl } from './stack/inference-url.js';
+import { identifyProcess } from './stack/process-identity.js';
+import { portNeeds, workerEnvironment } from './stack/services.js';
+import { writeStackState } from './stack/stack-state.js';
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'anneal-settings-'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+describe('commandSettings', () => {
+  test('names the variable that holds something unusable', () => {
+    expect(() => commandSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: 'eighty' })).toThrow(/ANNEAL_HTTP_PORT is set to "eighty"/);
+  });
+
+  test('finds a stack that was started on other ports, unless the environment says where to look', () => {
+    const running = readSettings({ ANNEAL_HOME: home, ANNEAL_TEMPORAL_PORT: '7001', ANNEAL_MLFLOW_PORT: '7002', ANNEAL_HTTP_PORT: '7003' });
+    writeStackState(home, {
+      formatVersion: 1,
+      supervisor: identifyProcess(process.pid)!,
+      detached: true,
+      startedAtMs: 1,
+      ready: true,
+      services: [],
+      settings: { ports: running.ports, temporal: running.temporal, mlflow: running.mlflow },
+      httpUrl: inferenceUrl(running),
+    });
+    const found = commandSettings({ ANNEAL_HOME: home });
+    expect(found.temporal.address).toBe('127.0.0.1:7001');
+    expect(found.mlflow.trackingUri).toBe('http://127.0.0.1:7002');
+    expect(inferenceUrl(found)).toBe('http://127.0.0.1:7003');
+    const told = commandSettings({ ANNEAL_HOME: home, TEMPORAL_ADDRESS: 'temporal.example:7233', ANNEAL_HTTP_PORT: '9000' });
+    expect(told.temporal.address).toBe('temporal.example:7233');
+    expect(told.mlflow.trackingUri).toBe('http://127.0.0.1:7002');
+    expect(inferenceUrl(told)).toBe('http://127.0.0.1:9000');
+  });
+});
+
+describe('the embedded stack', () => {
+  const variables = (env: NodeJS.ProcessEnv) => portNeeds(readSettings({ ANNEAL_HOME: home, ...env })).map(({ variable }) => variable);
+
+  test('needs a port for each server that it starts itself', () => {
+    expect(variables({})).toEqual(['ANNEAL_TEMPORAL_PORT', 'ANNEAL_TEMPORAL_UI_PORT', 'ANNEAL_MLFLOW_PORT', 'ANNEAL_HTTP_PORT']);
+    expect(variables({ TEMPORAL_ADDRESS: 'temporal:7233' })).toEqual(['ANNEAL_MLFLOW_PORT', 'ANNEAL_HTTP_PORT']);
+    expect(variables({ MLFLOW_TRACKING_URI: 'http://mlflow:5000' })).not.toContain('ANNEAL_MLFLOW_PORT');
+  });
+
+  test('tells its workers where everything is in the variables that they read', () => {
+    const settings = readSettings({
+      ANNEAL_HOME: home,
+      ANNEAL_TEMPORAL_PORT: '7001',
+      ANNEAL_HTTP_PORT: '7003',
+      MLFLOW_TRACKING_URI: 'http://mlflow:5000',
+    });
+    const seen = readSettings(workerEnvironment(settings));
+    expect(seen).toMatchObject({
+      home,
+      artifacts: settings.artifacts,
+      ports: settings.ports,
+      hostId: settings.hostId,
+      temporal: { address: '127.0.0.1:7001', namespace: 'default', uiUrl: settings.temporal.uiUrl },
+      mlflow: { trackingUri: 'http://mlflow:5000', uiUrl: 'http://mlflow:5000' },
+    });
+  });
+});
+
+describe('inferenceUrl', () => {
+  test.each([
+    ['127.0.0.1', 'http://127.0.0.1:8080'],
+    ['0.0.0.0', 'http://127.0.0.1:8080'],
+    ['::1', 'http://[::1]:8080'],
+  ])('makes of the interface %s the address %s', (httpHost, url) => {
+    expect(inferenceUrl({ httpHost, ports: { temporal: 1, temporalUi: 2, mlflow: 3, http: 8080 } })).toBe(url);
+  });
+});
