@@ -28,7 +28,7 @@ async function storeVersion(store: ArtifactStore, version: string, bias: number,
 describe('InferenceHost', () => {
   let directory: string;
   let store: FileArtifactStore;
-  let processes: ServingHost[] = [];
+  const processes: ServingHost[] = [];
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'anneal-host-'));
     store = new FileArtifactStore(join(directory, 'artifacts'));

@@ -108,7 +108,7 @@ export class Watcher {
     const { epoch: knownEpoch, version } = host.known(model);
     // Beyond the time that the workflow itself waits, the answer is lost, e.g. with no workflow worker there.
     const deadline = Date.now() + waitSeconds * 1000 + readTimeoutMs;
-    const target = await client.withAbortSignal(signal, () =>
+    const target = await untilAborted(signal, () =>
       client.withDeadline(deadline, () =>
         client.workflow
           .getHandle(modelWorkflowId(model))
@@ -120,7 +120,7 @@ export class Watcher {
 
   #read<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { client } = this.#options;
-    return client.withAbortSignal(signal, () => client.withDeadline(Date.now() + readTimeoutMs, work));
+    return untilAborted(signal, () => client.withDeadline(Date.now() + readTimeoutMs, work));
   }
 
   /** Repeat `work`, with a pause after it; after a failure a longer one, doubled each time. */
@@ -139,6 +139,21 @@ export class Watcher {
       }
       await pause(waitMs, signal);
     }
+  }
+}
+
+/** The native connection cannot take a request back (its `withAbortSignal` has no effect), so an aborted one is left to end by itself. */
+async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let leave = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    leave = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', leave);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }
 
