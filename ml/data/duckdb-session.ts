@@ -120,7 +120,9 @@ function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortS
 
 /** The first line of DuckDB's message: without the query, which may hold data. */
 export function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0].trim();
+  // Not by `instanceof`: an error that native code made may belong to another realm.
+  const { message } = error as { readonly message?: unknown };
+  return (typeof message === 'string' ? message : String(error)).split('\n', 1)[0].trim();
 }
 
 /** Whether the machine (memory, disk), not the data, is why a query failed: another attempt may succeed. */

@@ -6,7 +6,7 @@ import type { SourceSpec } from '../../contracts/pipeline.js';
 import { type DataContext, isReadable } from './data-context.js';
 import { type DataSession, firstLine, isResourceFailure, withDataSession } from './duckdb-session.js';
 import { assertUnchanged, fingerprint, resolveSourcePath, type SourceFile, unavailable } from './source-file.js';
-import { textLiteral } from './sql-quoting.js';
+import { pathLiteral, textLiteral } from './sql-quoting.js';
 
 /** Grows when the same source would give another snapshot. */
 const formatVersion = 1;
@@ -85,7 +85,7 @@ async function writeSnapshot(
   file: SourceFile,
   path: string,
 ): Promise<Pick<SnapshotManifest, 'rows' | 'columns'>> {
-  const relation = readers[source.format](textLiteral(file.path));
+  const relation = readers[source.format](pathLiteral(file.path));
   try {
     await session.run(`COPY (SELECT * FROM ${relation}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
   } catch (error) {
@@ -98,7 +98,7 @@ async function writeSnapshot(
       error,
     );
   }
-  const snapshot = `read_parquet(${textLiteral(path)})`;
+  const snapshot = `read_parquet(${pathLiteral(path)})`;
   const [{ rows }] = await session.rows(`SELECT count(*) AS rows FROM ${snapshot}`);
   if (Number(rows) === 0) {
     throw unavailable(

@@ -4,7 +4,7 @@ import type { ColumnSpec, PipelineSpec } from '../../contracts/pipeline.js';
 import { type ColumnReading, readColumn, sqlTypes } from './column-reading.js';
 import type { DataSession } from './duckdb-session.js';
 import { type RowRule, rulesOf, shortList } from './row-rules.js';
-import { identifier, textLiteral } from './sql-quoting.js';
+import { identifier, pathLiteral } from './sql-quoting.js';
 import { targetColumn } from './target-column.js';
 
 /** Names that the stages of the data give to columns of their own. */
@@ -92,7 +92,7 @@ function refuseReservedNames(names: readonly string[]): void {
 }
 
 function numberedRows(path: string, source: SourceColumns, rowNumber: string): string {
-  const file = textLiteral(path);
+  const file = pathLiteral(path);
   const kept = source.filter((column) => column.name.toLowerCase() !== rowNumber).map((column) => identifier(column.name));
   // DuckDB refuses to number the rows of a file that has a column of that name itself.
   const hasNumber = source.some((column) => column.name.toLowerCase() === 'file_row_number');

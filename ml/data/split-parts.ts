@@ -5,7 +5,7 @@ import { largestSquarable } from './column-statistics.js';
 import type { DataSession } from './duckdb-session.js';
 import { internalPrefix } from './schema-check.js';
 import { outsideReason, partDescription, splitNames, splitSql } from './split-sql.js';
-import { identifier, textLiteral } from './sql-quoting.js';
+import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
 import { classAnomalies } from './target-checks.js';
 import { targetColumn } from './target-column.js';
 
@@ -39,7 +39,7 @@ export async function divideRows(session: DataSession, cleanPath: string, spec: 
 }
 
 async function partRelation(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<string> {
-  const clean = `read_parquet(${textLiteral(cleanPath)}, hive_partitioning = false)`;
+  const clean = `read_parquet(${pathLiteral(cleanPath)}, hive_partitioning = false)`;
   const query = `SELECT *, ${splitSql(spec)} AS ${partColumn} FROM ${clean}`;
   const relation = `${internalPrefix}parts`;
   if (spec.split.kind === 'time') {
@@ -49,7 +49,7 @@ async function partRelation(session: DataSession, cleanPath: string, spec: Pipel
   // A digest of every row is too dear to be computed in each of the queries that follow.
   const path = join(session.scratch, 'parts.parquet');
   await session.run(`COPY (${query}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
-  await session.run(`CREATE VIEW ${relation} AS SELECT * FROM read_parquet(${textLiteral(path)}, hive_partitioning = false)`);
+  await session.run(`CREATE VIEW ${relation} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
   return relation;
 }
 

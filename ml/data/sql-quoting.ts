@@ -15,6 +15,11 @@ export function textLiteral(value: string): string {
   return `'${withoutNul(value).replaceAll("'", "''")}'`;
 }
 
+/** A path to read from, where DuckDB would take `*`, `?` and `[` for a pattern; a path to write to is a `textLiteral`. */
+export function pathLiteral(path: string): string {
+  return textLiteral(path.replaceAll(/[*?[]/g, (character) => `[${character}]`));
+}
+
 /** A float64 with all its digits, infinities and NaN included. */
 export function numberLiteral(value: number): string {
   return `CAST('${value}' AS DOUBLE)`;

@@ -5,7 +5,7 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { describeColumns } from './column-statistics.js';
 import type { DataContext } from './data-context.js';
-import { type DataSession, withDataSession } from './duckdb-session.js';
+import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
 import { checkRows, type RowCheck } from './row-checks.js';
 import { checkSchema, type Schema } from './schema-check.js';
 import { identifier, textLiteral } from './sql-quoting.js';
@@ -99,7 +99,7 @@ async function writeClean(session: DataSession, checked: RowCheck, schema: Schem
 
 /** What DuckDB says when a row's values, not the query, are the trouble. Columns are read by casts that cannot fail, so it is the target. */
 function isExpressionFailure(error: unknown): boolean {
-  return error instanceof Error && /^(Conversion|Out of Range|Invalid Input|Mismatch Type) Error/.test(error.message);
+  return /^(Conversion|Out of Range|Invalid Input|Mismatch Type) Error/.test(firstLine(error));
 }
 
 function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: ArtifactRef): AnnealError {
