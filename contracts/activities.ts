@@ -48,7 +48,10 @@ export interface EvaluationResult {
   /** JSON of `EvaluationReport`. */
   readonly report: ArtifactRef;
   /** The report without its slices and calibration bins, which are long. */
-  readonly summary: Pick<EvaluationReport, 'rows' | 'metrics' | 'baseline' | 'champion' | 'threshold' | 'confusion' | 'primaryMetric'>;
+  readonly summary: Pick<
+    EvaluationReport,
+    'rows' | 'metrics' | 'baseline' | 'champion' | 'championSkipped' | 'threshold' | 'confusion' | 'primaryMetric'
+  >;
 }
 
 /** Queue `anneal-data`. */

@@ -63,6 +63,8 @@ export interface EvaluationReport {
   readonly baseline: Metrics;
   /** The champion at the time, on the same rows. */
   readonly champion?: { readonly version: string; readonly metrics: Metrics };
+  /** Why there is a champion and yet no comparison, e.g. an input that the test rows do not have. */
+  readonly championSkipped?: string;
   /** Equal-width bins of the predicted probability (binary). */
   readonly calibration?: readonly {
     readonly from: number;

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { AnnealError } from '../../contracts/failures.js';
+import { toFailureMessage } from '../child/failure-message.js';
 import { runTrainingJob } from './run-job.js';
 import type { ChildMessage, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
@@ -40,18 +40,10 @@ async function run(job: TrainingJob): Promise<void> {
     tell({ kind: 'done', outcome });
   } catch (error) {
     if (controller.signal.aborted && error === controller.signal.reason) tell({ kind: 'cancelled' });
-    else tell(failure(error));
+    else tell(toFailureMessage(error));
   } finally {
     running = undefined;
   }
-}
-
-function failure(error: unknown): ChildMessage {
-  if (!(error instanceof Error)) return { kind: 'failed', message: String(error) };
-  const { message, stack } = error;
-  return error instanceof AnnealError
-    ? { kind: 'failed', message, stack, type: error.type, details: error.details }
-    : { kind: 'failed', message, stack };
 }
 
 process.on('message', (message: ParentMessage) => {

@@ -1,27 +1,20 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
+import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { AnnealError } from '../../contracts/failures.js';
+import { fileURLToPath } from 'node:url';
+import { toError } from '../child/failure-message.js';
+import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
-import { OutputTail } from './output-tail.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
 const cancelGraceMs = 1500;
 
 const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
-const tsxUrl = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 export interface ChildCallbacks {
   onProgress(progress: JobProgress): void;
   /** The file is removed when this has returned; a newer checkpoint may come in its place while it is busy. */
   onCheckpoint(path: string, step: number): Promise<void>;
-}
-
-interface Child {
-  readonly process: ChildProcess;
-  readonly output: OutputTail;
 }
 
 /**
@@ -31,8 +24,8 @@ interface Child {
  * An idle child does not keep the process alive, and ends with it.
  */
 export class TrainingChildren {
-  readonly #idle: Child[] = [];
-  readonly #all = new Set<Child>();
+  readonly #idle: TypescriptChild[] = [];
+  readonly #all = new Set<TypescriptChild>();
 
   /** Of the living children, idle or at work. */
   get processIds(): number[] {
@@ -76,13 +69,9 @@ export class TrainingChildren {
     await Promise.all(ended);
   }
 
-  #start(): Child {
-    const process = fork(childPath, [], {
-      execArgv: ['--import', tsxUrl],
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    const child = { process, output: new OutputTail(process.stdout!, process.stderr!) };
+  #start(): TypescriptChild {
+    const child = forkTypescript(childPath);
+    const { process } = child;
     this.#all.add(child);
     process.once('exit', () => {
       this.#all.delete(child);
@@ -94,19 +83,19 @@ export class TrainingChildren {
     return child;
   }
 
-  #release(child: Child): void {
+  #release(child: TypescriptChild): void {
     letGo(child.process);
     this.#idle.push(child);
   }
 
-  #discard(child: Child): void {
+  #discard(child: TypescriptChild): void {
     child.process.kill('SIGKILL');
     if (child.process.pid === undefined) this.#all.delete(child);
   }
 
   /** @returns undefined when the child has stopped because the signal was aborted */
   #converse(
-    child: Child,
+    child: TypescriptChild,
     job: TrainingJob,
     callbacks: ChildCallbacks,
     checkpoints: CheckpointQueue,
@@ -140,7 +129,7 @@ export class TrainingChildren {
         }
       };
       const onClose = (code: number | null, exitSignal: NodeJS.Signals | null): void =>
-        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(code, exitSignal, child.output)));
+        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal))));
       const onError = (error: Error): void => finish(() => reject(error));
       const onAbort = (): void => {
         send(child.process, { kind: 'cancel' });
@@ -158,22 +147,8 @@ function send(child: ChildProcess, message: ParentMessage): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function toError(message: Extract<ChildMessage, { kind: 'failed' }>): Error {
-  const error = message.type === undefined ? new Error(message.message) : new AnnealError(message.type, message.message, message.details);
-  if (message.stack !== undefined) error.stack = message.stack;
-  return error;
-}
-
-function crash(code: number | null, signal: NodeJS.Signals | null, output: OutputTail): Error {
-  const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`;
-  const hint =
-    signal === 'SIGKILL' || signal === 'SIGABRT'
-      ? ' That is often a lack of memory: lower training.batchSize or give the machine more.'
-      : '';
-  const tail = output.text();
-  return new Error(
-    `The training process was ended ${how} before its job was done.${hint} It is tried again from the last checkpoint.${tail === '' ? '' : ` Its last output: ${tail}`}`,
-  );
+function crash(how: string): Error {
+  return new Error(`The training process ${how} It is tried again from the last checkpoint.`);
 }
 
 function hold(child: ChildProcess): void {

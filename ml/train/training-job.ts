@@ -1,5 +1,5 @@
-import type { FailureType } from '../../contracts/failures.js';
 import type { TrainProgress, TrainResult } from '../../contracts/training.js';
+import type { FailureMessage } from '../child/failure-message.js';
 import type { EncodedFiles } from './encoded-files.js';
 import type { TrainingRequest } from './training-plan.js';
 
@@ -35,11 +35,4 @@ export type ChildMessage =
   | { readonly kind: 'checkpoint'; readonly path: string; readonly step: number }
   | { readonly kind: 'done'; readonly outcome: JobOutcome }
   | { readonly kind: 'cancelled' }
-  | {
-      readonly kind: 'failed';
-      readonly message: string;
-      readonly stack?: string;
-      /** Set for an `AnnealError`. */
-      readonly type?: FailureType;
-      readonly details?: unknown;
-    };
+  | FailureMessage;

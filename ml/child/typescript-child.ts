@@ -1,0 +1,31 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { OutputTail } from './output-tail.js';
+
+const tsxUrl = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+
+export interface TypescriptChild {
+  readonly process: ChildProcess;
+  readonly output: OutputTail;
+}
+
+/** Start a Node process that runs a TypeScript file and talks over IPC, typed arrays included. */
+export function forkTypescript(path: string): TypescriptChild {
+  const process = fork(path, [], {
+    // Flags of this process, such as a debugger's port, are not for the child.
+    execArgv: ['--import', tsxUrl],
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  return { process, output: new OutputTail(process.stdout!, process.stderr!) };
+}
+
+/** @returns how a child ended before its job was done, for people: "was ended by signal SIGKILL …" with its last output */
+export function childDeath({ output }: TypescriptChild, code: number | null, signal: NodeJS.Signals | null): string {
+  const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`;
+  const isLikelyMemory = signal === 'SIGKILL' || signal === 'SIGABRT';
+  const hint = isLikelyMemory ? ' That is often a lack of memory: use smaller batches, or give the machine more.' : '';
+  const tail = output.text();
+  return `was ended ${how} before its job was done.${hint}${tail === '' ? '' : ` Its last output: ${tail}.`}`;
+}
