@@ -1,0 +1,26 @@
+import type { EvaluationReport, ModelManifest } from '../../contracts/model.js';
+import type { MetricName } from '../../contracts/pipeline.js';
+import type { FailureMessage } from '../child/failure-message.js';
+
+/** An exported model as local file. */
+export interface LocalModel {
+  readonly path: string;
+  readonly manifest: ModelManifest;
+}
+
+/** An evaluation as a process can do it with local files alone; plain JSON. */
+export interface EvaluationJob {
+  readonly model: LocalModel;
+  readonly champion?: LocalModel & { readonly version: string };
+  /** Parquet of the raw test rows, as `PreparedManifest.test` says. */
+  readonly testPath: string;
+  readonly primaryMetric: MetricName;
+  readonly threads: number;
+  readonly scratchRoot: string;
+}
+
+/** Child → parent. */
+export type EvaluationMessage =
+  | { readonly kind: 'progress'; readonly rows: number; readonly totalRows: number }
+  | { readonly kind: 'done'; readonly report: EvaluationReport }
+  | FailureMessage;

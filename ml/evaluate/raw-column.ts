@@ -1,0 +1,30 @@
+import { DuckDBBigIntVector, DuckDBDoubleVector, type DuckDBVector } from '@duckdb/node-api';
+import type { RawInputType } from '../../contracts/dataset.js';
+import { missingTimestamp } from '../data/lower-calendar.js';
+import type { RawTensor } from '../data/raw-tensors.js';
+
+/**
+ * A column of a DuckDB chunk as the exported graph takes it; a NULL becomes the missing value of the type.
+ *
+ * @param vector of VARCHAR, BIGINT or DOUBLE, as `type` says
+ * @returns a copy: DuckDB reuses a chunk's memory
+ */
+export function rawColumn(vector: DuckDBVector, type: RawInputType, rows: number): RawTensor {
+  const dims = [rows, 1] as const;
+  switch (type) {
+    case 'string':
+      return { type, data: Array.from({ length: rows }, (_, row) => (vector.getItem(row) as string | null) ?? ''), dims };
+    case 'int64': {
+      if (!(vector instanceof DuckDBBigIntVector)) throw new Error(`expected a column of BIGINT, DuckDB gave ${vector.type.toString()}`);
+      const data = new BigInt64Array(rows);
+      for (let row = 0; row < rows; row++) data[row] = vector.getItem(row) ?? missingTimestamp;
+      return { type, data, dims };
+    }
+    case 'float64': {
+      if (!(vector instanceof DuckDBDoubleVector)) throw new Error(`expected a column of DOUBLE, DuckDB gave ${vector.type.toString()}`);
+      const data = new Float64Array(rows);
+      for (let row = 0; row < rows; row++) data[row] = vector.getItem(row) ?? Number.NaN;
+      return { type, data, dims };
+    }
+  }
+}
