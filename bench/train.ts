@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
 import type { EncodedData, StepPlan, TrainingEngine } from '../ml/train/engine.js';
@@ -6,17 +5,18 @@ import { engines } from '../ml/train/engines/index.js';
 
 /**
  * Milliseconds per training step, engine beside engine: an MLP 32→128→64→1 on 20,000 synthetic rows, batch 256, Adam, binary
- * cross-entropy. Every engine takes the same steps from the same parameters; the figure is the median over repetitions.
+ * cross-entropy. Every engine takes the same steps from the same parameters, on one thread (libtensorflow takes what it finds); the figure is the median over rounds.
  */
 
 const rows = 20_000;
 const width = 32;
-/** Steps of a repetition and number of repetitions; chosen so that no engine takes much more than ten seconds. */
-const effort: Readonly<Record<TrainingEngine['name'], { readonly steps: number; readonly repetitions: number }>> = {
-  onnxruntime: { steps: 400, repetitions: 9 },
-  'tfjs-node-gpu': { steps: 40, repetitions: 7 },
-  'tfjs-wasm': { steps: 40, repetitions: 7 },
-  'tfjs-cpu': { steps: 10, repetitions: 5 },
+const rounds = 7;
+/** About a tenth of a second of each engine's time. */
+const stepsPerRound: Readonly<Record<TrainingEngine['name'], number>> = {
+  onnxruntime: 400,
+  'tfjs-node-gpu': 40,
+  'tfjs-wasm': 24,
+  'tfjs-cpu': 8,
 };
 const labels: Readonly<Record<TrainingEngine['name'], string>> = {
   onnxruntime: 'compiled (tfjs → ONNX Loop → onnxruntime)',
@@ -36,13 +36,17 @@ interface Measurement {
 }
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, threads: { type: 'string' }, help: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    threads: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  },
 });
 if (options.help) {
   process.stdout.write('Usage: npm run bench:train [-- --json] [--threads <n>]\n');
   process.exit(0);
 }
-const threads = options.threads === undefined ? Math.min(2, availableParallelism()) : Number(options.threads);
+const threads = Number(options.threads);
 if (!Number.isInteger(threads) || threads < 1) {
   process.stderr.write(`--threads is "${options.threads}", expected a whole number from 1. Leave it out for the default.\n`);
   process.exit(2);
@@ -60,8 +64,7 @@ const plan: StepPlan = {
 };
 const data = syntheticRows();
 
-const measured: Measurement[] = [];
-for (const engine of engines) measured.push(await measure(engine));
+const measured = await measure();
 const compiled = measured.find(({ engine }) => engine === 'onnxruntime')!.msPerStep!;
 const results = measured.map((entry) => (entry.msPerStep === undefined ? entry : { ...entry, ratio: entry.msPerStep / compiled }));
 process.stdout.write(options.json ? `${JSON.stringify({ threads, batchSize: plan.batchSize, rows, results }, null, 2)}\n` : table(results));
@@ -78,26 +81,34 @@ function syntheticRows(): EncodedData {
   return { rows, numeric, target };
 }
 
-async function measure(engine: TrainingEngine): Promise<Measurement> {
-  const leftOut = await engine.unavailable();
-  if (leftOut !== undefined) return { engine: engine.name, leftOut };
-  const { steps, repetitions } = effort[engine.name];
-  const random = createRandom(7);
-  const learningRates = new Float32Array(steps).fill(0.001);
-  const session = await engine.open(plan, data);
-  const times: number[] = [];
-  let loss = NaN;
-  // The first repetition warms up and is not counted.
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * rows));
-    const start = performance.now();
-    const losses = await session.runSteps(order, learningRates, repetition * steps);
-    if (repetition > 0) times.push((performance.now() - start) / steps);
-    loss = losses[steps - 1];
+/** Engines take turns, so that whatever else the machine does meets all of them alike. */
+async function measure(): Promise<Measurement[]> {
+  const runs = await Promise.all(
+    engines.map(async (engine) => {
+      const leftOut = await engine.unavailable();
+      const session = leftOut === undefined ? await engine.open(plan, data) : undefined;
+      return { engine: engine.name, leftOut, session, random: createRandom(7), times: [] as number[], loss: NaN };
+    }),
+  );
+  // The first round warms up and is not counted.
+  for (let round = 0; round <= rounds; round++) {
+    for (const run of runs) {
+      if (!run.session) continue;
+      const steps = stepsPerRound[run.engine];
+      const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(run.random() * rows));
+      const rates = new Float32Array(steps).fill(0.001);
+      const start = performance.now();
+      const losses = await run.session.runSteps(order, rates, round * steps);
+      if (round > 0) run.times.push((performance.now() - start) / steps);
+      run.loss = losses[steps - 1];
+    }
   }
-  await session.dispose();
-  const msPerStep = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
-  return { engine: engine.name, msPerStep, rowsPerSecond: Math.round((plan.batchSize / msPerStep) * 1000), finalLoss: loss };
+  for (const { session } of runs) await session?.dispose();
+  return runs.map(({ engine, leftOut, times, loss }) => {
+    if (leftOut !== undefined) return { engine, leftOut };
+    const msPerStep = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
+    return { engine, msPerStep, rowsPerSecond: Math.round((plan.batchSize / msPerStep) * 1000), finalLoss: loss };
+  });
 }
 
 function table(entries: readonly Measurement[]): string {
@@ -111,5 +122,5 @@ function table(entries: readonly Measurement[]): string {
   ];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const text = lines.map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
-  return `MLP 32→128→64→1, batch ${plan.batchSize}, Adam, binary cross-entropy, ${rows.toLocaleString('en')} rows, ${threads} threads; median ms/step\n\n${text.join('\n')}\n`;
+  return `MLP 32→128→64→1, batch ${plan.batchSize}, Adam, binary cross-entropy, ${rows.toLocaleString('en')} rows, ${threads} thread${threads === 1 ? '' : 's'}; median ms/step\n\n${text.join('\n')}\n`;
 }

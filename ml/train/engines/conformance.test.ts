@@ -15,7 +15,7 @@ const tolerances = { afterOne: 1e-5, afterFifty: 2e-4 };
 const layout: FeatureLayout = {
   categorical: [
     { name: 'origin', size: 7, dimension: 'auto' },
-    { name: 'hour', size: 24, dimension: 3 },
+    { name: 'hour', size: 9, dimension: 3 },
   ],
   numeric: ['distance', 'delay', 'wind'],
 };
@@ -177,6 +177,18 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
         const expected = await oracle(part, data);
         expectClose((await follow(engine, part, data)).afterFifty, expected.afterFifty, tolerances.afterFifty);
       }
+    });
+
+    test('opens and trains beside sessions of the other engines in the same process', async () => {
+      const plan = makePlan(families[0], tasks[0]);
+      const data = makeData('binary', 1);
+      const usable = engines.filter((other) => unavailable.get(other.name) === undefined);
+      const sessions = await Promise.all([engine, ...usable].map((each) => each.open(plan, data)));
+      const [losses, ...others] = await Promise.all(sessions.map((session) => run(session, 0, 5)));
+      for (const other of others) expect(relativeDifference(other, losses)).toBeLessThan(tolerances.afterFifty);
+      const [state, ...otherStates] = await Promise.all(sessions.map((session) => session.getState()));
+      for (const other of otherStates) expectClose(other, state, tolerances.afterFifty);
+      for (const session of sessions) await session.dispose();
     });
 
     test('reports NaN when the loss diverges', async () => {

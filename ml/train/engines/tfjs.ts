@@ -25,6 +25,7 @@ function createTfjsEngine(backend: TfjsBackend): TrainingEngine {
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
       checkData(plan, data);
       await backend.use();
+      backend.activate();
       return new TfjsSession(buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data, backend);
     },
   };
@@ -51,7 +52,7 @@ class TfjsSession implements EngineSession {
     const { batchSize, optimizer } = this.plan;
     const steps = learningRates.length;
     if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
-    await this.backend.use();
+    this.backend.activate();
     const losses = new Float32Array(steps);
     for (let i = 0; i < steps; i++) {
       const previous = this.state;
@@ -68,7 +69,7 @@ class TfjsSession implements EngineSession {
   }
 
   async logits(data: EncodedData): Promise<Float32Array> {
-    await this.backend.use();
+    this.backend.activate();
     const { outputs } = this.network;
     const logits = new Float32Array(data.rows * outputs);
     for (let from = 0; from < data.rows; from += forwardRows) {
@@ -82,7 +83,7 @@ class TfjsSession implements EngineSession {
   }
 
   async getState(): Promise<EngineState> {
-    await this.backend.use();
+    this.backend.activate();
     const [parameters, firstMoment, secondMoment] = [this.state.parameters, this.state.firstMoment, this.state.secondMoment].map((tensor) =>
       Float32Array.from(tensor.dataSync()),
     );
@@ -94,13 +95,13 @@ class TfjsSession implements EngineSession {
       if (values.length !== this.network.parameterCount)
         throw new Error(`the state's ${name} has ${values.length} elements, expected ${this.network.parameterCount}`);
     }
-    await this.backend.use();
+    this.backend.activate();
     tf.dispose(Object.values(this.state));
     this.state = toTensors(state);
   }
 
   async dispose(): Promise<void> {
-    await this.backend.use();
+    this.backend.activate();
     tf.dispose(Object.values(this.state));
   }
 
