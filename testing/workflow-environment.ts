@@ -1,28 +1,20 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { HostActivities } from '../contracts/activities.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
+import { executable } from './servers.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** The Temporal CLI: in the project's virtual environment (or that of `ANNEAL_VENV`), else on PATH. */
-export function temporalExecutable(): string {
-  const folders = [join(process.env.ANNEAL_VENV ?? join(root, '.venv'), 'bin'), ...(process.env.PATH ?? '').split(delimiter)];
-  const found = folders.map((folder) => join(folder, 'temporal')).find((path) => existsSync(path));
-  if (!found) throw new Error('The Temporal CLI was not found; `npm run setup` installs it into .venv.');
-  return found;
-}
 
 /** A dev server of the test's own, in memory, with Anneal's search attributes. Call `teardown()` at the end. */
 export function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
   installQuietRuntime();
   return TestWorkflowEnvironment.createLocal({
     server: {
-      executable: { type: 'existing-path', path: temporalExecutable() },
+      executable: { type: 'existing-path', path: executable('temporal') },
       searchAttributes: Object.values(searchAttributes),
       extraArgs: Object.entries(dynamicConfig).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
       log: { format: 'pretty', level: 'error' },

@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+
+const flights = createRequire(import.meta.url)
+  .resolve('vega-datasets/package.json')
+  .replace('package.json', 'data/flights-3m.parquet');
+
+/** Every twentieth real flight (150,000 of three million), as a Parquet file in `folder`. */
+export async function sampleFlights(folder: string): Promise<string> {
+  const path = join(folder, 'flights-sample.parquet');
+  await query(
+    `COPY (SELECT * FROM read_parquet('${flights}', file_row_number = true) WHERE file_row_number % 20 = 0) TO '${path}' (FORMAT parquet)`,
+  );
+  return path;
+}
+
+/** Write a variation of the flights: `select` is a query over the table `flights`. */
+export async function writeFlights(path: string, select: string): Promise<string> {
+  await query(`CREATE VIEW flights AS SELECT * FROM read_parquet('${flights}') LIMIT 2000; COPY (${select}) TO '${path}'`);
+  return path;
+}
+
+async function query(sql: string): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run(sql);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}

@@ -1,0 +1,259 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { PredictResult } from '../contracts/serving.js';
+import type { RunResult } from '../contracts/training-pipeline.js';
+import { executable } from '../testing/servers.js';
+import { sampleFlights, writeFlights } from './flights-sample.js';
+import { applyLoad } from './load.js';
+import { eventually, TestStack } from './test-stack.js';
+
+const flight = { origin: 'SFO', destination: 'LAX', distance: 337, date: '2001-06-15T17:30:00' };
+
+interface ShownRun {
+  readonly state: string;
+  readonly modelDigest: string;
+  readonly reason?: string;
+  readonly trainings: readonly { readonly progress?: { readonly step: number; readonly totalSteps: number } }[];
+}
+
+/** The whole system on a sample of the real flights, by the command and over HTTP, as a user meets it. */
+describe('the main job', () => {
+  let stack: TestStack;
+  let source: string;
+  let first: RunResult & { links: Record<string, string> };
+  /** A pipeline that takes seconds; the sample is too small for the gates of the full data. */
+  const quick = (): string[] => [
+    '--set',
+    `source.uri=${source}`,
+    '--set',
+    'expectations.minRows=1000',
+    '--set',
+    'expectations.minRowsPerClass=10',
+    '--set',
+    'gates=[{"metric":"auc","betterThan":"baseline","by":0.05}]',
+    '--set',
+    'sweep.rungs=[5,10]',
+    '--set',
+    'training.epochs=2',
+    '--set',
+    'training.batchSize=512',
+  ];
+  /** Long enough to be interrupted, the same in both runs that are compared. */
+  const slower = (): string[] => [
+    ...quick(),
+    '--set',
+    'sweep.trials=1',
+    '--set',
+    'training.epochs=25',
+    '--set',
+    'training.earlyStopping.patience=25',
+  ];
+
+  beforeAll(async () => {
+    stack = await TestStack.create();
+    source = await sampleFlights(stack.home);
+    await stack.up();
+    first = await stack.json('run', 'flight-delay', '--wait', ...quick());
+  }, 300_000);
+  afterAll(async () => {
+    await stack?.remove();
+  }, 60_000);
+
+  it('ends promoted, with the metrics under their names', () => {
+    expect(first).toMatchObject({ status: 'promoted', model: 'flight-delay', version: '1' });
+    expect(first.metrics.test!.auc).toBeGreaterThan(0.6);
+    expect(first.metrics.baseline!.auc).toBe(0.5);
+    for (const name of ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece'] as const)
+      expect(first.metrics.test![name]).toEqual(expect.any(Number));
+    expect(first.durationMs).toBeGreaterThan(0);
+  });
+
+  it('serves the promoted version over HTTP, by rows and by the Open Inference Protocol', async () => {
+    const rows = await fetch(`${stack.url}/v1/models/flight-delay:predict`, {
+      method: 'POST',
+      body: JSON.stringify({ instances: [flight] }),
+      headers: { 'content-type': 'application/json' },
+    });
+    const byRow = (await rows.json()) as PredictResult;
+    expect(byRow.version).toBe('1');
+    expect((await fetch(`${stack.url}/v2/health/ready`)).status).toBe(200);
+    expect((await fetch(`${stack.url}/v2/models/flight-delay/versions/1/ready`)).status).toBe(200);
+    const tensors = await fetch(`${stack.url}/v2/models/flight-delay/infer`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        inputs: [
+          { name: 'origin', datatype: 'BYTES', shape: [1, 1], data: [flight.origin] },
+          { name: 'destination', datatype: 'BYTES', shape: [1, 1], data: [flight.destination] },
+          { name: 'distance', datatype: 'INT64', shape: [1, 1], data: [flight.distance] },
+          { name: 'date', datatype: 'INT64', shape: [1, 1], data: [Date.parse(`${flight.date}Z`)] },
+        ],
+      }),
+    });
+    const { outputs } = (await tensors.json()) as { outputs: { name: string; data: number[] }[] };
+    const probabilities = outputs.find(({ name }) => name === 'probabilities')!.data;
+    expect(probabilities[1]).toBeCloseTo(byRow.predictions[0].probability!, 5);
+  });
+
+  it('predicts by the command', async () => {
+    const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
+    expect(answer.predictions[0].label).toMatch(/^(on time|late)$/);
+  });
+
+  it('ends in the same model after kill -9 of the training worker in mid-epoch', async () => {
+    const undisturbed = await stack.json<RunResult>('run', 'flight-delay', '--wait', ...slower());
+    const { run } = await stack.json<{ run: string }>('run', 'flight-delay', ...slower());
+    const shown = (): Promise<ShownRun> => stack.json('show', run);
+    const killedAt = await eventually(
+      'the training is under way',
+      async () => {
+        const { trainings } = await shown();
+        const progress = trainings[0]?.progress;
+        return progress && progress.totalSteps > 100 && progress.step > progress.totalSteps * 0.2 ? progress.step : undefined;
+      },
+      120_000,
+    );
+    process.kill(await stack.pid('training'), 'SIGKILL');
+    const ended = await eventually(
+      'the run ends',
+      async () => {
+        const status = await shown();
+        return status.state === 'running' ? undefined : status;
+      },
+      180_000,
+    );
+    expect(killedAt).toBeGreaterThan(0);
+    expect(ended).toMatchObject({ state: 'promoted', modelDigest: undisturbed.modelDigest });
+  }, 420_000);
+
+  it('reloads on promotion and rollback without a failed request', async () => {
+    const load = applyLoad(`${stack.url}/v1/models/flight-delay:predict`, flight, 16);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const version of ['1', '2', '1', '3']) await stack.json('promote', 'flight-delay', version);
+    await stack.json('rollback', 'flight-delay');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { answered, failures, versions } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(answered).toBeGreaterThan(100);
+    expect(versions).toEqual(new Set(['1', '2', '3']));
+    const { models } = await stack.json<{ models: { model: string; champion: string; serving: { version: string } }[] }>('models');
+    expect(models).toMatchObject([{ model: 'flight-delay', champion: '1', serving: { version: '1' } }]);
+  }, 180_000);
+
+  it('gives Python the same probabilities through mlflow.onnx', async () => {
+    const script = [
+      'import json, sys',
+      'try:',
+      '    import numpy, onnxruntime, mlflow.onnx',
+      'except ImportError as missing:',
+      '    print(json.dumps({"missing": str(missing)})); sys.exit()',
+      'flight = json.loads(sys.argv[1])',
+      'model = mlflow.onnx.load_model("models:/flight-delay@champion")',
+      'session = onnxruntime.InferenceSession(model.SerializeToString())',
+      'text = lambda name: numpy.array([[flight[name]]], dtype=object)',
+      'number = lambda value: numpy.array([[value]], dtype=numpy.int64)',
+      'date = int(numpy.datetime64(flight["date"], "ms").astype("int64"))',
+      'feeds = {"origin": text("origin"), "destination": text("destination"), "distance": number(flight["distance"]), "date": number(date)}',
+      'print(json.dumps({"probabilities": session.run(["probabilities"], feeds)[0].tolist()}))',
+    ].join('\n');
+    const { stdout } = await promisify(execFile)(executable('python'), ['-c', script, JSON.stringify(flight)], {
+      env: { ...stack.env, MLFLOW_TRACKING_URI: `http://127.0.0.1:${stack.env.ANNEAL_MLFLOW_PORT}`, MLFLOW_DISABLE_TELEMETRY: 'true' },
+    });
+    const answer = JSON.parse(stdout.trim().split('\n').at(-1)!) as { missing?: string; probabilities: number[][] };
+    if (answer.missing) return console.warn(`left out: ${answer.missing}`);
+    const served = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
+    expect(answer.probabilities[0][1]).toBeCloseTo(served.predictions[0].probability!, 5);
+    return undefined;
+  }, 120_000);
+
+  describe('bad input', () => {
+    const failed = async (...args: string[]): Promise<string> => {
+      const { code, stderr, stdout } = await stack.anneal('run', 'flight-delay', '--wait', ...quick(), ...args);
+      expect(code).toBe(1);
+      expect(stderr).not.toMatch(/^\s+at /m);
+      return `${stdout}\n${stderr}`;
+    };
+    const from = (name: string, select: string): Promise<string[]> =>
+      writeFlights(join(stack.home, name), select).then((path) => ['--set', `source.uri=${path}`]);
+
+    it('names the pipelines that there are when one is unknown', async () => {
+      const { code, stderr } = await stack.anneal('run', 'no-such-pipeline');
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('flight-delay');
+    });
+
+    it('says which file is missing', async () => {
+      expect(await failed('--set', 'source.uri=/nowhere/flights.parquet')).toContain('/nowhere/flights.parquet');
+    });
+
+    it('refuses an empty file', async () => {
+      const path = join(stack.home, 'empty.parquet');
+      writeFileSync(path, '');
+      expect(await failed('--set', `source.uri=${path}`)).toMatch(/empty/i);
+    });
+
+    it('names the column that has the wrong type, what was expected and what was found', async () => {
+      const report = await failed(...(await from('text-distance.parquet', `SELECT * REPLACE ('far' AS distance) FROM flights`)));
+      expect(report).toContain('distance');
+      expect(report).toMatch(/integer/i);
+      expect(report).toMatch(/VARCHAR|text|string/i);
+    });
+
+    it('refuses a label that is always missing', async () => {
+      expect(
+        await failed(
+          ...(await from('null-label.parquet', 'SELECT * REPLACE (CAST(NULL AS INTEGER) AS delay) FROM flights')),
+          '--set',
+          'columns.delay.nullable=true',
+        ),
+      ).toMatch(/late|delay/);
+    });
+
+    it('refuses a label with one class', async () => {
+      expect(await failed(...(await from('one-class.parquet', 'SELECT * REPLACE (0 AS delay) FROM flights')))).toMatch(/class/i);
+    });
+
+    it('refuses a definition that is not valid, and names the path', async () => {
+      const { code, stderr } = await stack.anneal('run', 'flight-delay', '--set', 'training.epochs=zero');
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('training.epochs');
+    });
+  });
+
+  it('keeps a schedule that retrains, and forgets it on request', async () => {
+    await stack.json('schedule', 'create', 'flight-delay', '--every', '12h', ...quick());
+    const listed = await stack.json<{ schedules: { pipeline: string }[] }>('schedule', 'list');
+    expect(listed.schedules.map(({ pipeline }) => pipeline)).toEqual(['flight-delay']);
+    await stack.json('schedule', 'pause', 'flight-delay');
+    await stack.json('schedule', 'resume', 'flight-delay');
+    await stack.json('schedule', 'trigger', 'flight-delay');
+    await eventually('the triggered run is listed', async () => {
+      const { runs } = await stack.json<{ runs: { run: string }[] }>('runs');
+      return runs.some(({ run }) => run.startsWith('scheduled')) ? true : undefined;
+    });
+    await stack.json('schedule', 'delete', 'flight-delay');
+    expect((await stack.json<{ schedules: unknown[] }>('schedule', 'list')).schedules).toEqual([]);
+  }, 120_000);
+
+  it('goes on with a run after the stack was down in the middle of it', async () => {
+    const { run } = await stack.json<{ run: string }>('run', 'flight-delay', ...slower());
+    await eventually('the training is under way', async () => {
+      const { trainings } = await stack.json<ShownRun>('show', run);
+      return (trainings[0]?.progress?.step ?? 0) > 20 ? true : undefined;
+    });
+    expect((await stack.down()).code).toBe(0);
+    await stack.up();
+    const ended = await eventually(
+      'the run ends',
+      async () => {
+        const status = await stack.json<ShownRun>('show', run);
+        return status.state === 'running' ? undefined : status;
+      },
+      180_000,
+    );
+    expect(ended.state).toBe('promoted');
+  }, 420_000);
+});
