@@ -274,6 +274,38 @@ describe('prepareDataset', () => {
     expect((transform.features[0] as { vocabulary: readonly string[] }).vocabulary).toContain(`'); DROP VIEW y; --`);
   });
 
+  it('takes columns that are called like what is computed from them', async () => {
+    const uri = await fixture.parquet(
+      'a.parquet',
+      `SELECT "when" AS reason, kind AS category, CASE WHEN amount > 90 THEN 'x' ELSE 'y' END AS value, amount AS rows, 1.5 AS class FROM (${fixtureRows(1000)})`,
+    );
+    const { transform } = await prepared(
+      pipelineOf(uri, {
+        columns: {
+          reason: { type: 'timestamp' },
+          category: { type: 'string' },
+          value: { type: 'string' },
+          rows: { type: 'float', min: 1 },
+          class: { type: 'float' },
+        },
+        expectations: { minRows: 10, minRowsPerClass: 2, maxQuarantined: 0.1 },
+        target: { task: 'binary', name: 'large', expression: 'rows > 50' },
+        features: {
+          value: { kind: 'categorical', column: 'value' },
+          category: { kind: 'categorical', column: 'category' },
+          rows: { kind: 'numeric', column: 'rows' },
+        },
+        evaluation: { slices: ['value', 'class'] },
+      }),
+    );
+    expect(transform.features[0]).toMatchObject({ vocabulary: ['y', 'x'] });
+    expect((transform.features[1] as { vocabulary: readonly string[] }).vocabulary.toSorted((a, b) => a.localeCompare(b))).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
+  });
+
   it('interrupts its query when it is cancelled', async () => {
     const spec = pipelineOf(await fixture.parquet('a.parquet', fixtureRows(300_000)), { features });
     const environment = fixture.environment();

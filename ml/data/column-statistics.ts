@@ -78,7 +78,7 @@ export async function describeColumns(
 async function topValues(session: DataSession, relation: string, name: string): Promise<{ value: string; rows: number }[]> {
   const column = identifier(name);
   const found = await session.rows(
-    `SELECT CAST(${column} AS VARCHAR) AS value, count(*) AS rows FROM ${relation} WHERE ${column} IS NOT NULL GROUP BY ${column} ORDER BY rows DESC, value LIMIT ${topCount}`,
+    `SELECT CAST(${column} AS VARCHAR) AS value, count(*) AS rows FROM ${relation} WHERE ${column} IS NOT NULL GROUP BY ${column} ORDER BY 2 DESC, 1 LIMIT ${topCount}`,
   );
   return found.map(({ value, rows }) => ({ value: String(value).slice(0, 200), rows: Number(rows) }));
 }

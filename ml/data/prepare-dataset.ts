@@ -46,7 +46,7 @@ export async function prepareDataset(
     const parts = await divideRows(session, cleanPath, spec);
     const views = await createViews(session, parts, spec);
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
-    const transform = await fitTransform(session, views.train, spec);
+    const transform = await fitTransform(session, views.train, spec, parts.rows.train);
     const columns = encodedColumns(transform);
     const encode = (part: 'train' | 'validation') =>
       encodeSplit(session, views[part], columns, encodedTarget, part, (rows) =>

@@ -44,7 +44,7 @@ export async function checkRows(session: DataSession, schema: Schema, spec: Pipe
 
   const reasons = [...rules.map((rule) => rule.reason), ...targetReasons.map((target) => target.reason)];
   const groups = await session.rows(
-    `SELECT ${reason} AS reason, count(*) AS rows FROM ${judgedView} GROUP BY ${reason} ORDER BY rows DESC, reason`,
+    `SELECT ${reason} AS reason, count(*) AS rows FROM ${judgedView} GROUP BY ${reason} ORDER BY 2 DESC, 1`,
   );
   const clean = Number(groups.find((group) => group.reason === null)?.rows ?? 0);
   const taken = groups.filter((group) => group.reason !== null).map((group) => ({ index: Number(group.reason), rows: Number(group.rows) }));

@@ -40,7 +40,7 @@ export async function checkTarget(
   }
 
   const found = await session.rows(
-    `SELECT CAST(${targetColumn} AS VARCHAR) AS class, count(*) AS rows FROM ${relation} GROUP BY ${targetColumn} ORDER BY rows DESC, class LIMIT ${maxClasses}`,
+    `SELECT CAST(${targetColumn} AS VARCHAR) AS class, count(*) AS rows FROM ${relation} GROUP BY ${targetColumn} ORDER BY 2 DESC, 1 LIMIT ${maxClasses}`,
   );
   const counts = new Map<string, number>();
   if (target.task === 'binary') for (const name of target.classes) counts.set(name, 0);

@@ -207,6 +207,24 @@ describe('lowerTransform', () => {
     expect(Buffer.from(bytes()).equals(Buffer.from(bytes()))).toBe(true);
   });
 
+  it('takes raw columns that are called like its own values', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => [`Cast_${i}`, `constant_${i}`, `Sub_${i}`]).flat();
+    const numbers = names.map((name): FittedFeature => ({
+      kind: 'numeric',
+      name,
+      input: name,
+      fill: 0,
+      center: 1,
+      scale: 2,
+      missingIndicator: false,
+    }));
+    const columns = names.map((name): RawInput => ({ name, type: 'int64', columnType: 'integer', nullable: false }));
+    const encoded = await encodeByGraph({ formatVersion: 1, inputs: columns, features: numbers, layout: layoutOf(numbers) }, [
+      Object.fromEntries(names.map((name) => [name, 5n])),
+    ]);
+    expect(encoded.numeric).toEqual(names.map(() => 2));
+  });
+
   it('names the feature whose input is not there', () => {
     const broken = { ...transform, inputs: [] };
     expect(() => lowerTransform(new GraphBuilder('transform'), broken)).toThrow(/"month".*"time"/);

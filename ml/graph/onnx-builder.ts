@@ -24,6 +24,8 @@ const irVersion = 8;
 
 interface Names {
   next: number;
+  /** Names of inputs, which come from outside: a raw column may well be called "Cast_3". */
+  readonly inputs: Set<string>;
 }
 
 /**
@@ -41,7 +43,7 @@ export class GraphBuilder {
 
   constructor(
     readonly name: string,
-    private readonly names: Names = { next: 0 },
+    private readonly names: Names = { next: 0, inputs: new Set() },
   ) {}
 
   /** A graph for a `Loop` or `If` attribute; it may refer to values of this one by name. */
@@ -54,12 +56,14 @@ export class GraphBuilder {
   }
 
   unique(hint: string): string {
-    return `${hint}_${this.names.next++}`;
+    const name = `${hint}_${this.names.next++}`;
+    return this.names.inputs.has(name) ? this.unique(hint) : name;
   }
 
   /** @returns `name`, for use as a node's input */
   input(name: string, type: ElementType, shape: readonly Dimension[]): string {
     this.inputs.push(valueInfo(name, type, shape));
+    this.names.inputs.add(name);
     return name;
   }
 
