@@ -17,16 +17,23 @@ export class ChangeLines {
   next({ status, sweep, trainings }: RunSnapshot, nowMs: number): string[] {
     const lines: string[] = [];
     const say = (line: string) => lines.push(`[${duration(nowMs - status.startedAtMs).padStart(8)}] ${line}`);
-    const runningTrial = (trial: TrialStatus) => `${trial.state} ${trial.rung} ${trial.metric}`;
-    for (const trial of sweep?.trials ?? []) {
-      if (trial.state === 'pending' || this.#trials.get(trial.trial) === runningTrial(trial)) continue;
-      this.#trials.set(trial.trial, runningTrial(trial));
-      say(trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric));
-    }
+    const sayTrials = () => {
+      for (const trial of sweep?.trials ?? []) {
+        const known = `${trial.state} ${trial.rung} ${trial.metric}`;
+        if (trial.state === 'pending' || this.#trials.get(trial.trial) === known) continue;
+        this.#trials.set(trial.trial, known);
+        say(trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric));
+      }
+    };
     for (const stage of status.stages) {
-      if (stage.state === 'pending' || this.#stages.get(stage.name) === stage.state) continue;
-      this.#stages.set(stage.name, stage.state);
-      say(stageLine(stage));
+      // A sweep begins before its trials, and its last trials end before it.
+      const ended = stage.state !== 'running' && stage.state !== 'pending';
+      if (stage.name === 'sweep' && ended) sayTrials();
+      if (stage.state !== 'pending' && this.#stages.get(stage.name) !== stage.state) {
+        this.#stages.set(stage.name, stage.state);
+        say(stageLine(stage));
+      }
+      if (stage.name === 'sweep' && !ended) sayTrials();
     }
     for (const warning of status.warnings.slice(this.#warnings)) say(`warning: ${warning}`);
     this.#warnings = status.warnings.length;

@@ -19,7 +19,7 @@ export function shortNumber(value: number): string {
 export function trainingText(progress: TrainProgress, metric: MetricName): string {
   const validation = progress.validation?.[metric];
   return [
-    `epoch ${Math.min(progress.epoch + 1, progress.epochs)}/${progress.epochs}`,
+    `epoch ${progress.epoch}/${progress.epochs}`,
     `step ${count(progress.step)}/${count(progress.totalSteps)}`,
     `loss ${progress.loss.toFixed(4)}`,
     ...(validation === undefined ? [] : [`${metric} ${validation.toFixed(4)}`]),
