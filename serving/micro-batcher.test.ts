@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MicroBatcher } from './micro-batcher.js';
+import { MicroBatcher, OverloadedError } from './micro-batcher.js';
 import type { Batch, BatchOutputs } from './tensors.js';
 
 const batchOf = (...values: number[]): Batch => ({ rows: values.length, columns: [Float64Array.from(values)] });
@@ -70,6 +70,22 @@ describe('MicroBatcher', () => {
     });
     const outcomes = await Promise.allSettled([1, 13, 2].map((value) => batcher.submit(batchOf(value))));
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('refuses a request when too many rows wait, and takes the next once they do not', async () => {
+    const { held, run } = heldExecutor();
+    const batcher = new MicroBatcher({ width: 1, run, maxWaitingRows: 3 });
+    const running = batcher.submit(batchOf(1));
+    await turn();
+    const waiting = batcher.submit(batchOf(1, 2));
+    await expect(batcher.submit(batchOf(1, 2))).rejects.toThrow(OverloadedError);
+    held[0].finish();
+    await running;
+    const later = batcher.submit(batchOf(5, 6));
+    held[1].finish();
+    await waiting;
+    held[2].finish();
+    expect(Array.from((await later).values)).toEqual([10, 12]);
   });
 
   it('is idle only when nothing waits and nothing runs', async () => {

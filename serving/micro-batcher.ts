@@ -13,6 +13,16 @@ export interface MicroBatcherOptions {
   readonly width: number;
   /** No request joins a batch that has this many rows. @default 1024 */
   readonly maxBatchRows?: number;
+  /** Beyond this many waiting rows a request is refused: it would only wait, and memory is finite. @default 100,000 */
+  readonly maxWaitingRows?: number;
+}
+
+/** There are more requests than the executor can answer; worth a retry a little later. */
+export class OverloadedError extends Error {
+  constructor() {
+    super('This host has more requests than it can answer. Try again shortly, or add a host.');
+    this.name = 'OverloadedError';
+  }
 }
 
 /**
@@ -24,16 +34,20 @@ export interface MicroBatcherOptions {
 export class MicroBatcher {
   readonly #options: Required<MicroBatcherOptions>;
   #waiting: Waiting[] = [];
+  #waitingRows = 0;
   #running = false;
   #scheduled = false;
   #onIdle: (() => void)[] = [];
 
   constructor(options: MicroBatcherOptions) {
-    this.#options = { maxBatchRows: 1024, ...options };
+    this.#options = { maxBatchRows: 1024, maxWaitingRows: 100_000, ...options };
   }
 
+  /** @throws OverloadedError when too many rows wait already */
   submit(batch: Batch): Promise<BatchOutputs> {
     return new Promise((resolve, reject) => {
+      if (this.#waitingRows + batch.rows > this.#options.maxWaitingRows) throw new OverloadedError();
+      this.#waitingRows += batch.rows;
       this.#waiting.push({ batch, resolve, reject });
       if (this.#running || this.#scheduled) return;
       this.#scheduled = true;
@@ -66,6 +80,7 @@ export class MicroBatcher {
     while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count].batch.rows <= this.#options.maxBatchRows)) {
       rows += this.#waiting[count++].batch.rows;
     }
+    this.#waitingRows -= rows;
     return this.#waiting.splice(0, count);
   }
 
