@@ -12,6 +12,9 @@ export interface ModelBundle {
   readonly golden: ArtifactRef;
 }
 
+/** Names of the graph's outputs; no raw column that a feature reads may bear one of them. */
+export const modelOutputs = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value' } as const;
+
 /**
  * Outputs of the graph. Classification: `probabilities` float32 [N, classes] (binary: two columns) and
  * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Regression: `value` float32 [N, 1].

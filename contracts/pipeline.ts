@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AnnealError, failureTypes } from './failures.js';
+import { modelOutputs } from './model.js';
 
 /**
  * A pipeline definition is plain JSON: it crosses process boundaries, it is the input of the workflow,
@@ -263,6 +264,10 @@ function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(`features.${name}.column: there is no column "${feature.column}" in columns`);
       continue;
     }
+    if ((Object.values(modelOutputs) as string[]).includes(feature.column))
+      problems.push(
+        `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
+      );
     if (feature.kind === 'calendar' && column.type !== 'timestamp')
       problems.push(`features.${name}: calendar needs a timestamp column, "${feature.column}" is ${column.type}`);
     if (feature.kind === 'numeric' && !['integer', 'float', 'boolean'].includes(column.type))

@@ -26,5 +26,5 @@ async function run(job: EvaluationJob): Promise<void> {
 
 process.on('message', (job: EvaluationJob) => void run(job));
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C in a terminal reaches the whole process group; the parent decides what happens then.
-process.on('SIGINT', () => {});
+// Ctrl-C and service managers reach the whole process group; the parent decides what happens then.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});

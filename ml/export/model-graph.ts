@@ -1,5 +1,6 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { modelOutputs } from '../../contracts/model.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
 import { lowerTransform } from '../data/lower-transform.js';
 import { lowerNetwork } from '../graph/lower-network.js';
@@ -17,9 +18,6 @@ export interface ModelParts {
   readonly threshold?: number;
 }
 
-/** Names of the graph's outputs, by what they hold. */
-export const outputNames = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value' } as const;
-
 /**
  * Write preprocessing, network, calibration and threshold as one ONNX graph, from raw columns to the prediction.
  *
@@ -29,11 +27,11 @@ export const outputNames = { probabilities: 'probabilities', classIndex: 'class_
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation, or a raw column is named like an output
  */
 export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
-  const taken = parts.transform.inputs.find(({ name }) => (Object.values(outputNames) as string[]).includes(name));
+  const taken = parts.transform.inputs.find(({ name }) => (Object.values(modelOutputs) as string[]).includes(name));
   if (taken) {
     throw new AnnealError(
       failureTypes.invalidModel,
-      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${Object.values(outputNames).join(', ')} are reserved.`,
+      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${Object.values(modelOutputs).join(', ')} are reserved.`,
     );
   }
   const builder = new GraphBuilder('model');
@@ -45,7 +43,7 @@ export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<st
 
 function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, threshold = 0.5, network }: ModelParts): void {
   const float = (value: number): string => builder.scalar('float32', value);
-  const { probabilities, classIndex, value } = outputNames;
+  const { probabilities, classIndex, value } = modelOutputs;
   switch (calibration.kind) {
     case 'standardization':
       builder.node('Add', [builder.node('Mul', [logits, float(calibration.scale)]), float(calibration.mean)], {}, value); // [N, 1]

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { RawTensor } from '../data/raw-tensors.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { outputNames } from './model-graph.js';
+import { modelOutputs } from '../../contracts/model.js';
 
 /**
  * Load an exported model. Blocks the thread for milliseconds to seconds, by the model's size.
@@ -27,7 +27,7 @@ export async function openModel(model: Uint8Array | string, threads: number): Pr
  * @returns `probabilities`, row-major [rows · classes], or `value` [rows]
  */
 export async function predictWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<Float32Array> {
-  const output = session.outputNames.includes(outputNames.value) ? outputNames.value : outputNames.probabilities;
+  const output = session.outputNames.includes(modelOutputs.value) ? modelOutputs.value : modelOutputs.probabilities;
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
   const result = await session.run(feeds, [output]);
   return result[output].data as Float32Array;

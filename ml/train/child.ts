@@ -62,5 +62,5 @@ process.on('disconnect', () => {
   process.exit(0);
 });
 
-// Ctrl-C in a terminal reaches the whole process group; the parent decides what happens then.
-process.on('SIGINT', () => {});
+// Ctrl-C and service managers reach the whole process group; the parent decides what happens then.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
