@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
+import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../contracts/model.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from './tensors.js';
 
@@ -99,7 +99,7 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   const declared = manifest.inputs.map((input) => input.name);
   const missing = declared.filter((name) => !session.inputNames.includes(name));
   const extra = session.inputNames.filter((name) => !declared.includes(name));
-  const outputs = manifest.task === 'regression' ? ['value'] : ['probabilities', 'class_index'];
+  const outputs = manifest.task === 'regression' ? [modelOutputs.value] : [modelOutputs.probabilities, modelOutputs.classIndex];
   const absent = outputs.filter((name) => !session.outputNames.includes(name));
   const problems = [
     missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
@@ -122,13 +122,13 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
           : new Tensor('string', column, dims);
   });
   if (manifest.task === 'regression') {
-    const { value } = await session.run(feeds, ['value']);
-    return { values: value.data as Float32Array }; // [N, 1]
+    const results = await session.run(feeds, [modelOutputs.value]);
+    return { values: results[modelOutputs.value].data as Float32Array }; // [N, 1]
   }
-  const { probabilities, class_index: classIndex } = await session.run(feeds, ['probabilities', 'class_index']);
+  const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {
-    values: probabilities.data as Float32Array, // [N, classes]
-    classIndex: Int32Array.from(classIndex.data as BigInt64Array, Number), // [N]
+    values: results[modelOutputs.probabilities].data as Float32Array, // [N, classes]
+    classIndex: Int32Array.from(results[modelOutputs.classIndex].data as BigInt64Array, Number), // [N]
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ModelManifest } from '../contracts/model.js';
+import { modelOutputs, type ModelManifest } from '../contracts/model.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, tensorsToColumns } from './oip-input.js';
@@ -41,10 +41,10 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
 }
 
 function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
-  if (manifest.task === 'regression') return [{ name: 'value', datatype: 'FP32', shape: [rows, 1] }];
+  if (manifest.task === 'regression') return [{ name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] }];
   return [
-    { name: 'probabilities', datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
-    { name: 'class_index', datatype: 'INT64', shape: [rows, 1] },
+    { name: modelOutputs.probabilities, datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
+    { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
   ];
 }
 
@@ -93,7 +93,7 @@ function requestedOutputs(manifest: ModelManifest, outputs: unknown): ReadonlySe
 }
 
 function outputData(name: string, outputs: BatchOutputs): number[] {
-  return Array.from(name === 'class_index' ? (outputs.classIndex ?? []) : outputs.values);
+  return Array.from(name === modelOutputs.classIndex ? (outputs.classIndex ?? []) : outputs.values);
 }
 
 function isFlat(value: unknown): value is Record<string, unknown> {
