@@ -1,5 +1,5 @@
-/** Exit codes of the command. */
-export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+/** Exit codes of the command; `interrupted` is what a shell reports of a program that Ctrl-C ended. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** An error for the person at the keyboard: one paragraph that says what happened and what to do next. */
 export class CommandError extends Error {

@@ -20,6 +20,7 @@ describe('parseInstances', () => {
 describe('predictionText', () => {
   test.each([
     [{ label: 'late', probability: 0.73118 }, 'late (probability 0.7312)'],
+    [{ label: 'on time', probability: 0.2, probabilities: { 'on time': 0.8, late: 0.2 } }, 'on time (probability 0.8000)'],
     [{ label: 'Adelie', probabilities: { Adelie: 0.98, Gentoo: 0.02 } }, 'Adelie (probability 0.9800)'],
     [{ value: 12.5 }, '12.5'],
   ])('says %j as %s', (prediction, text) => {

@@ -82,7 +82,7 @@ function errorText(body: string): string {
 /** `late (probability 0.731)`, `12.4`, `Adelie (0.98)` */
 export function predictionText({ label, probability, probabilities, value }: PredictResult['predictions'][number]): string {
   if (value !== undefined) return String(value);
-  const share = probability ?? (label === undefined ? undefined : probabilities?.[label]);
+  const share = (label === undefined ? undefined : probabilities?.[label]) ?? probability;
   return `${label ?? ''}${share === undefined ? '' : ` (probability ${share.toFixed(4)})`}`.trim();
 }
 

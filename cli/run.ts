@@ -17,9 +17,6 @@ export interface RunOptions {
   readonly json?: boolean;
 }
 
-/** What a shell reports of a program that was interrupted. */
-const interruptedExitCode = 130;
-
 /** `anneal run`: start a run and, with `--wait`, show it to its end. Ctrl-C leaves it going. */
 export async function run(pipeline: string, { wait, set, json }: RunOptions): Promise<void> {
   const spec = await loadPipeline(pipeline, set);
@@ -41,7 +38,7 @@ export async function run(pipeline: string, { wait, set, json }: RunOptions): Pr
     );
     if (!ended) {
       say(`The run ${id} goes on. "anneal show ${id}" shows how far it is.`);
-      process.exitCode = interruptedExitCode;
+      process.exitCode = exitCodes.interrupted;
       return;
     }
     const report = runReport(settings, ended);

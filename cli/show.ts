@@ -1,5 +1,6 @@
+import { exitCodes } from './command-error.js';
 import { runLinks } from './links.js';
-import { printJson, printLine } from './output.js';
+import { printJson, printLine, printNote } from './output.js';
 import { liveView } from './progress/live-view.js';
 import { resultView } from './progress/result-view.js';
 import { readRunSnapshot } from './progress/run-snapshot.js';
@@ -17,9 +18,13 @@ export async function show(run: string, { wait, json }: { readonly wait?: boolea
     await readRunStatus(client, workflowId); // a clear error when nobody answers
     if (wait) {
       const stop = listenForStop();
-      await watchRun(client, workflowId, { output: json ? process.stderr : process.stdout, signal: stop.signal }).finally(() =>
-        stop.release(),
-      );
+      const output = json ? process.stderr : process.stdout;
+      const ended = await watchRun(client, workflowId, { output, signal: stop.signal }).finally(() => stop.release());
+      if (!ended) {
+        printNote(`The run ${run} goes on. "anneal show ${run}" shows how far it is.`);
+        process.exitCode = exitCodes.interrupted;
+        return;
+      }
     }
     const snapshot = await readRunSnapshot(client, workflowId);
     const { status: execution } = await client.workflow.getHandle(workflowId).describe();

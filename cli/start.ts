@@ -26,7 +26,6 @@ export interface StartOptions {
   readonly set?: readonly string[];
 }
 
-const interruptedExitCode = 130;
 const temporalWaitMs = 60_000;
 
 /**
@@ -37,7 +36,7 @@ const temporalWaitMs = 60_000;
  */
 export async function start(pipeline: string, { exit, set }: StartOptions): Promise<void> {
   const spec = await loadPipeline(pipeline, set);
-  const stop = listenForStop(() => process.exit(interruptedExitCode));
+  const stop = listenForStop(() => process.exit(exitCodes.interrupted));
   const notes: string[] = [];
   let sayLater = false;
   const report = serviceReporter((line) => (sayLater ? void notes.push(line) : printLine(line)));
@@ -138,5 +137,5 @@ async function stayUp(settings: Settings, stop: StopRequest, ownsStack: boolean)
 
 function interrupted(pipeline?: string): void {
   if (pipeline) printLine(`\nThe run of ${pipeline} is not finished. It goes on when the stack is up again: "npm start" takes it up.`);
-  process.exitCode = interruptedExitCode;
+  process.exitCode = exitCodes.interrupted;
 }

@@ -39,7 +39,8 @@ export function liveView({ status, sweep, trainings }: RunSnapshot, nowMs: numbe
     ...status.warnings.map((warning) => `  ${colors.yellow('!')} ${warning}`),
     ...(status.state === 'awaiting-approval'
       ? [
-          `  ${colors.yellow('waits for approval')}: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`,
+          `  ${colors.yellow('It waits for approval:')} anneal approve ${status.run} --reason "…"`,
+          `                     or: anneal reject ${status.run} --reason "…"`,
         ]
       : []),
   ];

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import colors from 'picocolors';
 import type { Settings } from '../../workers/settings.js';
-import { CommandError, usageError } from '../command-error.js';
+import { CommandError, exitCodes, usageError } from '../command-error.js';
 import { duration, printJson, printLine, printNote } from '../output.js';
 import { projectRoot } from '../project-root.js';
 import { commandSettings } from '../settings.js';
@@ -69,7 +69,7 @@ export function serviceReporter(say: (line: string) => void): (service: ServiceS
 
 async function runInForeground(settings: Settings, { json }: UpOptions): Promise<void> {
   const say = json ? printNote : printLine;
-  const stop = listenForStop(() => process.exit(130));
+  const stop = listenForStop(() => process.exit(exitCodes.interrupted));
   say(`Starting the stack in ${settings.home}`);
   const stack = await startStack(settings, { changed: serviceReporter(say) });
   try {

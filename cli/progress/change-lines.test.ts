@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { ChangeLines } from './change-lines.js';
+import { halfTrained, runAt, sweepOfTwo } from './run-fixture.js';
+
+describe('ChangeLines', () => {
+  test('says each change once', () => {
+    const changes = new ChangeLines();
+    expect(changes.next({ status: runAt('ingest'), trainings: [] }, 1500)).toEqual(['[  500 ms] ingest …']);
+    expect(changes.next({ status: runAt('ingest'), trainings: [] }, 2000)).toEqual([]);
+    expect(changes.next({ status: runAt('validate'), trainings: [] }, 12_000)).toEqual([
+      '[  11.0 s] ingest done in 10.0 s: ingest went well',
+      '[  11.0 s] validate …',
+    ]);
+  });
+
+  test('says the results of trials between the start and the end of the sweep', () => {
+    const changes = new ChangeLines();
+    changes.next({ status: runAt('prepare'), trainings: [] }, 30_000);
+    const started = changes.next({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [] }, 40_000);
+    expect(started.map((line) => line.slice(11))).toEqual([
+      'prepare done in 10.0 s: prepare went well',
+      'sweep …',
+      'trial 0 running, rung 1/2 (learningRate 0.002123)',
+      'trial 1 paused, rung 1/2, auc 0.7041 (hidden [64,32])',
+    ]);
+    const failed = { ...sweepOfTwo.trials[0], state: 'failed' as const, failure: 'it diverged' };
+    const ended = changes.next(
+      { status: runAt('train'), sweep: { ...sweepOfTwo, trials: [failed, sweepOfTwo.trials[1]] }, trainings: [] },
+      50_000,
+    );
+    expect(ended.map((line) => line.slice(11))).toEqual([
+      'trial 0 failed, rung 1/2 (learningRate 0.002123): it diverged',
+      'sweep done in 10.0 s: sweep went well',
+      'train …',
+    ]);
+  });
+
+  test('says how the training goes every few seconds', () => {
+    const changes = new ChangeLines();
+    const snapshot = { status: runAt('train'), trainings: [{ attempt: 1, progress: halfTrained }] };
+    const said = [60_000, 60_500, 62_900, 63_000, 63_500].map(
+      (now) => changes.next(snapshot, now).filter((line) => line.includes('train:')).length,
+    );
+    expect(said).toEqual([1, 0, 0, 1, 0]);
+  });
+
+  test('says warnings and a wait for approval once', () => {
+    const changes = new ChangeLines();
+    const snapshot = { status: runAt('promote', { state: 'awaiting-approval', warnings: ['slow disk'] }), trainings: [] };
+    expect(changes.next(snapshot, 80_000).slice(-2)).toEqual([
+      expect.stringContaining('warning: slow disk'),
+      expect.stringContaining('anneal approve 20261123-214500-x7k2'),
+    ]);
+    expect(changes.next(snapshot, 81_000)).toEqual([]);
+  });
+});
