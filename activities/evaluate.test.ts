@@ -171,6 +171,6 @@ describe('evaluateModel', () => {
     const started = performance.now();
     const ended = evaluated('binary', {}, mock, createEvaluateActivities({ store }));
     await expect(ended).rejects.toBeInstanceOf(CancelledFailure);
-    expect(performance.now() - started).toBeLessThan(1500);
+    expect(performance.now() - started).toBeLessThan(5000);
   });
 });

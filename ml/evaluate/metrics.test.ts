@@ -105,9 +105,11 @@ describe('computeMetrics', () => {
       predicted[row] = ((row * 2654435761) % 4294967296) / 4294967296;
       actual[row] = (row * 40503) % 65536 < predicted[row] * 65536 ? 1 : 0;
     }
-    const started = performance.now();
+    // Processor time: the machine that runs the tests may be busy with others.
+    const before = process.cpuUsage();
     const metrics = computeMetrics({ task: 'binary', classes: 2, predicted, actual });
-    expect(performance.now() - started).toBeLessThan(1500);
+    const used = process.cpuUsage(before);
+    expect((used.user + used.system) / 1000).toBeLessThan(1500);
     expect(metrics.auc).toBeGreaterThan(0.7);
   });
 });

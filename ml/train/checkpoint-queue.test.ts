@@ -20,15 +20,17 @@ describe('CheckpointQueue', () => {
   it('stores one at a time, skips those that a newer one has overtaken, and removes the files', async () => {
     const stored: number[] = [];
     const gates: (() => void)[] = [];
+    let tellSecond: () => void = () => {};
+    const second = new Promise<void>((resolve) => (tellSecond = resolve));
     const queue = new CheckpointQueue((_path, step) => {
-      stored.push(step);
+      if (stored.push(step) === 2) tellSecond();
       return new Promise((resolve) => gates.push(resolve));
     });
     const paths = [1, 2, 3].map(file);
     paths.forEach((path, i) => queue.push(path, i + 1));
     expect(stored).toEqual([1]);
     gates[0]();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await second;
     expect(stored).toEqual([1, 3]);
     gates[1]();
     await queue.drained();
