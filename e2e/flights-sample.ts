@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 
-const flights = createRequire(import.meta.url)
-  .resolve('vega-datasets/package.json')
-  .replace('package.json', 'data/flights-3m.parquet');
+const flights = fileURLToPath(new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
 
 /** Every twentieth real flight (150,000 of three million), as a Parquet file in `folder`. */
 export async function sampleFlights(folder: string): Promise<string> {

@@ -56,6 +56,8 @@ describe('trainingPipeline', () => {
       });
       const status = await handle.query(statusQuery);
       expect(status.stages.map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'done'));
+      const sweep = status.stages[3];
+      expect(sweep.endedAtMs! - sweep.startedAtMs!).toBeGreaterThan(100);
       expect(status.stages[1].summary).toBe('990 rows pass, 10 quarantined (x below 0)');
       const order = [
         'ingestSource',

@@ -54,7 +54,8 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
     record.begin(name, Date.now());
     upsertSearchAttributes([{ key: searchAttributes.stage, value: name }]);
     publish();
-    record.finish(name, Date.now(), await work());
+    const summary = await work();
+    record.finish(name, Date.now(), summary);
     publish();
   }
 
