@@ -173,6 +173,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     },
     ({ evaluation: { summary } }) => {
       record.learn({ test: summary.metrics, baseline: summary.baseline, champion: summary.champion });
+      if (summary.championSkipped) record.warn(`Not compared with the champion: ${summary.championSkipped}`);
       const value = summary.metrics[metric];
       if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);
       return `${metricText(summary.metrics, metric)} on ${count(summary.rows)} test rows, baseline ${metricText(summary.baseline, metric)}`;
