@@ -75,7 +75,8 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
 /**
  * Start the model's lifecycle if it does not run, ask it to promote, and wait until the fleet has answered.
  *
- * `requestId` is the update's id: a second attempt attaches to the update of the first.
+ * `requestId` is the update's id: a second attempt attaches to the update of the first. A cancellation ends the waiting,
+ * and leaves the rollout, once accepted, to the lifecycle.
  */
 async function promote(client: Client, model: string, requestId: string, input: PromoteInput): Promise<RolloutResult> {
   const context = Context.current();
@@ -83,22 +84,21 @@ async function promote(client: Client, model: string, requestId: string, input: 
   const beat = setInterval(() => context.heartbeat(), heartbeatEveryMs);
   try {
     const lifecycle: ModelLifecycleInput = { model };
-    return await client.withAbortSignal(context.cancellationSignal, () =>
-      client.workflow.executeUpdateWithStart(promoteUpdate, {
-        args: [input],
-        updateId: requestId,
-        startWorkflowOperation: new WithStartWorkflowOperation(workflowTypes.modelLifecycle, {
-          workflowId,
-          taskQueue: taskQueues.orchestration,
-          args: [lifecycle],
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          staticSummary: `what serves as ${model}`,
-        }),
+    const promotion = client.workflow.executeUpdateWithStart(promoteUpdate, {
+      args: [input],
+      updateId: requestId,
+      startWorkflowOperation: new WithStartWorkflowOperation(workflowTypes.modelLifecycle, {
+        workflowId,
+        taskQueue: taskQueues.orchestration,
+        args: [lifecycle],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        staticSummary: `what serves as ${model}`,
       }),
-    );
+    });
+    // After a cancellation nobody waits for it any more. An abort signal does not end a call through a worker's connection.
+    promotion.catch(() => undefined);
+    return await Promise.race([promotion, context.cancelled]);
   } catch (error) {
-    // The cancellation, rather than the call that it ended.
-    if (context.cancellationSignal.aborted) await context.cancelled;
     // The lifecycle's own answer, with its type; another attempt would get the same one.
     if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) throw error.cause;
     throw error;

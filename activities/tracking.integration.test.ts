@@ -1,0 +1,362 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
+import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Worker } from '@temporalio/worker';
+import { collect, MlflowClient } from 'mlflow-ts-client';
+import type { TrackedRun, TrackingActivities } from '../contracts/activities.js';
+import type { SnapshotManifest } from '../contracts/dataset.js';
+import { failureTypes } from '../contracts/failures.js';
+import { taskQueues } from '../contracts/task-queues.js';
+import type { PipelineSpec } from '../contracts/pipeline.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { registerInput, tinyBundle } from '../stores/registered-model-fixture.js';
+import { testPipeline } from '../testing/fake-stages.js';
+import { executable, mlflowUri } from '../testing/servers.js';
+import { createWorkflowEnvironment, testWorkflowBundle } from '../testing/workflow-environment.js';
+import { createTrackingActivities } from './tracking.js';
+
+const temporalUiUrl = 'http://127.0.0.1:8233';
+
+/** Failures are what some of these tests are about; they need not be logged. */
+function quietContext(): MockActivityEnvironment {
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+}
+
+describe('tracking activities against MLflow and Temporal', () => {
+  let trackingUri: string;
+  let temporal: TestWorkflowEnvironment;
+  let root: string;
+  let store: FileArtifactStore;
+  let mlflow: MlflowClient;
+  let activities: TrackingActivities;
+
+  beforeAll(async () => {
+    [trackingUri, temporal] = await Promise.all([mlflowUri(), createWorkflowEnvironment()]);
+    root = await mkdtemp(join(tmpdir(), 'anneal-tracking-'));
+    store = new FileArtifactStore(root);
+    mlflow = new MlflowClient({ trackingUri });
+    activities = trackingActivities(trackingUri);
+  });
+
+  afterAll(async () => {
+    await temporal.teardown();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  function trackingActivities(uri: string): TrackingActivities {
+    return createTrackingActivities({
+      mlflow: { trackingUri: uri, uiUrl: uri },
+      temporalUiUrl,
+      namespace: 'default',
+      store,
+      client: new Client({ connection: temporal.nativeConnection, namespace: 'default' }),
+    });
+  }
+
+  /** Run an activity as a worker would, with a context. */
+  function run<N extends keyof TrackingActivities>(
+    name: N,
+    input: Parameters<TrackingActivities[N]>[0],
+    from = activities,
+    context = quietContext(),
+  ) {
+    const activity = from[name] as (argument: unknown) => Promise<unknown>;
+    const result: Promise<unknown> = context.run(activity, input);
+    return result as ReturnType<TrackingActivities[N]>;
+  }
+
+  async function opened(changes: Partial<PipelineSpec> = {}): Promise<{ spec: PipelineSpec; workflowId: string; tracked: TrackedRun }> {
+    const spec = { ...testPipeline({ name: `toy-${randomUUID().slice(0, 8)}` }), ...changes };
+    const workflowId = `pipeline/${spec.name}/run-1`;
+    return { spec, workflowId, tracked: await run('openRun', { spec, run: 'run-1', workflowId, temporalRunId: 't-1' }) };
+  }
+
+  test('a pipeline run is one run of an experiment with its name, however often it is opened', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const again = await Promise.all([1, 2].map(() => run('openRun', { spec, run: 'run-1', workflowId, temporalRunId: 't-1' })));
+    expect(again).toEqual([tracked, tracked]);
+    const runs = await collect(mlflow.runs.search([tracked.experimentId]));
+    expect(runs).toHaveLength(1);
+    expect(runs[0]).toMatchObject({
+      runName: 'run-1',
+      status: 'RUNNING',
+      tags: {
+        'anneal.workflow_id': workflowId,
+        'anneal.temporal_url': `${temporalUiUrl}/namespaces/default/workflows/${encodeURIComponent(workflowId)}/t-1`,
+      },
+    });
+    expect(tracked.url).toBe(`${trackingUri}/#/experiments/${tracked.experimentId}/runs/${tracked.runId}`);
+    expect((await mlflow.experiments.getByName(spec.name))?.experimentId).toBe(tracked.experimentId);
+  });
+
+  test('first openings of a pipeline and of a run at the same time agree on one of each', async () => {
+    const spec = testPipeline({ name: `toy-${randomUUID().slice(0, 8)}` });
+    const open = (name: string) => run('openRun', { spec, run: name, workflowId: `pipeline/${spec.name}/${name}`, temporalRunId: 't' });
+    const tracked = await Promise.all([open('a'), open('b'), open('c')]);
+    expect(new Set(tracked.map(({ experimentId }) => experimentId)).size).toBe(1);
+    expect(await collect(mlflow.runs.search([tracked[0].experimentId]))).toHaveLength(3);
+  });
+
+  test('a run that was closed and is opened again, after a reset, goes on in the same MLflow run', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    await run('closeRun', { tracked, outcome: 'failed', reason: 'x'.repeat(20_000) });
+    expect(await mlflow.runs.get(tracked.runId)).toMatchObject({
+      status: 'FAILED',
+      tags: { 'anneal.outcome': 'failed', 'anneal.reason': expect.stringMatching(/x…$/) },
+    });
+    expect(await run('openRun', { spec, run: 'run-1', workflowId, temporalRunId: 't-2' })).toEqual(tracked);
+    expect(await mlflow.runs.get(tracked.runId)).toMatchObject({ status: 'RUNNING', tags: { 'anneal.temporal_run_id': 't-2' } });
+  });
+
+  test.each([
+    ['promoted', 'FINISHED'],
+    ['rejected', 'FINISHED'],
+    ['cancelled', 'KILLED'],
+  ] as const)('a run that was %s is closed as %s', async (outcome, status) => {
+    const { tracked } = await opened();
+    await run('closeRun', { tracked, outcome });
+    await run('closeRun', { tracked, outcome });
+    expect((await mlflow.runs.get(tracked.runId)).status).toBe(status);
+  });
+
+  test('a trial is one nested run with its parameters and the course of its metrics, however often it is logged', async () => {
+    const { tracked } = await opened();
+    const input = {
+      tracked,
+      trialWorkflowId: 'pipeline/toy/run-1/sweep/trial-3',
+      trial: 3,
+      parameters: { 'training.learningRate': 0.01, 'model.hidden': [64, 32] },
+      state: 'pruned' as const,
+      metrics: { auc: 0.7 },
+      history: [
+        { step: 10, metrics: { loss: 0.7 } },
+        { step: 20, metrics: { loss: Number.NaN } },
+      ],
+    };
+    await run('logTrial', input);
+    await run('logTrial', input);
+    const trials = await collect(
+      mlflow.runs.search([tracked.experimentId], { filter: `tags.\`mlflow.parentRunId\` = '${tracked.runId}'` }),
+    );
+    expect(trials).toHaveLength(1);
+    expect(trials[0]).toMatchObject({
+      runName: 'trial-3',
+      status: 'FINISHED',
+      params: { 'training.learningRate': '0.01', 'model.hidden': '[64,32]' },
+      tags: { 'anneal.trial_state': 'pruned' },
+    });
+    const history = await collect(mlflow.runs.metricHistory(trials[0].runId, 'loss'));
+    expect(history.toSorted((a, b) => a.step - b.step).map(({ step, value }) => [step, value])).toEqual([
+      [10, 0.7],
+      [20, Number.NaN],
+    ]);
+    expect(await collect(mlflow.runs.metricHistory(trials[0].runId, 'validation/auc'))).toMatchObject([{ value: 0.7, step: 20 }]);
+  });
+
+  test('the data set of a run stands among its inputs, parameters and reports', async () => {
+    const { tracked, spec } = await opened();
+    const data = await store.putJson('the rows');
+    const manifest: SnapshotManifest = {
+      formatVersion: 1,
+      source: { uri: 'toy.csv', sha256: 'a'.repeat(64), sizeBytes: 10 },
+      data,
+      rows: 12,
+      columns: [
+        { name: 'x', type: 'DOUBLE' },
+        { name: 'y', type: 'BIGINT' },
+      ],
+    };
+    const report = await store.putJson({ passed: true });
+    const input = {
+      tracked,
+      snapshot: { data, manifest: await store.putJson(manifest), rows: 12, reused: false },
+      validation: { report, rows: 11, quarantined: [{ reason: 'range', rows: 1 }], anomalies: [] },
+      prepared: { manifest: data, rows: { train: 7, validation: 2, test: 2 }, dropped: [] },
+    };
+    await run('logDataset', input);
+    await run('logDataset', input);
+    const logged = await mlflow.runs.get(tracked.runId);
+    expect(logged.params).toEqual({
+      'data.source': 'toy.csv',
+      'data.rows.all': '12',
+      'data.rows.quarantined': '1',
+      'data.rows.train': '7',
+      'data.rows.validation': '2',
+      'data.rows.test': '2',
+    });
+    expect(logged.tags['anneal.data_digest']).toBe(data.sha256);
+    expect(await collect(mlflow.runs.search([tracked.experimentId], { filter: `dataset.name = '${spec.name}'` }))).toHaveLength(1);
+    expect(Buffer.from(await mlflow.artifacts.downloadBytes(logged.artifactUri, 'reports/validation.json')).toString()).toBe(
+      '{"passed":true}',
+    );
+  });
+
+  test('a model is registered as one version with its bundle, also when it is tried again, and Python loads and predicts the same', async () => {
+    const { spec, workflowId, tracked } = await opened({ description: 'late or not' });
+    const { bundle, golden } = await tinyBundle(store);
+    const input = await registerInput(store, { spec, tracked, workflowId, bundle });
+    const served = await run('registerModelVersion', input);
+    expect(served).toEqual({ version: '1', bundle, pipelineRun: 'run-1', mlflowRunId: tracked.runId });
+    expect(await run('registerModelVersion', input)).toEqual(served);
+    expect(await collect(mlflow.versions.search({ filter: `name = '${spec.name}'` }))).toHaveLength(1);
+    expect(await mlflow.models.get(spec.name)).toMatchObject({ description: 'late or not', aliases: { challenger: '1' } });
+    expect(await mlflow.versions.get(spec.name, '1')).toMatchObject({
+      runId: tracked.runId,
+      tags: {
+        'anneal.model_digest': bundle.model.sha256,
+        'anneal.data_digest': 'd'.repeat(64),
+        'anneal.workflow_id': workflowId,
+        'anneal.primary_metric_value': '0.73',
+      },
+    });
+
+    const logged = await mlflow.runs.get(tracked.runId);
+    const metrics = Object.fromEntries(logged.metrics.map(({ key, value }) => [key, value]));
+    expect(metrics).toMatchObject({ 'test/auc': 0.73, 'baseline/brier': 0.16, 'validation/auc': 0.74, loss: 0.5, threshold: 0.5 });
+    expect(logged.params).toMatchObject({ 'model.family': 'linear', 'training.batchSize': '2048' });
+    expect((await mlflow.artifacts.list(logged.artifactUri, 'reports')).map((file) => file.path)).toContain('evaluation.json');
+
+    await run('setModelAlias', { model: spec.name, alias: 'champion', version: '1' });
+    const predicted = await predictInPython(trackingUri, `models:/${spec.name}@champion`);
+    for (const way of ['onnx', 'frame', 'tensors', 'example'] as const) {
+      for (const [i, row] of golden.outputs.entries()) {
+        for (const [c, value] of row.entries()) expect(predicted[way][i][c]).toBeCloseTo(value, 5);
+      }
+    }
+  });
+
+  test('a version that was created before its activity was cut off is found again', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const { bundle } = await tinyBundle(store);
+    const input = await registerInput(store, { spec, tracked, workflowId, bundle });
+    const both = await Promise.all([run('registerModelVersion', input), run('registerModelVersion', input)]);
+    const versions = await collect(mlflow.versions.search({ filter: `name = '${spec.name}'` }));
+    expect(versions).toHaveLength(1);
+    expect(both.map(({ version }) => version)).toContain(versions[0].version);
+  });
+
+  test('a run that was reset and ended in another model has a version for each, with files of its own', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const [first, second] = [await tinyBundle(store, 0), await tinyBundle(store, 1)];
+    await run('registerModelVersion', await registerInput(store, { spec, tracked, workflowId, bundle: first.bundle }));
+    const other = { ...spec, training: { ...spec.training, epochs: 9 } };
+    const again = await run(
+      'registerModelVersion',
+      await registerInput(store, { spec: other, tracked, workflowId, bundle: second.bundle }),
+    );
+    expect(again).toMatchObject({ version: '2', bundle: second.bundle });
+    const sources = (await collect(mlflow.versions.search({ filter: `name = '${spec.name}'` }))).map(({ source }) => source);
+    expect(new Set(sources).size).toBe(2);
+    expect((await mlflow.runs.get(tracked.runId)).tags['anneal.parameter.training.epochs']).toBe('9');
+  });
+
+  test('a version is resolved by number and by alias, and an unknown one is refused for good', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const { bundle } = await tinyBundle(store);
+    const served = await run('registerModelVersion', await registerInput(store, { spec, tracked, workflowId, bundle }));
+    expect(await run('resolveModelVersion', { model: spec.name, version: '1' })).toEqual(served);
+    expect(await run('resolveModelVersion', { model: spec.name, version: 'challenger' })).toEqual(served);
+    const unknown = { type: failureTypes.unknownModelVersion, nonRetryable: true };
+    await expect(run('resolveModelVersion', { model: spec.name, version: '2' })).rejects.toMatchObject(unknown);
+    await expect(run('resolveModelVersion', { model: spec.name, version: 'champion' })).rejects.toMatchObject(unknown);
+    await expect(run('resolveModelVersion', { model: 'no-such-model', version: '1' })).rejects.toMatchObject(unknown);
+    await expect(run('setModelAlias', { model: spec.name, alias: 'champion', version: '7' })).rejects.toMatchObject(unknown);
+    await mlflow.versions.create({
+      name: spec.name,
+      source: `mlflow-artifacts:/${tracked.experimentId}/${tracked.runId}/artifacts/own`,
+      runId: tracked.runId,
+    });
+    await expect(run('resolveModelVersion', { model: spec.name, version: '2' })).rejects.toMatchObject({
+      ...unknown,
+      message: expect.stringContaining('anneal.bundle'),
+    });
+  });
+
+  test('an MLflow that does not answer is told by its address, and tried again', async () => {
+    const { spec, workflowId } = await opened();
+    const away = trackingActivities('http://127.0.0.1:9');
+    const input = { spec, run: 'run-1', workflowId, temporalRunId: 't-1' };
+    await expect(run('openRun', input, away)).rejects.toMatchObject({
+      type: 'MlflowUnavailable',
+      nonRetryable: false,
+      message: expect.stringMatching(/http:\/\/127\.0\.0\.1:9.*start the MLflow server/),
+    });
+  });
+
+  test('a request that MLflow refuses as wrong is not tried again', async () => {
+    const tracked = { experimentId: '0', runId: 'no-such-run', url: '' };
+    await expect(run('closeRun', { tracked, outcome: 'failed' })).rejects.toMatchObject({ type: 'MlflowRefused', nonRetryable: true });
+  });
+
+  test('a promotion starts the lifecycle, moves the champion, and is done once however often it is asked for', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const model = spec.name;
+    expect(await run('currentChampion', { model })).toBeUndefined();
+    const { bundle } = await tinyBundle(store);
+    const version = await run('registerModelVersion', await registerInput(store, { spec, tracked, workflowId, bundle }));
+    const worker = await Worker.create({
+      connection: temporal.nativeConnection,
+      namespace: temporal.namespace,
+      taskQueue: taskQueues.orchestration,
+      workflowBundle: await testWorkflowBundle(),
+      activities: { ...activities },
+      shutdownForceTime: '2 seconds',
+    });
+    await worker.runUntil(async () => {
+      const request = { model, requestId: workflowId, version, reason: 'test', minHosts: 0, hostWaitSeconds: 1 };
+      const results = await Promise.all([run('promoteVersion', request), run('promoteVersion', request)]);
+      expect(results[0]).toMatchObject({ model, version: '1', epoch: 1 });
+      expect(results[1]).toEqual(results[0]);
+      expect(await run('promoteVersion', request)).toEqual(results[0]);
+      expect(await run('currentChampion', { model })).toEqual(version);
+      expect((await mlflow.models.getVersionByAlias(model, 'champion'))?.version).toBe('1');
+
+      const refused = { ...request, requestId: `${workflowId}-2`, minHosts: 3 };
+      await expect(run('promoteVersion', refused)).rejects.toMatchObject({ type: failureTypes.rolloutFailed, nonRetryable: true });
+      expect(await run('currentChampion', { model })).toEqual(version);
+
+      const waiting = quietContext();
+      const cancelled = run('promoteVersion', { ...refused, requestId: `${workflowId}-3`, hostWaitSeconds: 600 }, activities, waiting);
+      setTimeout(() => waiting.cancel(), 300);
+      await expect(cancelled).rejects.toMatchObject({ name: 'CancelledFailure' });
+      await temporal.client.workflow.getHandle(`model/${model}`).terminate();
+    });
+  });
+});
+
+interface PythonPredictions {
+  readonly onnx: number[][];
+  readonly frame: number[][];
+  readonly tensors: number[][];
+  readonly example: number[][];
+}
+
+/** Load a model as MLflow's users do, and predict the golden rows in each way that it offers. */
+async function predictInPython(trackingUri: string, modelUri: string): Promise<PythonPredictions> {
+  const program = `
+import json, logging, sys, warnings
+warnings.filterwarnings("ignore"); logging.disable(logging.CRITICAL)
+import mlflow, numpy as np, onnxruntime as ort, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+frame = pd.DataFrame({"origin": ["O'Hare", "SFO", "elsewhere"], "date": [991396800000, 991440000000, 991526400000], "delay": [12.5, -30.0, 0.0]})
+tensors = {name: frame[name].to_numpy().reshape(-1, 1) for name in frame}
+session = ort.InferenceSession(mlflow.onnx.load_model(sys.argv[2]).SerializeToString(), providers=["CPUExecutionProvider"])
+loaded = mlflow.pyfunc.load_model(sys.argv[2])
+example = mlflow.models.Model.load(sys.argv[2]).load_input_example()
+print(json.dumps({
+    "onnx": session.run(["probabilities"], tensors)[0].tolist(),
+    "frame": np.asarray(loaded.predict(frame)["probabilities"]).reshape(-1, 2).tolist(),
+    "tensors": np.asarray(loaded.predict(tensors)["probabilities"]).tolist(),
+    "example": np.asarray(loaded.predict(example)["probabilities"]).reshape(-1, 2).tolist(),
+}))`;
+  const { stdout } = await promisify(execFile)(executable('python'), ['-c', program, trackingUri, modelUri], {
+    env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' },
+  });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as PythonPredictions;
+}
