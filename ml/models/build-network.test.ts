@@ -68,7 +68,7 @@ describe('the parameters of a network', () => {
         .digest('hex');
     expect(digest(1)).toBe(digest(1));
     expect(digest(1)).not.toBe(digest(2));
-    expect(digest(1)).toBe('a5693017cd2bc73b5b1e81036c3239cde4f0eb8af5d5414297698cb22f1d2e6d');
+    expect(digest(1)).toBe('c008628b62e36cb68a54cbf99cba21706421be7bf66a1afab413fb68b3f138ef');
   });
 
   test('start within the range of their initializer, biases at zero', () => {
@@ -85,6 +85,10 @@ describe('the parameters of a network', () => {
     expect(variance).toBeGreaterThan((0.9 * limit * limit) / 3);
     expect(variance).toBeLessThan((1.1 * limit * limit) / 3);
     expect(of('dense_0/bias').every((value) => value === 0)).toBe(true);
+    const [vectors, wide] = [true, false].map((wanted) => of('embedding/hour').filter((_, i) => i % 4 < 3 === wanted));
+    expect(Math.max(...vectors.map(Math.abs))).toBeLessThanOrEqual(1 / Math.sqrt(3));
+    expect(Math.max(...vectors.map(Math.abs))).toBeGreaterThan(0.5 / Math.sqrt(3));
+    expect(wide.every((value) => value === 0)).toBe(true);
   });
 });
 

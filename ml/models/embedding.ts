@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { uniform } from './initializer.js';
+import { embeddingVectors, zeros } from './initializer.js';
 import { type NetworkBuilder, type NetworkInputs, type ParameterReader, indexColumns } from './network.js';
 
 /**
@@ -15,6 +15,14 @@ export function automaticDimension(size: number, scale = 1): number {
   return Math.max(1, Math.min(256, Math.round(rule * scale)));
 }
 
+export interface EmbeddingOptions {
+  /** Multiplies every automatic dimension. */
+  readonly scale: number;
+  /** Columns after the vectors, which start at zero. */
+  readonly extra: number;
+  readonly initial: 'vectors' | 'zeros';
+}
+
 export interface Embeddings {
   /** Sum of the widths of the categories' vectors. */
   readonly width: number;
@@ -27,12 +35,15 @@ export interface Embeddings {
  *
  * The `extra` columns let a linear part share the table, and so the look-up and its gradient, with the vectors.
  */
-export function addEmbeddings(builder: NetworkBuilder, options: { readonly scale: number; readonly extra: number }): Embeddings {
+export function addEmbeddings(builder: NetworkBuilder, options: EmbeddingOptions): Embeddings {
   const features = builder.layout.categorical.map((feature) => {
     const dimension = feature.dimension === 'auto' ? automaticDimension(feature.size, options.scale) : feature.dimension;
     return { name: `embedding/${feature.name}`, size: feature.size, dimension };
   });
-  for (const { name, size, dimension } of features) builder.parameter(name, [size, dimension + options.extra], uniform(0.05));
+  for (const { name, size, dimension } of features) {
+    const initializer = options.initial === 'zeros' ? zeros : embeddingVectors(dimension, options.extra);
+    builder.parameter(name, [size, dimension + options.extra], initializer);
+  }
   return {
     width: features.reduce((sum, feature) => sum + feature.dimension, 0),
     lookUp: (read, inputs) => {

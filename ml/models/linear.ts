@@ -10,7 +10,7 @@ export function buildLinear(layout: FeatureLayout, outputs: number, seed: number
     { ...layout, categorical: layout.categorical.map((feature) => ({ ...feature, dimension: outputs })) },
     outputs,
   );
-  const weights = addEmbeddings(builder, { scale: 1, extra: 0 });
+  const weights = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'zeros' });
   const numbers = layout.numeric.length;
   if (numbers > 0) builder.parameter('numeric/kernel', [numbers, outputs], glorotUniform(numbers, outputs));
   builder.parameter('bias', [outputs], zeros);

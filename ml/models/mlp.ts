@@ -12,7 +12,7 @@ export interface MlpOptions {
 /** Embeddings of the categories beside the numbers, then dense layers. */
 export function buildMlp(options: MlpOptions, layout: FeatureLayout, outputs: number, seed: number): Network {
   const builder = new NetworkBuilder(layout, outputs);
-  const embeddings = addEmbeddings(builder, { scale: 1, extra: 0 });
+  const embeddings = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'vectors' });
   const stack = addDenseStack(builder, embeddings.width + layout.numeric.length, options.hidden, options.activation, outputs);
   return builder.build(seed, (read, inputs) => {
     const { vectors } = embeddings.lookUp(read, inputs); // [N, dimension] each

@@ -21,7 +21,7 @@ export interface WideAndDeepOptions {
  */
 export function buildWideAndDeep(options: WideAndDeepOptions, layout: FeatureLayout, outputs: number, seed: number): Network {
   const builder = new NetworkBuilder(layout, outputs);
-  const embeddings = addEmbeddings(builder, { scale: options.embeddingScale, extra: outputs });
+  const embeddings = addEmbeddings(builder, { scale: options.embeddingScale, extra: outputs, initial: 'vectors' });
   const numbers = layout.numeric.length;
   const deep = addDenseStack(builder, embeddings.width + numbers, options.hidden, options.activation, outputs);
   if (numbers > 0) builder.parameter('wide/kernel', [numbers, outputs], glorotUniform(numbers, outputs));

@@ -79,9 +79,9 @@ async function follow(engine: TrainingEngine, plan: StepPlan, data: EncodedData)
   const session = await engine.open(plan, data);
   try {
     const initial = await session.getState();
-    const first = await run(session, 0, 1);
+    const first = await run(session, 0, 1, plan.batchSize);
     const afterOne = await session.getState();
-    const rest = await run(session, 1, steps);
+    const rest = await run(session, 1, steps, plan.batchSize);
     const losses = Float32Array.from([...first, ...rest]);
     return { initial, afterOne, afterFifty: await session.getState(), losses, logits: await session.logits(data) };
   } finally {
@@ -98,8 +98,8 @@ function oracle(plan: StepPlan, data: EncodedData): Promise<Trajectory> {
   return trajectory;
 }
 
-function run(session: EngineSession, from: number, until: number): Promise<Float32Array> {
-  return session.runSteps(order.slice(from * batchSize, until * batchSize), learningRates.slice(from, until), from);
+function run(session: EngineSession, from: number, until: number, size = batchSize): Promise<Float32Array> {
+  return session.runSteps(order.slice(from * size, until * size), learningRates.slice(from, until), from);
 }
 
 /** @returns largest |a − b| as a fraction of the largest |b|; NaN counts as infinitely far */
@@ -115,7 +115,17 @@ function expectClose(a: EngineState, b: EngineState, tolerance: number): void {
   expect(relativeDifference(a.secondMoment, b.secondMoment)).toBeLessThan(tolerance);
 }
 
-const cases = families.flatMap((model) => tasks.map((task) => ({ model, task, label: `${describeModel(model)}, ${task.task}` })));
+const cases = families.flatMap((model) =>
+  tasks.map((task) => ({ plan: makePlan(model, task), label: `${describeModel(model)}, ${task.task}` })),
+);
+cases.push({
+  plan: makePlan(
+    families[3],
+    { task: 'binary', outputs: 1 },
+    { optimizer: { beta1: 0.8, beta2: 0.99, epsilon: 1e-3, weightDecay: 0 }, batchSize: 1, threads: 1 },
+  ),
+  label: 'wide-and-deep, batches of one row, no class weights, no weight decay',
+});
 
 function describeModel(model: ModelSpec): string {
   return model.family === 'linear' ? 'linear' : `${model.family} (${model.activation})`;
@@ -137,9 +147,8 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
       return;
     }
 
-    test.each(cases)('follows eager tfjs through 50 steps: $label', async ({ model, task }) => {
-      const plan = makePlan(model, task);
-      const data = makeData(task.task, task.outputs);
+    test.each(cases)('follows eager tfjs through 50 steps: $label', async ({ plan }) => {
+      const data = makeData(plan.task, plan.outputs);
       const expected = await oracle(plan, data);
       const actual = await follow(engine, plan, data);
       expect(actual.initial).toEqual(expected.initial);
@@ -147,6 +156,7 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
       expectClose(actual.afterFifty, expected.afterFifty, tolerances.afterFifty);
       expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(tolerances.afterFifty);
       expect(relativeDifference(actual.logits, expected.logits)).toBeLessThan(tolerances.afterFifty);
+      if (plan.batchSize === 1) return; // The loss of single rows goes up and down.
       expect(actual.losses.slice(-10).reduce((sum, loss) => sum + loss)).toBeLessThan(
         actual.losses.slice(0, 10).reduce((sum, loss) => sum + loss),
       );

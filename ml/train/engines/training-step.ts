@@ -32,7 +32,7 @@ export function trainingStep(
   const { value: loss, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) =>
     trainingLoss(plan.task, network.forward(tensors, batch), batch.target, plan.classWeights),
   )(parameters);
-  const gradient = tf.concat1d(grads.map((grad, i) => tf.reshape(grad ?? tf.zerosLike(parameters[i]), [-1]) as tf.Tensor1D)); // [P]
+  const gradient = tf.concat1d(grads.map((grad) => tf.reshape(grad, [-1]) as tf.Tensor1D)); // [P]
   return { ...adamW(state, gradient, scalars, plan.optimizer), loss: loss as tf.Scalar };
 }
 
