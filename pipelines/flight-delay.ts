@@ -40,7 +40,7 @@ export default definePipeline({
   training: {
     epochs: 5,
     batchSize: 2048,
-    learningRate: 0.002,
+    learningRate: 0.006,
     schedule: 'cosine',
     classWeights: 'balanced',
     earlyStopping: { patience: 2, minDelta: 0.0005 },
@@ -48,10 +48,10 @@ export default definePipeline({
   sweep: {
     trials: 8,
     eta: 3,
-    rungs: [100, 300],
+    rungs: [200, 800],
     concurrency: 2,
     space: {
-      'training.learningRate': { kind: 'log-uniform', low: 0.0005, high: 0.008 },
+      'training.learningRate': { kind: 'log-uniform', low: 0.002, high: 0.02 },
       'training.weightDecay': { kind: 'log-uniform', low: 1e-6, high: 1e-3 },
       'model.hidden': {
         kind: 'choice',
