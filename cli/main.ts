@@ -11,6 +11,11 @@ import { commandSettings } from './settings.js';
  */
 export async function main(args: readonly string[]): Promise<void> {
   const program = createProgram();
+  // The reader of a pipe may have had enough, as in "anneal runs | head -1".
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(exitCodes.done);
+  });
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
