@@ -1,0 +1,39 @@
+import { hostname } from 'node:os';
+import { Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { taskQueues } from '../contracts/task-queues.js';
+import { readSettings } from '../workers/settings.js';
+
+/**
+ * Health check of a container with a worker: `worker-health.ts <orchestration|data|training|inference>` ends with 0 when
+ * Temporal has seen a worker of this machine poll the queue within two minutes.
+ */
+
+/** A poll is held open for a minute. */
+const seenWithinMs = 120_000;
+/** `TASK_QUEUE_TYPE_ACTIVITY`; every kind of worker runs activities. */
+const activityQueue = 2;
+
+const kind = process.argv[2] as keyof typeof taskQueues;
+if (!Object.hasOwn(taskQueues, kind)) {
+  console.error(`"${kind}" is no kind of worker: give one of ${Object.keys(taskQueues).join(', ')}.`);
+  process.exit(2);
+}
+const { temporal } = readSettings();
+const { connectionOptions } = loadClientConnectConfig();
+const connection = await Connection.connect({ ...connectionOptions, address: temporal.address, connectTimeout: '10 seconds' });
+try {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace: temporal.namespace,
+    taskQueue: { name: taskQueues[kind] },
+    taskQueueType: activityQueue,
+  });
+  const isOurs = (poller: { identity?: string | null }): boolean => poller.identity?.endsWith(`@${hostname()}`) ?? false;
+  const seenAtMs = Math.max(0, ...(pollers ?? []).filter(isOurs).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000));
+  if (Date.now() - seenAtMs > seenWithinMs) {
+    console.error(`No worker of ${hostname()} has polled ${taskQueues[kind]} in the last ${seenWithinMs / 1000} s.`);
+    process.exitCode = 1;
+  }
+} finally {
+  await connection.close();
+}
