@@ -10,7 +10,7 @@ export interface RunSummary {
   readonly run: string;
   readonly pipeline: string;
   readonly workflowId: string;
-  /** Temporal's state in lower case: `running`, `completed`, `failed`, `cancelled`, `terminated`, … */
+  /** `promoted` or `rejected`, else Temporal's state in lower case: `running`, `failed`, `cancelled`, `terminated`, … */
   readonly state: string;
   readonly stage?: string;
   /** `<model>/<version>` */
@@ -75,7 +75,7 @@ function summarize({ workflowId, status, startTime, closeTime, searchAttributes 
   return {
     ...id,
     workflowId,
-    state: status.name.toLowerCase(),
+    state: status.name === 'COMPLETED' && stage ? stage : status.name.toLowerCase(),
     stage,
     modelVersion,
     metric,

@@ -46,14 +46,14 @@ export async function start(pipeline: string, { exit, set }: StartOptions): Prom
     const ready = stack ? stack.whenReady() : Promise.resolve();
     ready.catch(() => undefined); // looked at below, where it can end the run's display
     await (stack ? Promise.race([stack.whenReady(['temporal']), stop.requested]) : waitForTemporal(settings, stop));
-    if (stop.signal.aborted) return interrupted();
+    if (stop.signal.aborted) return interrupted(stack !== undefined);
     await withTemporal(settings, async (client) => {
       sayLater = process.stdout.isTTY;
       const cannotStart = ready.then(() => new Promise<never>(() => undefined));
       const ended = await Promise.race([runAndShow(client, settings, spec, stop, notes), cannotStart]);
       sayLater = false;
       for (const note of notes.splice(0)) printLine(note);
-      if (!ended) return interrupted(spec.name);
+      if (!ended) return interrupted(stack !== undefined, spec.name);
       const answered = await showResult(client, settings, ended);
       process.exitCode = ended.state === 'promoted' && answered ? exitCodes.done : exitCodes.failed;
     });
@@ -135,7 +135,8 @@ async function stayUp(settings: Settings, stop: StopRequest, ownsStack: boolean)
   await stop.requested;
 }
 
-function interrupted(pipeline?: string): void {
-  if (pipeline) printLine(`\nThe run of ${pipeline} is not finished. It goes on when the stack is up again: "npm start" takes it up.`);
+function interrupted(ownsStack: boolean, pipeline?: string): void {
+  const when = ownsStack ? 'It goes on when the stack is up again: "npm start" takes it up.' : 'It goes on; "anneal runs" shows it.';
+  if (pipeline) printLine(`\nThe run of ${pipeline} is not finished. ${when}`);
   process.exitCode = exitCodes.interrupted;
 }
