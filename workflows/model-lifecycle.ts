@@ -113,7 +113,9 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
     }
     lifecycle.commit(epoch, version, action, reason, Date.now(), result.acknowledged);
     publish();
-    await tracking.setModelAlias({ model, alias: 'champion', version: version.version });
+    await tracking.setModelAlias.executeWithOptions({ summary: `champion = version ${version.version}` }, [
+      { model, alias: 'champion', version: version.version },
+    ]);
     return result;
   }
 }

@@ -71,7 +71,7 @@ describe('trainingPipeline', () => {
       expect(stages.calls.filter((call) => order.includes(call))).toEqual(order);
       expect(stages.closed).toEqual([{ outcome: 'promoted', reason: undefined }]);
       const { typedSearchAttributes } = await handle.describe();
-      expect(typedSearchAttributes.get(searchAttributes.stage)).toBe('promote');
+      expect(typedSearchAttributes.get(searchAttributes.stage)).toBe('promoted');
       expect(typedSearchAttributes.get(searchAttributes.modelVersion)).toBe('toy/4');
       expect(typedSearchAttributes.get(searchAttributes.metric)).toBe(0.8);
     });

@@ -62,9 +62,11 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
   try {
     upsertSearchAttributes([{ key: searchAttributes.pipeline, value: spec.name }]);
     await runStages(spec, { record, tracked, approval, stage, publish });
+    showOutcome(record);
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed';
     record.end(outcome, Date.now(), failureReason(error));
+    showOutcome(record);
     publish();
     await tracked.close(outcome, failureReason(error));
     throw error;
@@ -73,6 +75,11 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
   await tracked.close(state === 'promoted' ? 'promoted' : 'rejected', reason);
   publish();
   return record.result(Date.now());
+}
+
+/** Lists of runs in Temporal's UI show a run's outcome where they showed its stage. */
+function showOutcome(record: RunRecord): void {
+  upsertSearchAttributes([{ key: searchAttributes.stage, value: record.status().state }]);
 }
 
 interface RunContext {
@@ -118,7 +125,9 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
   );
 
   const mlflowRun = await tracked.get();
-  const logged = tracking.logDataset({ tracked: mlflowRun, snapshot, validation, prepared });
+  const logged = tracking.logDataset.executeWithOptions({ summary: 'data set in MLflow' }, [
+    { tracked: mlflowRun, snapshot, validation, prepared },
+  ]);
   logged.catch(() => undefined); // awaited before the model is registered
 
   let chosen = spec;
@@ -165,7 +174,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
         { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.data.sha256 },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
-      champion = await tracking.currentChampion({ model: spec.name });
+      champion = await tracking.currentChampion.executeWithOptions({ summary: 'who serves today' }, [{ model: spec.name }]);
       const evaluation = await data.evaluateModel.executeWithOptions({ summary: `${count(prepared.rows.test)} test rows` }, [
         { spec: chosen, prepared: prepared.manifest, bundle, champion },
       ]);
@@ -184,16 +193,18 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
   const version = await staged(
     'register',
     () =>
-      tracking.registerModelVersion({
-        tracked: mlflowRun,
-        spec: chosen,
-        workflowId,
-        bundle,
-        evaluation,
-        training: trained,
-        parameters,
-        dataDigest: snapshot.data.sha256,
-      }),
+      tracking.registerModelVersion.executeWithOptions({ summary: `model ${spec.name}` }, [
+        {
+          tracked: mlflowRun,
+          spec: chosen,
+          workflowId,
+          bundle,
+          evaluation,
+          training: trained,
+          parameters,
+          dataDigest: snapshot.data.sha256,
+        },
+      ]),
     (registered) => {
       record.learn({ version: registered.version });
       upsertSearchAttributes([{ key: searchAttributes.modelVersion, value: `${spec.name}/${registered.version}` }]);

@@ -49,14 +49,16 @@ export async function trial(input: TrialInput): Promise<TrialResult> {
       break;
     }
   }
-  await tracking.logTrial({
-    tracked: input.tracked,
-    trialWorkflowId: workflowId,
-    trial: input.trial,
-    parameters: input.parameters,
-    state,
-    metrics: trained?.validation ?? {},
-    history: trained?.history ?? [],
-  });
+  await tracking.logTrial.executeWithOptions({ summary: `trial ${input.trial} ${state}` }, [
+    {
+      tracked: input.tracked,
+      trialWorkflowId: workflowId,
+      trial: input.trial,
+      parameters: input.parameters,
+      state,
+      metrics: trained?.validation ?? {},
+      history: trained?.history ?? [],
+    },
+  ]);
   return { trial: input.trial, state, training: trained };
 }

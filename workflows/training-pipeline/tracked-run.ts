@@ -13,7 +13,9 @@ export class TrackedRunHandle {
 
   constructor(spec: PipelineSpec, run: string, onOpen: (tracked: TrackedRun) => void) {
     const { workflowId, runId } = workflowInfo();
-    this.opened = this.scope.run(() => tracking.openRun({ spec, run, workflowId, temporalRunId: runId }));
+    this.opened = this.scope.run(() =>
+      tracking.openRun.executeWithOptions({ summary: `experiment ${spec.name}` }, [{ spec, run, workflowId, temporalRunId: runId }]),
+    );
     this.opened.then(onOpen, () => undefined);
   }
 
@@ -24,11 +26,13 @@ export class TrackedRunHandle {
   /** Close the run's page with an outcome that is already certain; give up when MLflow stays away. */
   async close(outcome: RunOutcome, reason?: string): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
-      const tracked = await Promise.race([this.opened.catch(() => undefined), sleep('30 seconds')]);
+      const tracked = await Promise.race([this.opened.catch(() => undefined), sleep('30 seconds', { summary: 'patience with MLflow' })]);
       if (!tracked) return this.scope.cancel();
       const closing = new CancellationScope();
-      const closed = closing.run(() => tracking.closeRun({ tracked, outcome, reason })).catch(() => undefined);
-      await Promise.race([closed, sleep('2 minutes')]);
+      const closed = closing
+        .run(() => tracking.closeRun.executeWithOptions({ summary: outcome }, [{ tracked, outcome, reason }]))
+        .catch(() => undefined);
+      await Promise.race([closed, sleep('2 minutes', { summary: 'patience with MLflow' })]);
       closing.cancel();
       await closed;
     });
