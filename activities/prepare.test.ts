@@ -277,25 +277,25 @@ describe('prepareDataset', () => {
   it('takes columns that are called like what is computed from them', async () => {
     const uri = await fixture.parquet(
       'a.parquet',
-      `SELECT "when" AS reason, kind AS category, CASE WHEN amount > 90 THEN 'x' ELSE 'y' END AS value, amount AS rows, 1.5 AS class FROM (${fixtureRows(1000)})`,
+      `SELECT "when" AS reason, kind AS category, CASE WHEN amount > 90 THEN 'x' ELSE 'y' END AS index, amount AS rows, 1.5 AS class FROM (${fixtureRows(1000)})`,
     );
     const { transform } = await prepared(
       pipelineOf(uri, {
         columns: {
           reason: { type: 'timestamp' },
           category: { type: 'string' },
-          value: { type: 'string' },
+          index: { type: 'string' },
           rows: { type: 'float', min: 1 },
           class: { type: 'float' },
         },
         expectations: { minRows: 10, minRowsPerClass: 2, maxQuarantined: 0.1 },
         target: { task: 'binary', name: 'large', expression: 'rows > 50' },
         features: {
-          value: { kind: 'categorical', column: 'value' },
+          index: { kind: 'categorical', column: 'index' },
           category: { kind: 'categorical', column: 'category' },
           rows: { kind: 'numeric', column: 'rows' },
         },
-        evaluation: { slices: ['value', 'class'] },
+        evaluation: { slices: ['index', 'class'] },
       }),
     );
     expect(transform.features[0]).toMatchObject({ vocabulary: ['y', 'x'] });

@@ -60,7 +60,7 @@ function servingSummary({ champion, epoch, hosts }: ServingState): ModelSummary[
 
 /** @throws CommandError when MLflow cannot be reached */
 async function readRegistry({ mlflow }: Settings): Promise<Omit<ModelSummary, 'serving'>[]> {
-  const client = new MlflowClient({ trackingUri: mlflow.trackingUri, timeoutMs: 10_000, maxAttempts: 2 });
+  const client = new MlflowClient({ trackingUri: mlflow.trackingUri, auth: mlflow.auth, timeoutMs: 10_000, maxAttempts: 2 });
   try {
     const found: Omit<ModelSummary, 'serving'>[] = [];
     for await (const { name, aliases } of client.models.search()) {

@@ -1,5 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
@@ -29,6 +30,10 @@ const environment = z.object({
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
   MLFLOW_TRACKING_URI: z.url().optional(),
+  /** MLflow's own variables for a server with logins: a token, or a name and a password. */
+  MLFLOW_TRACKING_TOKEN: z.string().min(1).optional(),
+  MLFLOW_TRACKING_USERNAME: z.string().min(1).optional(),
+  MLFLOW_TRACKING_PASSWORD: z.string().min(1).optional(),
   /** Addresses that people open in a browser, where they differ from those that the workers use. */
   ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
   ANNEAL_MLFLOW_UI_URL: z.url().optional(),
@@ -47,7 +52,7 @@ export interface Settings {
   readonly logLevel: string;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
-  readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly external: boolean };
+  readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
 }
 
 /** @throws Error that names the variable, what it holds and what it takes */
@@ -94,7 +99,14 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     mlflow: {
       trackingUri: mlflowUri,
       uiUrl: (values.ANNEAL_MLFLOW_UI_URL ?? mlflowUri).replace(/\/+$/, ''),
+      auth: mlflowAuth(values),
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function mlflowAuth(values: z.output<typeof environment>): MlflowAuth | undefined {
+  const { MLFLOW_TRACKING_TOKEN: token, MLFLOW_TRACKING_USERNAME: username, MLFLOW_TRACKING_PASSWORD: password } = values;
+  if (token) return { token };
+  return username && password ? { username, password } : undefined;
 }

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import { readSettings } from './settings.js';
+
+describe('readSettings', () => {
+  it('has a default for everything', () => {
+    const settings = readSettings({});
+    expect(settings.ports).toEqual({ temporal: 7233, temporalUi: 8233, mlflow: 5000, http: 8080 });
+    expect(settings.temporal).toMatchObject({ address: '127.0.0.1:7233', namespace: 'default', external: false });
+    expect(settings.mlflow).toMatchObject({ trackingUri: 'http://127.0.0.1:5000', external: false, auth: undefined });
+    expect(settings.httpHost).toBe('127.0.0.1');
+    expect(settings.artifacts).toBe(`${settings.home}/artifacts`);
+  });
+
+  it('takes servers that others run', () => {
+    const settings = readSettings({
+      TEMPORAL_ADDRESS: 'temporal:7233',
+      MLFLOW_TRACKING_URI: 'https://mlflow.example/',
+      MLFLOW_TRACKING_TOKEN: 't',
+    });
+    expect(settings.temporal).toMatchObject({ address: 'temporal:7233', external: true });
+    expect(settings.mlflow).toMatchObject({ trackingUri: 'https://mlflow.example', external: true, auth: { token: 't' } });
+  });
+
+  it('takes a variable that is empty for one that is not set', () => {
+    expect(readSettings({ ANNEAL_HTTP_PORT: '', TEMPORAL_ADDRESS: '' }).temporal.external).toBe(false);
+  });
+
+  it('gives each stack a host id of its own by its port', () => {
+    expect(readSettings({ ANNEAL_HTTP_PORT: '18080' }).hostId).toMatch(/-18080$/);
+  });
+
+  it('shares the cores among the training slots', () => {
+    const { threads } = readSettings({ ANNEAL_TRAINING_SLOTS: '64' }).training;
+    expect(threads).toBe(1);
+  });
+
+  it.each([
+    ['ANNEAL_HTTP_PORT', 'eighty'],
+    ['ANNEAL_HTTP_PORT', '70000'],
+    ['MLFLOW_TRACKING_URI', 'not a url'],
+    ['ANNEAL_HOST_ID', '../../etc'],
+  ])('names the variable that it cannot use: %s=%s', (name, value) => {
+    expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`${name} is set to "${value.replaceAll('.', '\\.')}"`));
+  });
+});
