@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PredictResult } from '../contracts/serving.js';
 import { startServingProcess } from './testing/serving-process.js';
@@ -73,6 +74,8 @@ describe('a reload under load', () => {
       active = { from: version - 1, until: version };
       await promote(version);
       active = { from: version, until: version };
+      // On a busy machine the next version could come before anyone has asked this one.
+      while (!seen.has(String(version)) && failures.length === 0) await sleep(5);
     }
     isRunning = false;
     await Promise.all(clients);
@@ -86,7 +89,7 @@ describe('a reload under load', () => {
     expect({ loaded, version }).toEqual({ loaded: [String(reloads), String(reloads + 1)], version: String(reloads + 1) });
     const startedAt = performance.now();
     await serving.command('activate', { model: 'tiny', version: String(reloads), epoch: 100 });
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    expect(performance.now() - startedAt).toBeLessThan(500);
     expect((await predict()).version).toBe(String(reloads));
   });
 
