@@ -164,6 +164,7 @@ describe('trainingPipeline', () => {
       expect(result.reason).toContain('0.55');
       expect(stages.calls).not.toContain('promoteVersion');
       expect(stages.closed.map(({ outcome }) => outcome)).toEqual(['rejected']);
+      expect((await handle.query(statusQuery)).stages.at(-1)).toMatchObject({ name: 'promote', state: 'failed', summary: 'gates not met' });
     });
   });
 

@@ -66,7 +66,6 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed';
     record.end(outcome, Date.now(), failureReason(error));
-    showOutcome(record);
     publish();
     await tracked.close(outcome, failureReason(error));
     throw error;
@@ -77,7 +76,7 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
   return record.result(Date.now());
 }
 
-/** Lists of runs in Temporal's UI show a run's outcome where they showed its stage. */
+/** Lists of runs in Temporal's UI show promoted or rejected where they showed the stage; of a failed run, the stage that failed. */
 function showOutcome(record: RunRecord): void {
   upsertSearchAttributes([{ key: searchAttributes.stage, value: record.status().state }]);
 }

@@ -25,7 +25,7 @@ export function registerRuns(program: Command): void {
         run.run,
         run.pipeline,
         run.state,
-        run.stage ?? '',
+        run.stage && run.stage !== run.state ? run.stage : '–',
         run.modelVersion ?? '',
         run.metric?.toFixed(4) ?? '',
         timestamp(Date.parse(run.startedAt)),

@@ -43,8 +43,10 @@ export class RunRecord {
     this.change(stage, { state: 'running', startedAtMs: nowMs });
   }
 
+  /** A stage in which the run was rejected stays failed. */
   finish(stage: StageName, nowMs: number, summary: string): void {
-    this.change(stage, { state: 'done', endedAtMs: nowMs, summary });
+    const isRejected = this.state === 'rejected';
+    this.change(stage, { state: isRejected ? 'failed' : 'done', endedAtMs: nowMs, summary });
   }
 
   skip(stage: StageName, summary: string): void {
