@@ -24,7 +24,7 @@ const version = (number: string): ServedVersion => ({ version: number, bundle: {
 async function keep(client: Client, name: string, workflowId: string): Promise<void> {
   const history = await client.workflow.getHandle(workflowId).fetchHistory();
   const kept = { workflowId, ...(JSON.parse(historyToJSON(history)) as object) };
-  const json = JSON.stringify(kept, (key, value: unknown) => (key === 'identity' ? 'worker' : value), 1);
+  const json = JSON.stringify(kept, (key, value: unknown) => (key === 'identity' ? 'worker' : key === 'stackTrace' ? '' : value), 1);
   await writeFile(join(folder, `${name}.json`), `${json.replaceAll(hostname(), 'worker')}\n`);
   process.stdout.write(`${name}: ${history.events?.length} events\n`);
 }
