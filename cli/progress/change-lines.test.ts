@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ChangeLines } from './change-lines.js';
-import { halfTrained, runAt, sweepOfTwo } from './run-fixture.js';
+import { fullDisk, halfTrained, runAt, sweepOfTwo } from './run-fixture.js';
 
 describe('ChangeLines', () => {
   test('says each change once', () => {
@@ -52,5 +52,20 @@ describe('ChangeLines', () => {
       expect.stringContaining('anneal approve 20261123-214500-x7k2'),
     ]);
     expect(changes.next(snapshot, 81_000)).toEqual([]);
+  });
+
+  test('says why a step is tried again, once for each cause', () => {
+    const changes = new ChangeLines();
+    changes.next({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [] }, 40_000);
+    const failing = (trial: number, failedAttempts: number) => ({
+      status: runAt('sweep'),
+      sweep: sweepOfTwo,
+      trainings: [],
+      setbacks: [{ ...fullDisk, trial, failedAttempts }],
+    });
+    expect(changes.next(failing(1, 2), 41_000).map((line) => line.slice(11))).toEqual([
+      `trial 1: trainModel failed and is tried again (2 attempts so far): ${fullDisk.reason}`,
+    ]);
+    expect(changes.next(failing(0, 3), 42_000)).toEqual([]);
   });
 });

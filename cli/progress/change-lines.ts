@@ -1,7 +1,7 @@
 import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline.js';
 import { duration } from '../output.js';
 import type { RunSnapshot } from './run-snapshot.js';
-import { parametersText, trainingText } from './text.js';
+import { parametersText, setbackText, trainingText } from './text.js';
 
 const trainingEveryMs = 3000;
 
@@ -10,11 +10,12 @@ export class ChangeLines {
   #stages = new Map<string, StageStatus['state']>();
   #trials = new Map<number, string>();
   #warnings = 0;
+  #setbacks = new Set<string>();
   #trainingSaidAtMs = 0;
   #awaitsApproval = false;
 
   /** @returns what is new since the last snapshot */
-  next({ status, sweep, trainings }: RunSnapshot, nowMs: number): string[] {
+  next({ status, sweep, trainings, setbacks = [] }: RunSnapshot, nowMs: number): string[] {
     const lines: string[] = [];
     const say = (line: string) => lines.push(`[${duration(nowMs - status.startedAtMs).padStart(8)}] ${line}`);
     const sayTrials = () => {
@@ -37,6 +38,12 @@ export class ChangeLines {
     }
     for (const warning of status.warnings.slice(this.#warnings)) say(`warning: ${warning}`);
     this.#warnings = status.warnings.length;
+    for (const setback of setbacks) {
+      const known = `${setback.activity}: ${setback.reason}`;
+      if (this.#setbacks.has(known)) continue;
+      this.#setbacks.add(known);
+      say(setbackText(setback));
+    }
     if (status.state === 'awaiting-approval' && !this.#awaitsApproval) {
       say(`waits for approval: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`);
     }

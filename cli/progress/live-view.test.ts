@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { stripVTControlCharacters } from 'node:util';
 import { liveView } from './live-view.js';
-import { halfTrained, runAt, sweepOfTwo } from './run-fixture.js';
+import { fullDisk, halfTrained, runAt, sweepOfTwo } from './run-fixture.js';
 
 const plain = (lines: readonly string[]) => lines.map(stripVTControlCharacters);
 
@@ -40,5 +40,10 @@ describe('liveView', () => {
     const lines = plain(liveView({ status: runAt('end', { warnings: ['Trained on tfjs-cpu'] }), trainings: [] }, 1_000_000));
     expect(lines[0]).toMatch(/ {2}1 min 20 s$/);
     expect(lines.at(-1)).toBe('  ! Trained on tfjs-cpu');
+  });
+
+  test('says why a step waits for its next attempt', () => {
+    const lines = plain(liveView({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [], setbacks: [fullDisk] }, 50_000));
+    expect(lines.at(-1)).toBe(`  ! trial 1: trainModel failed and is tried again (2 attempts so far): ${fullDisk.reason}`);
   });
 });

@@ -2,7 +2,7 @@ import colors from 'picocolors';
 import type { StageState, StageStatus, TrialState } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
 import type { RunningTraining, RunSnapshot } from './run-snapshot.js';
-import { bestTrialText, parametersText, trainingText } from './text.js';
+import { bestTrialText, parametersText, setbackText, trainingText } from './text.js';
 
 const stageMarks: Readonly<Record<StageState, string>> = {
   pending: colors.dim('·'),
@@ -23,9 +23,11 @@ const trialColors: Readonly<Record<TrialState, (text: string) => string>> = {
 };
 
 const maxTrials = 16;
+/** One cause, such as a full disk, meets all trials at once. */
+const maxSetbacks = 2;
 
 /** The run as a compact block of lines, to be drawn over the last one. */
-export function liveView({ status, sweep, trainings }: RunSnapshot, nowMs: number): string[] {
+export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapshot, nowMs: number): string[] {
   const stages = status.stages.flatMap((stage) => {
     const lines = [stageLine(stage, nowMs)];
     if (stage.state !== 'running') return lines;
@@ -37,6 +39,7 @@ export function liveView({ status, sweep, trainings }: RunSnapshot, nowMs: numbe
     `${colors.bold(status.pipeline)} ${colors.dim(`run ${status.run}`)}  ${duration((status.endedAtMs ?? nowMs) - status.startedAtMs)}`,
     ...stages,
     ...status.warnings.map((warning) => `  ${colors.yellow('!')} ${warning}`),
+    ...setbacks.slice(0, maxSetbacks).map((setback) => `  ${colors.yellow('!')} ${setbackText(setback)}`),
     ...(status.state === 'awaiting-approval'
       ? [
           `  ${colors.yellow('It waits for approval:')} anneal approve ${status.run} --reason "…"`,

@@ -1,5 +1,6 @@
 import { stageNames, type PipelineStatus, type StageName, type StageStatus, type SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
+import type { Setback } from './run-snapshot.js';
 
 /** A run as a test needs it: the stages before `stage` are done, `stage` runs, those after it are pending. */
 export function runAt(stage: StageName | 'end', change: Partial<PipelineStatus> = {}): PipelineStatus {
@@ -42,4 +43,11 @@ export const halfTrained: TrainProgress = {
   rowsPerSecond: 312_345.6,
   etaSeconds: 12,
   validation: { auc: 0.7131 },
+};
+
+export const fullDisk: Setback = {
+  trial: 1,
+  activity: 'trainModel',
+  failedAttempts: 2,
+  reason: 'The artifact store could not write: the file system is full. Free some space.',
 };

@@ -1,4 +1,4 @@
-import { defaultPayloadConverter, type Client } from '@temporalio/client';
+import { defaultPayloadConverter, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { statusQuery, sweepStatusQuery, type PipelineStatus, type SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
 
@@ -11,11 +11,24 @@ export interface RunningTraining {
   readonly progress?: TrainProgress;
 }
 
+/** `PENDING_ACTIVITY_STATE_SCHEDULED` of Temporal's API: no worker has it. */
+const scheduled = 1;
+
+/** An activity whose last attempt failed, and that waits for its next one. */
+export interface Setback {
+  /** Number of the trial; absent outside of trials. */
+  readonly trial?: number;
+  readonly activity: string;
+  readonly failedAttempts: number;
+  readonly reason: string;
+}
+
 /** What is known of a run at one moment. */
 export interface RunSnapshot {
   readonly status: PipelineStatus;
   readonly sweep?: SweepStatus;
   readonly trainings: readonly RunningTraining[];
+  readonly setbacks?: readonly Setback[];
 }
 
 /**
@@ -28,19 +41,15 @@ export async function readRunSnapshot(client: Client, workflowId: string, previo
   const stage = status.stages.find(({ state }) => state === 'running')?.name;
   const sweepEnded = stage !== 'sweep' && previous?.status.stages.find(({ name }) => name === 'sweep')?.state === 'done';
   const sweep = status.sweepWorkflowId && !sweepEnded ? await readSweep(client, status.sweepWorkflowId) : undefined;
-  const trainings =
-    stage === 'train'
-      ? await readTrainings(client, workflowId)
-      : stage === 'sweep' && sweep
-        ? (
-            await Promise.all(
-              sweep.trials
-                .filter(({ state }) => state === 'running')
-                .map(async ({ trial, workflowId: id }) => (await readTrainings(client, id)).map((training) => ({ ...training, trial }))),
-            )
-          ).flat()
-        : [];
-  return { status, sweep: sweep ?? previous?.sweep, trainings };
+  const running = stage === 'sweep' && sweep ? sweep.trials.filter(({ state }) => state === 'running') : [];
+  const pending = await Promise.all([
+    readPending(client, workflowId),
+    ...(stage === 'sweep' && sweep ? [readPending(client, status.sweepWorkflowId!)] : []),
+    ...running.map(async ({ trial, workflowId: id }) => readPending(client, id, trial)),
+  ]);
+  const trainings = stage === 'train' || stage === 'sweep' ? pending.flat().flatMap(trainingOf) : [];
+  const setbacks = pending.flat().flatMap(setbackOf);
+  return { status, sweep: sweep ?? previous?.sweep, trainings, setbacks };
 }
 
 /** The sweep is a child that may not have started yet. */
@@ -51,15 +60,32 @@ async function readSweep(client: Client, workflowId: string): Promise<SweepStatu
     .catch(() => undefined);
 }
 
-async function readTrainings(client: Client, workflowId: string): Promise<RunningTraining[]> {
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number] & { readonly trial?: number };
+
+async function readPending(client: Client, workflowId: string, trial?: number): Promise<PendingActivity[]> {
   const description = await client.workflow
     .getHandle(workflowId)
     .describe()
     .catch(() => undefined);
-  return (description?.raw.pendingActivities ?? [])
-    .filter(({ activityType }) => activityType?.name === 'trainModel')
-    .map(({ heartbeatDetails, attempt }) => {
-      const payload = heartbeatDetails?.payloads?.[0];
-      return { attempt: attempt ?? 1, progress: payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined };
-    });
+  return (description?.raw.pendingActivities ?? []).map((activity) => ({ ...activity, trial }));
+}
+
+function trainingOf({ activityType, heartbeatDetails, attempt, trial }: PendingActivity): RunningTraining[] {
+  if (activityType?.name !== 'trainModel') return [];
+  const payload = heartbeatDetails?.payloads?.[0];
+  return [
+    {
+      ...(trial === undefined ? {} : { trial }),
+      attempt: attempt ?? 1,
+      progress: payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined,
+    },
+  ];
+}
+
+/** Of an activity that is being tried again at this moment, the last failure is history. */
+function setbackOf({ activityType, attempt, lastFailure, state, trial }: PendingActivity): Setback[] {
+  if (!lastFailure || state !== scheduled) return [];
+  const reason = lastFailure.timeoutFailureInfo ? 'its worker stopped reporting' : (lastFailure.message ?? 'unknown failure');
+  const activity = activityType?.name ?? 'an activity';
+  return [{ ...(trial === undefined ? {} : { trial }), activity, failedAttempts: Math.max(1, (attempt ?? 2) - 1), reason }];
 }

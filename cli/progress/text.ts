@@ -2,6 +2,7 @@ import type { MetricName } from '../../contracts/pipeline.js';
 import type { SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
 import { count, duration } from '../output.js';
+import type { Setback } from './run-snapshot.js';
 
 /** `learningRate 0.0021, hidden [128,64]` */
 export function parametersText(parameters: Readonly<Record<string, unknown>>): string {
@@ -32,4 +33,11 @@ export function trainingText(progress: TrainProgress, metric: MetricName): strin
 export function bestTrialText(sweep: SweepStatus): string | undefined {
   const best = sweep.trials.find(({ trial }) => trial === sweep.best);
   return best?.metric === undefined ? undefined : `best ${sweep.primaryMetric} ${best.metric.toFixed(4)} (trial ${best.trial})`;
+}
+
+/** `trial 1: trainModel failed and is tried again (2 attempts so far): the disk is full` */
+export function setbackText({ trial, activity, failedAttempts, reason }: Setback): string {
+  const where = trial === undefined ? '' : `trial ${trial}: `;
+  const attempts = failedAttempts === 1 ? '1 attempt' : `${failedAttempts} attempts`;
+  return `${where}${activity} failed and is tried again (${attempts} so far): ${reason}`;
 }
