@@ -6,7 +6,8 @@ import type { Settings } from './settings.js';
 
 /** JSON lines on stdout, one object a line. */
 export function createLogger(settings: Settings, name: string): Pino {
-  return pino({ name, level: settings.logLevel });
+  // Temporal's workers log a failed attempt under `error`, which pino by itself would write as {}.
+  return pino({ name, level: settings.logLevel, serializers: { error: pino.stdSerializers.err } });
 }
 
 class TemporalLogger implements Logger {

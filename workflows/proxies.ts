@@ -11,7 +11,7 @@ const nonRetryableErrorTypes = Object.values(failureTypes);
 export const data = proxyActivities<DataActivities>({
   taskQueue: taskQueues.data,
   startToCloseTimeout: '6 hours',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 8, nonRetryableErrorTypes },
 });
@@ -42,7 +42,7 @@ export const tracking = proxyActivities<TrackingActivities>({
 export const promotion = proxyActivities<Pick<TrackingActivities, 'promoteVersion'>>({
   taskQueue: taskQueues.orchestration,
   startToCloseTimeout: '2 days',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 20, nonRetryableErrorTypes },
 });
