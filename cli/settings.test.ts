@@ -7,7 +7,7 @@ import { commandSettings } from './settings.js';
 import { inferenceUrl } from './stack/inference-url.js';
 import { identifyProcess } from './stack/process-identity.js';
 import { portNeeds, workerEnvironment } from './stack/services.js';
-import { writeStackState } from './stack/stack-state.js';
+import { stackSettings, writeStackState } from './stack/stack-state.js';
 
 let home: string;
 beforeEach(() => {
@@ -29,7 +29,7 @@ describe('commandSettings', () => {
       startedAtMs: 1,
       ready: true,
       services: [],
-      settings: { ports: running.ports, temporal: running.temporal, mlflow: running.mlflow },
+      settings: stackSettings(running),
       httpUrl: inferenceUrl(running),
     });
     const found = commandSettings({ ANNEAL_HOME: home });
@@ -40,6 +40,20 @@ describe('commandSettings', () => {
     expect(told.temporal.address).toBe('temporal.example:7233');
     expect(told.mlflow.trackingUri).toBe('http://127.0.0.1:7002');
     expect(inferenceUrl(told)).toBe('http://127.0.0.1:9000');
+  });
+});
+
+describe('the credentials of MLflow', () => {
+  test('stay out of what is written of a stack, and come from the environment of each command', () => {
+    const env = { ANNEAL_HOME: home, MLFLOW_TRACKING_URI: 'http://mlflow:5000', MLFLOW_TRACKING_TOKEN: 'open-sesame' };
+    const settings = stackSettings(readSettings(env));
+    expect(JSON.stringify(settings)).not.toContain('open-sesame');
+    expect(settings.mlflow.trackingUri).toBe('http://mlflow:5000');
+    const supervisor = identifyProcess(process.pid)!;
+    const httpUrl = 'http://127.0.0.1:8080';
+    writeStackState(home, { formatVersion: 1, supervisor, detached: true, startedAtMs: 1, ready: true, services: [], settings, httpUrl });
+    const found = commandSettings({ ANNEAL_HOME: home, MLFLOW_TRACKING_TOKEN: 'open-sesame' });
+    expect(found.mlflow).toMatchObject({ trackingUri: 'http://mlflow:5000', auth: { token: 'open-sesame' } });
   });
 });
 

@@ -23,6 +23,6 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
     ...settings,
     ports: { ...running.ports, ...(said('ANNEAL_HTTP_PORT') ? { http: settings.ports.http } : {}) },
     temporal: said('TEMPORAL_ADDRESS', 'ANNEAL_TEMPORAL_PORT') ? settings.temporal : running.temporal,
-    mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : running.mlflow,
+    mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : { ...running.mlflow, auth: settings.mlflow.auth },
   };
 }

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSettings } from '../../workers/settings.js';
 import { identifyProcess, type ProcessIdentity } from './process-identity.js';
-import { claimStackState, removeStackState, stackCondition, stackStatePath, writeStackState, type StackState } from './stack-state.js';
+import {
+  claimStackState,
+  removeStackState,
+  stackCondition,
+  stackSettings,
+  stackStatePath,
+  writeStackState,
+  type StackState,
+} from './stack-state.js';
 
 let home: string;
 beforeEach(() => {
@@ -15,7 +23,6 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 const self = identifyProcess(process.pid)!;
 
 function stateOf(supervisor: ProcessIdentity): StackState {
-  const { ports, temporal, mlflow } = readSettings({ ANNEAL_HOME: home });
   return {
     formatVersion: 1,
     supervisor,
@@ -23,7 +30,7 @@ function stateOf(supervisor: ProcessIdentity): StackState {
     startedAtMs: 1,
     ready: false,
     services: [],
-    settings: { ports, temporal, mlflow },
+    settings: stackSettings(readSettings({ ANNEAL_HOME: home })),
     httpUrl: 'http://127.0.0.1:8080',
   };
 }

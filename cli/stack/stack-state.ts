@@ -10,6 +10,14 @@ export interface ServiceState extends ProcessIdentity {
   readonly restarts: number;
 }
 
+/** Where the parts of a stack are. Others may read it, so it holds no credentials: each command has those of its own environment. */
+export type StackSettings = Pick<Settings, 'ports' | 'temporal'> & { readonly mlflow: Omit<Settings['mlflow'], 'auth'> };
+
+export function stackSettings({ ports, temporal, mlflow }: Settings): StackSettings {
+  const { trackingUri, uiUrl, external } = mlflow;
+  return { ports, temporal, mlflow: { trackingUri, uiUrl, external } };
+}
+
 /** What `<ANNEAL_HOME>/stack.json` says while a stack runs. */
 export interface StackState {
   readonly formatVersion: 1;
@@ -20,8 +28,7 @@ export interface StackState {
   /** All parts are ready. */
   readonly ready: boolean;
   readonly services: readonly ServiceState[];
-  /** Where its parts are. */
-  readonly settings: Pick<Settings, 'ports' | 'temporal' | 'mlflow'>;
+  readonly settings: StackSettings;
   /** Of the inference host. */
   readonly httpUrl: string;
 }

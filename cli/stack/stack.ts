@@ -6,10 +6,18 @@ import { logTail, rotateLog } from './log-file.js';
 import { requireFreePorts } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
-import { claimStackState, removeStackState, stackCondition, writeStackState, type ServiceState, type StackState } from './stack-state.js';
+import {
+  claimStackState,
+  removeStackState,
+  stackCondition,
+  stackSettings,
+  writeStackState,
+  type ServiceState,
+  type StackState,
+} from './stack-state.js';
 import { SupervisedProcess } from './supervised-process.js';
 
-const rotateEveryMs = 60_000;
+const upkeepEveryMs = 60_000;
 const deathsUntilGivenUp = 3;
 
 /** Thrown by `startStack` when this home's stack runs already. */
@@ -63,7 +71,8 @@ export class Stack {
   #servers: readonly SupervisedProcess[] = [];
   #workers: readonly SupervisedProcess[] = [];
   readonly #waiting = new Set<() => void>();
-  #rotation: NodeJS.Timeout | undefined;
+  #upkeep: NodeJS.Timeout | undefined;
+  #unsaved = false;
   #stopped: Promise<void> | undefined;
 
   constructor(settings: Settings, detached: boolean, changed: (service: ServiceState) => void) {
@@ -73,7 +82,6 @@ export class Stack {
   }
 
   get state(): StackState {
-    const { ports, temporal, mlflow } = this.#settings;
     return {
       formatVersion: 1,
       supervisor: identifyProcess(process.pid)!,
@@ -81,7 +89,7 @@ export class Stack {
       startedAtMs: this.#startedAtMs,
       ready: this.#processes().length > 0 && this.#processes().every(({ status }) => status?.state === 'ready'),
       services: this.#processes().flatMap(({ status }) => status ?? []),
-      settings: { ports, temporal, mlflow },
+      settings: stackSettings(this.#settings),
       httpUrl: inferenceUrl(this.#settings),
     };
   }
@@ -100,7 +108,10 @@ export class Stack {
       throw new CommandError(`Another process has just changed the state of the stack in ${home}. Run the command again.`);
     }
     for (const process of this.#processes()) process.start();
-    this.#rotation = setInterval(() => this.#processes().forEach(({ logPath }) => rotateLog(logPath)), rotateEveryMs).unref();
+    this.#upkeep = setInterval(() => {
+      if (this.#unsaved) this.#saveState();
+      for (const { logPath } of this.#processes()) rotateLog(logPath);
+    }, upkeepEveryMs).unref();
   }
 
   /**
@@ -129,7 +140,7 @@ export class Stack {
   }
 
   async #stopAll(): Promise<void> {
-    clearInterval(this.#rotation);
+    clearInterval(this.#upkeep);
     await Promise.all(this.#workers.map((process) => process.stop()));
     await Promise.all(this.#servers.map((process) => process.stop()));
     removeStackState(this.#settings.home);
@@ -140,14 +151,19 @@ export class Stack {
   }
 
   #onChange(process: SupervisedProcess): void {
-    try {
-      writeStackState(this.#settings.home, this.state);
-    } catch (error) {
-      // Somebody removed the home of a running stack; it still has to be able to stop.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    this.#saveState();
     for (const wake of this.#waiting) wake();
     if (process.status) this.#changed(process.status);
+  }
+
+  /** A full disk or a home that somebody removed must not end the process that keeps the others running. */
+  #saveState(): void {
+    try {
+      writeStackState(this.#settings.home, this.state);
+      this.#unsaved = false;
+    } catch {
+      this.#unsaved = true;
+    }
   }
 
   #nextChange(timeoutMs: number): Promise<void> {
