@@ -114,7 +114,8 @@ export class MlflowTracking {
 
   async #createExperiment(name: string): Promise<{ readonly experimentId: string; readonly lifecycleStage: string }> {
     try {
-      const tags = { [tagNames.pipeline]: name };
+      // The kind makes MLflow's UI open the experiment with its pages for training, not with those for language models.
+      const tags = { [tagNames.pipeline]: name, 'mlflow.experimentKind': 'custom_model_development' };
       return { experimentId: await this.client.experiments.create({ name, tags }), lifecycleStage: 'active' };
     } catch (error) {
       // Two first runs of a pipeline at once: the other one was faster.
