@@ -46,7 +46,8 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
 
   setHandler(waitForVersionUpdate, async (host) => {
     lifecycle.seen(host, Date.now());
-    await condition(() => draining || lifecycle.target().epoch > host.knownEpoch, Math.max(1, host.timeoutSeconds) * 1000);
+    // While a change is still being made, hosts would come back at once, again and again.
+    await condition(() => (draining && !changing) || lifecycle.target().epoch > host.knownEpoch, Math.max(1, host.timeoutSeconds) * 1000);
     return lifecycle.target();
   });
 
