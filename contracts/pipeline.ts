@@ -18,7 +18,7 @@ const sqlExpression = z.string().min(1).max(2000);
 const sourceSpec = z.strictObject({
   format: z.enum(['parquet', 'csv', 'json']),
   /**
-   * Where the data are: a file path (relative to the project's root), `file://…`, or
+   * Where the data are: a file path (the command takes a relative one from the folder where it is called), `file://…`, or
    * `npm:<package>/<path>` for a file that an installed npm package ships.
    */
   uri: z.string().min(1),
