@@ -7,7 +7,7 @@ export function failureReason(error: unknown): string {
   while ((root instanceof ActivityFailure || root instanceof ChildWorkflowFailure) && root.cause) root = root.cause;
   if (root instanceof TerminatedFailure) return 'Its workflow was terminated.';
   if (root instanceof TimeoutFailure && error instanceof ActivityFailure) {
-    return `Activity ${error.activityType} timed out (${root.timeoutType}) after its last attempt. See the workers' logs for what it was doing, and whether a worker of its queue was running.`;
+    return `Activity ${error.activityType} timed out (${root.timeoutType}) after its last attempt. See the workers' logs for what it was doing, and whether a worker of its queue was running.${root.cause ? ` Its last failure: ${root.cause.message}` : ''}`;
   }
   return root instanceof Error ? root.message : String(root);
 }
