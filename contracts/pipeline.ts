@@ -138,7 +138,7 @@ export const metricNames = ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'm
 const metricName = z.enum(metricNames);
 
 const sweepSpec = z.strictObject({
-  trials: z.int().min(1).max(1000).default(8),
+  trials: z.int().min(1).max(300).default(8),
   /** Each rung lets ⌊n / eta⌋ trials go on (at least one). */
   eta: z.int().min(2).max(16).default(3),
   /** Training steps (mini-batches) that a trial has done in all at the end of each rung, increasing. */
