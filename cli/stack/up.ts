@@ -7,6 +7,7 @@ import { CommandError, exitCodes, usageError } from '../command-error.js';
 import { duration, printJson, printLine, printNote } from '../output.js';
 import { projectRoot } from '../project-root.js';
 import { commandSettings } from '../settings.js';
+import { ensureHome } from './home-folder.js';
 import { logPath, openLog } from './log-file.js';
 import { StackRunsAlready, startStack, type Stack } from './stack.js';
 import { stackCondition, type ServiceState, type StackState } from './stack-state.js';
@@ -100,6 +101,7 @@ export async function stopInOrder(stack: Stack, say: (line: string) => void): Pr
 
 async function startDetached(settings: Settings, { json }: UpOptions): Promise<void> {
   const path = logPath(settings.home, 'stack');
+  ensureHome(settings.home);
   const log = openLog(path);
   const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), 'up', '--supervise'], {
     detached: true,
