@@ -113,8 +113,8 @@ const modelSpec = z.discriminatedUnion('family', [
 
 const trainingSpec = z.strictObject({
   engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
-  epochs: z.int().min(1).max(10_000).default(5),
-  batchSize: z.int().min(1).max(1_048_576).default(2048),
+  epochs: z.int().min(1).max(10_000).default(20),
+  batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),
   schedule: z.enum(['cosine', 'constant']).default('cosine'),
   /** Decoupled weight decay (AdamW). */

@@ -164,6 +164,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
         { key: workflowId, prepared: prepared.manifest, model: chosen.model, training: chosen.training, primaryMetric: metric },
       ]),
     (result) => {
+      if (result.step < fewSteps) record.warn(fewStepsWarning(result.step));
       const wanted = spec.training.engine;
       if (wanted === 'auto' && result.engine.name !== 'onnxruntime')
         record.warn(`Trained on ${result.engine.name}: ${result.engine.reason}`);
@@ -226,9 +227,11 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     }
     if (spec.promotion.approval === 'manual') {
       record.awaitApproval('promote');
+      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'awaiting-approval' }]);
       publish();
       const decision = await approval.decision();
       record.resume('promote');
+      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'promote' }]);
       if (!decision.approved) {
         record.end('rejected', Date.now(), `Rejected: ${decision.reason}`);
         return 'rejected';
@@ -260,6 +263,13 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     });
     return result!;
   }
+}
+
+/** Below this many steps a network has hardly moved from where it began. */
+const fewSteps = 100;
+
+function fewStepsWarning(steps: number): string {
+  return `The training had only ${steps} steps; a smaller training.batchSize or more training.epochs will fit the data better.`;
 }
 
 function count(value: number): string {
