@@ -54,13 +54,19 @@ export class ModelRegistry {
     return this.#models.get(model)?.loaded.findLast((served) => served.version === version);
   }
 
+  /** @returns what a request for this model and version reaches; without a version the active one */
+  peek(model: string, version?: string): ServedModel | undefined {
+    const active = this.#models.get(model)?.active;
+    return version === undefined || version === active?.version ? active : this.find(model, version);
+  }
+
   /**
    * @param version default: the active one
    * @throws HttpError 503 while nothing is loaded, AnnealError `UnknownModelVersion` for a name or a version that is not here
    */
   resolve(model: string, version?: string): ServedModel {
     const entry = this.#models.get(model);
-    const found = version === undefined || version === entry?.active?.version ? entry?.active : this.find(model, version);
+    const found = this.peek(model, version);
     if (found) return found;
     const names = this.list().filter((state) => state.version !== undefined);
     if (names.length === 0 || (this.#expected.has(model) && !entry?.active)) {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { badRequest, HttpError } from './http-error.js';
+import type { Protocol, ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { inferTensors, modelMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
@@ -8,6 +9,7 @@ import { readJsonBody } from './request-body.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
+  readonly metrics: ServingMetrics;
   readonly maxBodyBytes: number;
   readonly maxRows: number;
   /** False while the process drains. */
@@ -16,7 +18,11 @@ export interface RouteContext {
 
 export interface Answer {
   readonly status: number;
+  /** A buffer is sent as it is, anything else as JSON. */
   readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Version that predicted. */
+  readonly version?: string;
 }
 
 interface Target {
@@ -27,6 +33,8 @@ interface Target {
 interface Route {
   readonly method: 'GET' | 'POST';
   readonly pattern: RegExp;
+  /** Of a route that predicts: its requests are counted. */
+  readonly protocol?: Protocol;
   readonly answer: (context: RouteContext, target: Target, request: IncomingMessage) => Answer | Promise<Answer>;
 }
 
@@ -40,17 +48,31 @@ const routes: readonly Route[] = [
   {
     method: 'POST',
     pattern: new RegExp(`^/v1/models/${name}${version}:predict$`),
+    protocol: 'rows',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
       const body = await readJsonBody(request, maxBodyBytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
-      return ok(await predictRows(registry, { ...target, instances: body.instances }, maxRows));
+      const result = await predictRows(registry, { ...target, instances: body.instances }, maxRows);
+      return { ...ok(result), version: result.version };
     },
   },
   {
     method: 'POST',
     pattern: new RegExp(`^/v2/models/${name}${version}/infer$`),
-    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) =>
-      ok(await inferTensors(registry, target, await readJsonBody(request, maxBodyBytes), maxRows)),
+    protocol: 'oip',
+    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
+      const response = await inferTensors(registry, target, await readJsonBody(request, maxBodyBytes), maxRows);
+      return { ...ok(response), version: response.model_version };
+    },
+  },
+  {
+    method: 'GET',
+    pattern: /^\/metrics$/,
+    answer: async ({ metrics }) => ({
+      status: 200,
+      body: Buffer.from(await metrics.text()),
+      headers: { 'content-type': metrics.contentType },
+    }),
   },
   { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok({ models: registry.list() }) },
   {
@@ -105,12 +127,13 @@ export async function answerRequest(context: RouteContext, request: IncomingMess
       continue;
     }
     const target: Target = { model: decode(match[1]) ?? '', version: decode(match[2]) };
-    return route.answer(context, target, request);
+    const answer = () => route.answer(context, target, request);
+    return route.protocol ? context.metrics.measure(route.protocol, target, answer) : answer();
   }
   if (allowed.length > 0) throw new HttpError(405, `This path takes ${allowed.join(', ')}.`, { allow: allowed.join(', ') });
   throw new HttpError(
     404,
-    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served.',
+    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served, GET /metrics is for Prometheus.',
   );
 }
 

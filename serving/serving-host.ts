@@ -5,6 +5,7 @@ import { ModelExecutor } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { HttpServer } from './http-server.js';
 import type { VersionFiles } from './load-model.js';
+import { ServingMetrics } from './metrics.js';
 import { ModelRegistry } from './model-registry.js';
 import { predictRows } from './predictions.js';
 import type { CommandName, ServingCommands } from './process-messages.js';
@@ -16,6 +17,7 @@ const defaultMaxRows = 10_000;
 /** What a serving process does with its commands; the process around it only carries the messages. */
 export class ServingHost {
   readonly #registry = new ModelRegistry();
+  readonly #metrics = new ServingMetrics(this.#registry);
   readonly #digests = new WeakMap<ModelExecutor, string>();
   readonly #loading = new Map<string, Promise<ModelExecutor>>();
   #http: HttpServer | undefined;
@@ -30,10 +32,12 @@ export class ServingHost {
   readonly handlers: Handlers = {
     start: async ({ host, port, limits, expected }) => {
       this.#registry.expect(expected);
+      this.#metrics.observeProcess();
       this.#maxRows = limits?.maxRows ?? defaultMaxRows;
       this.#http = await HttpServer.listen({
         ...limits,
         registry: this.#registry,
+        metrics: this.#metrics,
         host,
         port,
         onError: (error) => this.logger.error({ error: String(error) }, 'a request failed'),
@@ -44,7 +48,12 @@ export class ServingHost {
       const executor = await this.#stage(model, version, files);
       return { loadMs: executor.loadMs, goldenDifference: executor.goldenDifference };
     },
-    activate: async (input) => this.#registry.activate(input.model, input.version, input.epoch),
+    activate: async ({ model, version, epoch }) => {
+      const before = this.#registry.peek(model);
+      const state = this.#registry.activate(model, version, epoch);
+      if (this.#registry.peek(model) !== before) this.#metrics.reloaded(model);
+      return state;
+    },
     retire: async ({ model, version }) => {
       this.#registry.retire(model, version);
       return null;
@@ -77,12 +86,14 @@ export class ServingHost {
 
   async #load(model: string, version: string, files: VersionFiles, digest: string): Promise<ModelExecutor> {
     try {
-      const executor = await ModelExecutor.start(files, this.onFatal);
+      const executor = await ModelExecutor.start(files, this.onFatal, this.#metrics.batchObserver(model));
       this.#digests.set(executor, digest);
       this.#registry.stage({ name: model, version, executor });
+      this.#metrics.loaded(model, 'verified');
       return executor;
     } catch (error) {
       this.#registry.unexpect(model);
+      this.#metrics.loaded(model, 'refused');
       if (!(error instanceof AnnealError)) throw error;
       throw new AnnealError(error.type, `Version ${version} of ${model} was not loaded. ${error.message}`, error.details, { cause: error });
     }
@@ -90,7 +101,7 @@ export class ServingHost {
 
   async #predict(input: ServingCommands['predict']['input']): Promise<PredictResult> {
     try {
-      return await predictRows(this.#registry, input, this.#maxRows);
+      return await this.#metrics.measure('activity', input, () => predictRows(this.#registry, input, this.#maxRows));
     } catch (error) {
       if (error instanceof AnnealError) throw error;
       const refusal = toHttpError(error);
