@@ -16,6 +16,14 @@ export interface ModelState {
   readonly loaded: readonly string[];
 }
 
+/** One line of Triton's repository index. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version?: string;
+  readonly state: 'READY' | 'LOADING';
+  readonly reason: string;
+}
+
 interface Entry {
   epoch: number;
   active?: ServedModel;
@@ -87,6 +95,15 @@ export class ModelRegistry {
       epoch: entry.epoch,
       loaded: versionsOf(entry),
     }));
+  }
+
+  /** Every version that answers when it is asked for, and the models that are about to be loaded. */
+  index(): IndexEntry[] {
+    const loaded = this.list().flatMap(({ name, loaded: versions }) =>
+      versions.map((version): IndexEntry => ({ name, version, state: 'READY', reason: '' })),
+    );
+    const awaited = [...this.#expected].filter((name) => !this.peek(name));
+    return [...loaded, ...awaited.map((name): IndexEntry => ({ name, state: 'LOADING', reason: 'its last version is being loaded' }))];
   }
 
   /** Hold a loaded version; nothing is routed to it by default. */

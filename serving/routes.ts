@@ -5,7 +5,7 @@ import type { ModelRegistry } from './model-registry.js';
 import { inferTensors, modelMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
 import { predictRows } from './predictions.js';
-import { readJsonBody } from './request-body.js';
+import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
@@ -42,6 +42,14 @@ const name = '([^/:]+)';
 const version = '(?:/versions/([^/:]+))?';
 
 const ok = (body: unknown): Answer => ({ status: 200, body });
+const withBinary = (response: unknown, binary: readonly Buffer[]): Answer => {
+  const json = Buffer.from(JSON.stringify(response));
+  return {
+    status: 200,
+    body: Buffer.concat([json, ...binary]),
+    headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': json.length },
+  };
+};
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 const routes: readonly Route[] = [
@@ -61,8 +69,8 @@ const routes: readonly Route[] = [
     pattern: new RegExp(`^/v2/models/${name}${version}/infer$`),
     protocol: 'oip',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
-      const response = await inferTensors(registry, target, await readJsonBody(request, maxBodyBytes), maxRows);
-      return { ...ok(response), version: response.model_version };
+      const { response, binary } = await inferTensors(registry, target, await readTensorBody(request, maxBodyBytes), maxRows);
+      return { ...(binary.length === 0 ? ok(response) : withBinary(response, binary)), version: response.model_version };
     },
   },
   {
@@ -78,7 +86,16 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     pattern: /^\/v2$/,
-    answer: () => ok({ name: 'anneal', version: '2', extensions: [] }),
+    answer: () => ok({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] }),
+  },
+  {
+    method: 'POST',
+    pattern: /^\/v2\/repository\/index$/,
+    answer: async ({ registry, maxBodyBytes }, _target, request) => {
+      const body = (await readOptionalJsonBody(request, maxBodyBytes)) ?? {};
+      if (!isObject(body)) throw badRequest('The body must be empty or a JSON object: {"ready": true} for the loaded versions alone.');
+      return ok(registry.index().filter((entry) => body.ready !== true || entry.state === 'READY'));
+    },
   },
   { method: 'GET', pattern: /^\/v2\/health\/live$/, answer: () => ok({ live: true }) },
   {
