@@ -97,6 +97,12 @@ export class ModelRegistry {
     }));
   }
 
+  /** @returns the versions of a model that answer when they are asked for by number */
+  versions(model: string): readonly string[] {
+    const entry = this.#models.get(model);
+    return entry ? versionsOf(entry) : [];
+  }
+
   /** Every version that answers when it is asked for, and the models that are about to be loaded. */
   index(): IndexEntry[] {
     const loaded = this.list().flatMap(({ name, loaded: versions }) =>

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { badRequest, HttpError } from './http-error.js';
 import type { Protocol, ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
-import { inferTensors, modelMetadata } from './oip.js';
+import { inferTensors, modelMetadata, serverMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
 import { predictRows } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
@@ -86,7 +86,7 @@ const routes: readonly Route[] = [
   {
     method: 'GET',
     pattern: /^\/v2$/,
-    answer: () => ok({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] }),
+    answer: () => ok(serverMetadata),
   },
   {
     method: 'POST',
@@ -119,8 +119,7 @@ const routes: readonly Route[] = [
     pattern: new RegExp(`^/v2/models/${name}${version}$`),
     answer: ({ registry }, target) => {
       const served = registry.resolve(target.model, target.version);
-      const state = registry.list().find((model) => model.name === served.name);
-      return ok(modelMetadata(served, state?.loaded ?? []));
+      return ok(modelMetadata(served, registry.versions(served.name)));
     },
   },
 ];
