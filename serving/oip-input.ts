@@ -1,11 +1,10 @@
 import type { RawInput } from '../contracts/dataset.js';
+import { missingTimestamp } from '../ml/data/lower-calendar.js';
 import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import { checkRowCount } from './predictions.js';
 import type { Batch, Column } from './tensors.js';
 
-/** How a missing timestamp is written in a raw column. */
-const missingInt64 = -(2n ** 63n);
 const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
 const integerTypes = ['INT8', 'INT16', 'INT32', 'UINT8', 'UINT16', 'UINT32'];
@@ -129,7 +128,7 @@ function missingColumn(input: RawInput, rows: number): Column {
     case 'string':
       return Array.from({ length: rows }, () => '');
     case 'int64':
-      return new BigInt64Array(rows).fill(missingInt64);
+      return new BigInt64Array(rows).fill(missingTimestamp);
     case 'float64':
       return new Float64Array(rows).fill(Number.NaN);
   }
@@ -182,7 +181,7 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
     case 'int64':
       return BigInt64Array.from({ length: rows }, (_, row) =>
         isMissing(row)
-          ? missingInt64
+          ? missingTimestamp
           : (toInt64(value(row)) ?? refuse(row, 'an integer of 64 bits; beyond 2^53 as a string of decimal digits')),
       );
     case 'float64':
