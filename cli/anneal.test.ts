@@ -101,7 +101,11 @@ describe('anneal', () => {
     [{ TEMPORAL_ADDRESS: '127.0.0.1:1' }, /^TEMPORAL_ADDRESS is set to 127\.0\.0\.1:1, but no Temporal server/],
     [{ MLFLOW_TRACKING_URI: 'http://127.0.0.1:1' }, /^MLFLOW_TRACKING_URI is set to http:\/\/127\.0\.0\.1:1, but no MLflow server/],
   ])('does not start a stack with %j, since no server answers there', async (env, text) => {
-    const ports = { ANNEAL_TEMPORAL_UI_PORT: String(await unusedPort()), ANNEAL_MLFLOW_PORT: String(await unusedPort()) };
+    const ports = {
+      ANNEAL_TEMPORAL_UI_PORT: String(await unusedPort()),
+      ANNEAL_MLFLOW_PORT: String(await unusedPort()),
+      ANNEAL_GRPC_PORT: String(await unusedPort()),
+    };
     const { code, stderr } = await anneal(['up', '--json'], { env: { ANNEAL_HTTP_PORT: String(await unusedPort()), ...ports, ...env } });
     expect(code).toBe(1);
     expect(

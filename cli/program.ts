@@ -27,8 +27,8 @@ export function createProgram(): Command {
       `
 Environment:
   ANNEAL_HOME                where everything is kept (default .anneal)
-  ANNEAL_TEMPORAL_PORT, ANNEAL_TEMPORAL_UI_PORT, ANNEAL_MLFLOW_PORT, ANNEAL_HTTP_PORT
-                             ports of the embedded stack (7233, 8233, 5000, 8080)
+  ANNEAL_TEMPORAL_PORT, ANNEAL_TEMPORAL_UI_PORT, ANNEAL_MLFLOW_PORT, ANNEAL_HTTP_PORT,
+  ANNEAL_GRPC_PORT           ports of the embedded stack (7233, 8233, 5000, 8080, 8081)
   TEMPORAL_ADDRESS           a Temporal server to use in place of the embedded one
   MLFLOW_TRACKING_URI        an MLflow server to use in place of the embedded one
 

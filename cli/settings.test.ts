@@ -61,8 +61,14 @@ describe('the embedded stack', () => {
   const variables = (env: NodeJS.ProcessEnv) => portNeeds(readSettings({ ANNEAL_HOME: home, ...env })).map(({ variable }) => variable);
 
   test('needs a port for each server that it starts itself', () => {
-    expect(variables({})).toEqual(['ANNEAL_TEMPORAL_PORT', 'ANNEAL_TEMPORAL_UI_PORT', 'ANNEAL_MLFLOW_PORT', 'ANNEAL_HTTP_PORT']);
-    expect(variables({ TEMPORAL_ADDRESS: 'temporal:7233' })).toEqual(['ANNEAL_MLFLOW_PORT', 'ANNEAL_HTTP_PORT']);
+    expect(variables({})).toEqual([
+      'ANNEAL_TEMPORAL_PORT',
+      'ANNEAL_TEMPORAL_UI_PORT',
+      'ANNEAL_MLFLOW_PORT',
+      'ANNEAL_HTTP_PORT',
+      'ANNEAL_GRPC_PORT',
+    ]);
+    expect(variables({ TEMPORAL_ADDRESS: 'temporal:7233' })).toEqual(['ANNEAL_MLFLOW_PORT', 'ANNEAL_HTTP_PORT', 'ANNEAL_GRPC_PORT']);
     expect(variables({ MLFLOW_TRACKING_URI: 'http://mlflow:5000' })).not.toContain('ANNEAL_MLFLOW_PORT');
   });
 
@@ -71,6 +77,7 @@ describe('the embedded stack', () => {
       ANNEAL_HOME: home,
       ANNEAL_TEMPORAL_PORT: '7001',
       ANNEAL_HTTP_PORT: '7003',
+      ANNEAL_GRPC_PORT: '7004',
       MLFLOW_TRACKING_URI: 'http://mlflow:5000',
     });
     const seen = readSettings(workerEnvironment(settings));
@@ -91,6 +98,6 @@ describe('inferenceUrl', () => {
     ['0.0.0.0', 'http://127.0.0.1:8080'],
     ['::1', 'http://[::1]:8080'],
   ])('makes of the interface %s the address %s', (httpHost, url) => {
-    expect(inferenceUrl({ httpHost, ports: { temporal: 1, temporalUi: 2, mlflow: 3, http: 8080 } })).toBe(url);
+    expect(inferenceUrl({ httpHost, ports: { temporal: 1, temporalUi: 2, mlflow: 3, http: 8080, grpc: 8081 } })).toBe(url);
   });
 });

@@ -23,7 +23,7 @@ export class TestStack {
   ) {}
 
   static async create(): Promise<TestStack> {
-    const [temporal, ui, mlflow, http] = await freePorts(4);
+    const [temporal, ui, mlflow, http, grpc] = await freePorts(5);
     const inherited = { ...process.env };
     // What belongs to jest and to the servers of other tests is no business of the stack.
     for (const name of ['TEMPORAL_ADDRESS', 'MLFLOW_TRACKING_URI', 'NODE_OPTIONS', 'JEST_WORKER_ID']) delete inherited[name];
@@ -34,6 +34,7 @@ export class TestStack {
         ANNEAL_TEMPORAL_UI_PORT: String(ui),
         ANNEAL_MLFLOW_PORT: String(mlflow),
         ANNEAL_HTTP_PORT: String(http),
+        ANNEAL_GRPC_PORT: String(grpc),
         NO_COLOR: '1',
       },
       `http://127.0.0.1:${http}`,

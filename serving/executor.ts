@@ -3,7 +3,7 @@ import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ModelManifest } from '../contracts/model.js';
 import type { FromExecutorThread, ToExecutorThread } from './executor-messages.js';
 import type { VersionFiles } from './load-model.js';
-import { MicroBatcher } from './micro-batcher.js';
+import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
 import { startTypescriptThread } from './typescript-thread.js';
 
@@ -28,9 +28,10 @@ export class ModelExecutor {
     readonly goldenDifference: number,
     readonly loadMs: number,
     onDeath: (error: Error) => void,
+    observer: BatchObserver | undefined,
   ) {
     this.#thread = thread;
-    this.#batcher = new MicroBatcher({ width: outputWidth(manifest), run: (batch) => this.#run(batch) });
+    this.#batcher = new MicroBatcher({ width: outputWidth(manifest), run: (batch) => this.#run(batch), observer });
     thread.on('message', (message: FromExecutorThread) => this.#receive(message));
     const died = (why: string) => {
       const error = new Error(`The thread that executes a version ended by itself: ${why}.`);
@@ -47,11 +48,11 @@ export class ModelExecutor {
    * @param onDeath called when the thread ends without being asked to; the requests that it held have failed by then
    * @throws AnnealError `LoadFailed`; nothing is left running then
    */
-  static async start(files: VersionFiles, onDeath: (error: Error) => void): Promise<ModelExecutor> {
+  static async start(files: VersionFiles, onDeath: (error: Error) => void, observer?: BatchObserver): Promise<ModelExecutor> {
     const thread = startTypescriptThread(new URL('./executor-thread.ts', import.meta.url), { workerData: files });
     try {
       const ready = await firstMessage(thread);
-      return new ModelExecutor(thread, ready.manifest, ready.goldenDifference, ready.loadMs, onDeath);
+      return new ModelExecutor(thread, ready.manifest, ready.goldenDifference, ready.loadMs, onDeath, observer);
     } catch (error) {
       await thread.terminate();
       throw error;

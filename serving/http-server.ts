@@ -1,9 +1,10 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { HttpError, toHttpError } from './http-error.js';
+import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
-import { answerRequest, type RouteContext } from './routes.js';
+import { answerRequest, type Answer, type RouteContext } from './routes.js';
 
 export interface HttpLimits {
   /** @default 8 MiB */
@@ -18,6 +19,7 @@ export interface HttpLimits {
 
 export interface HttpServerOptions extends HttpLimits {
   readonly registry: ModelRegistry;
+  readonly metrics: ServingMetrics;
   readonly host: string;
   readonly port: number;
   /** An error of ours: the client is told no more than that there was one. */
@@ -40,6 +42,7 @@ export class HttpServer {
     this.#onError = options.onError;
     this.#context = {
       registry: options.registry,
+      metrics: options.metrics,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
       accepting: () => !this.#drained,
@@ -87,27 +90,26 @@ export class HttpServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const answer = await answerRequest(this.#context, request);
-      this.#send(response, answer.status, answer.body);
+      this.#send(response, await answerRequest(this.#context, request));
     } catch (error) {
       if (error instanceof ClientGone) return;
       const refusal = toHttpError(error);
       if (!refusal) this.#onError(error);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, status, { error: message }, headers);
+      this.#send(response, { status, body: { error: message }, headers });
     }
   }
 
-  #send(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  #send(response: ServerResponse, { status, body, headers }: Answer): void {
     if (response.destroyed || response.headersSent) return;
-    const text = JSON.stringify(body);
+    const content = Buffer.isBuffer(body) ? body : JSON.stringify(body);
     response.writeHead(status, {
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
+      'content-length': Buffer.byteLength(content),
       ...(this.#drained ? { connection: 'close' } : {}),
       ...headers,
     });
-    response.end(text);
+    response.end(content);
   }
 }
 

@@ -2,8 +2,17 @@ import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from './te
 
 interface Waiting {
   readonly batch: Batch;
+  readonly arrivedAt: number;
   readonly resolve: (outputs: BatchOutputs) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Is told how long things took, in milliseconds; what it does with that is on the way of every request. */
+export interface BatchObserver {
+  /** A request has waited so long for its batch to begin. */
+  readonly queued: (milliseconds: number) => void;
+  /** A batch was executed, or failed. */
+  readonly executed: (rows: number, milliseconds: number) => void;
 }
 
 export interface MicroBatcherOptions {
@@ -15,6 +24,8 @@ export interface MicroBatcherOptions {
   readonly maxBatchRows?: number;
   /** Beyond this many waiting rows a request is refused: it would only wait, and memory is finite. @default 100,000 */
   readonly maxWaitingRows?: number;
+  /** @default nobody */
+  readonly observer?: BatchObserver;
 }
 
 /** There are more requests than the executor can answer; worth a retry a little later. */
@@ -32,7 +43,8 @@ export class OverloadedError extends Error {
  * together with those that the same turn brought.
  */
 export class MicroBatcher {
-  readonly #options: Required<MicroBatcherOptions>;
+  readonly #options: Required<Omit<MicroBatcherOptions, 'observer'>>;
+  readonly #observer: BatchObserver | undefined;
   #waiting: Waiting[] = [];
   #waitingRows = 0;
   #running = false;
@@ -40,6 +52,7 @@ export class MicroBatcher {
   #onIdle: (() => void)[] = [];
 
   constructor(options: MicroBatcherOptions) {
+    this.#observer = options.observer;
     this.#options = { maxBatchRows: 1024, maxWaitingRows: 100_000, ...options };
   }
 
@@ -48,7 +61,7 @@ export class MicroBatcher {
     return new Promise((resolve, reject) => {
       if (this.#waitingRows + batch.rows > this.#options.maxWaitingRows) throw new OverloadedError();
       this.#waitingRows += batch.rows;
-      this.#waiting.push({ batch, resolve, reject });
+      this.#waiting.push({ batch, arrivedAt: performance.now(), resolve, reject });
       if (this.#running || this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => {
@@ -87,7 +100,7 @@ export class MicroBatcher {
   async #execute(group: readonly Waiting[]): Promise<void> {
     let settle: () => void;
     try {
-      const outputs = await this.#options.run(concatBatches(group.map(({ batch }) => batch)));
+      const outputs = await this.#run(group);
       settle = () => {
         let from = 0;
         for (const { batch, resolve } of group) {
@@ -102,6 +115,19 @@ export class MicroBatcher {
     this.#running = false;
     this.#next();
     settle();
+  }
+
+  async #run(group: readonly Waiting[]): Promise<BatchOutputs> {
+    const startedAt = performance.now();
+    const batch = concatBatches(group.map((waiting) => waiting.batch));
+    try {
+      return await this.#options.run(batch);
+    } finally {
+      if (this.#observer) {
+        for (const { arrivedAt } of group) this.#observer.queued(startedAt - arrivedAt);
+        this.#observer.executed(batch.rows, performance.now() - startedAt);
+      }
+    }
   }
 
   /** A batch that fails must not fail the requests that only shared it. */

@@ -16,6 +16,14 @@ export interface ModelState {
   readonly loaded: readonly string[];
 }
 
+/** One line of Triton's repository index. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version?: string;
+  readonly state: 'READY' | 'LOADING';
+  readonly reason: string;
+}
+
 interface Entry {
   epoch: number;
   active?: ServedModel;
@@ -54,13 +62,19 @@ export class ModelRegistry {
     return this.#models.get(model)?.loaded.findLast((served) => served.version === version);
   }
 
+  /** @returns what a request for this model and version reaches; without a version the active one */
+  peek(model: string, version?: string): ServedModel | undefined {
+    const active = this.#models.get(model)?.active;
+    return version === undefined || version === active?.version ? active : this.find(model, version);
+  }
+
   /**
    * @param version default: the active one
    * @throws HttpError 503 while nothing is loaded, AnnealError `UnknownModelVersion` for a name or a version that is not here
    */
   resolve(model: string, version?: string): ServedModel {
     const entry = this.#models.get(model);
-    const found = version === undefined || version === entry?.active?.version ? entry?.active : this.find(model, version);
+    const found = this.peek(model, version);
     if (found) return found;
     const names = this.list().filter((state) => state.version !== undefined);
     if (names.length === 0 || (this.#expected.has(model) && !entry?.active)) {
@@ -81,6 +95,21 @@ export class ModelRegistry {
       epoch: entry.epoch,
       loaded: versionsOf(entry),
     }));
+  }
+
+  /** @returns the versions of a model that answer when they are asked for by number */
+  versions(model: string): readonly string[] {
+    const entry = this.#models.get(model);
+    return entry ? versionsOf(entry) : [];
+  }
+
+  /** Every version that answers when it is asked for, and the models that are about to be loaded. */
+  index(): IndexEntry[] {
+    const loaded = this.list().flatMap(({ name, loaded: versions }) =>
+      versions.map((version): IndexEntry => ({ name, version, state: 'READY', reason: '' })),
+    );
+    const awaited = [...this.#expected].filter((name) => !this.peek(name));
+    return [...loaded, ...awaited.map((name): IndexEntry => ({ name, state: 'LOADING', reason: 'its last version is being loaded' }))];
   }
 
   /** Hold a loaded version; nothing is routed to it by default. */

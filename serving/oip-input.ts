@@ -1,7 +1,9 @@
 import type { RawInput } from '../contracts/dataset.js';
 import { missingTimestamp } from '../ml/data/lower-calendar.js';
+import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
-import type { Column } from './tensors.js';
+import { checkRowCount } from './predictions.js';
+import type { Batch, Column } from './tensors.js';
 
 const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
@@ -17,73 +19,154 @@ export function oipDatatype(input: RawInput): 'BYTES' | 'INT64' | 'FP64' {
   return ({ string: 'BYTES', int64: 'INT64', float64: 'FP64' } as const)[input.type];
 }
 
-interface JsonTensor {
-  readonly rows: number;
+/** One input of a request, in whatever form its protocol brought the values. */
+export interface InputTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
   readonly datatype: string;
-  readonly data: readonly unknown[];
+  /**
+   * @returns the values [rows], as the raw column takes them
+   * @throws HttpError 400 that names the input, the row, and what was expected
+   */
+  readonly read: (input: RawInput, rows: number) => Column;
+}
+
+/** The bytes behind the JSON of a request, tensor after tensor. */
+export interface BinaryPart {
+  readonly bytes: Uint8Array;
 }
 
 /**
- * Turn the input tensors of an Open Inference Protocol request into raw columns.
+ * Turn the input tensors of an Open Inference Protocol request in JSON into raw columns.
  *
  * `null` is a missing value where the column is nullable, and so is a tensor that is left out.
  *
  * @param tensors `inputs` of the request, unchecked
+ * @param binary values of those tensors that say "binary_data_size" instead of "data"
  * @throws HttpError 400 that names the input and the row, and what was expected
  */
-export function tensorsToColumns(inputs: readonly RawInput[], tensors: unknown): { rows: number; columns: Column[] } {
+export function tensorsToColumns(inputs: readonly RawInput[], tensors: unknown, maxRows: number, binary?: BinaryPart): Batch {
   if (!Array.isArray(tensors))
     throw badRequest('The body must be an object with "inputs", an array of tensors {"name", "shape", "datatype", "data"}.');
-  const byName = new Map<string, JsonTensor>();
+  let at = 0;
+  const takeBytes = (sizeBytes: number): Uint8Array | undefined => {
+    const end = at + sizeBytes;
+    if (!binary || end > binary.bytes.length) return undefined;
+    const taken = binary.bytes.subarray(at, end);
+    at = end;
+    return taken;
+  };
+  const batch = assembleColumns(
+    inputs,
+    tensors.map((tensor: unknown) => jsonTensor(tensor, takeBytes)),
+    maxRows,
+  );
+  if (binary && at < binary.bytes.length) {
+    throw badRequest(
+      `There are ${binary.bytes.length - at} bytes after the last binary tensor. The sizes in "binary_data_size" must add up to what follows the JSON.`,
+    );
+  }
+  return batch;
+}
+
+/**
+ * Order tensors as the model takes them, and check names, datatypes, shapes and numbers of rows.
+ *
+ * @param tensors undefined for one without a name
+ * @throws HttpError 400 that names the input and the row, and what was expected
+ */
+export function assembleColumns(inputs: readonly RawInput[], tensors: readonly (InputTensor | undefined)[], maxRows: number): Batch {
   const known = new Map(inputs.map((input) => [input.name, input]));
-  tensors.forEach((tensor: unknown, position) => {
-    const name = isObject(tensor) && typeof tensor.name === 'string' ? tensor.name : undefined;
-    const input = name === undefined ? undefined : known.get(name);
+  const columns = new Map<string, Column>();
+  tensors.forEach((tensor, position) => {
+    const input = tensor && known.get(tensor.name);
     if (!input) {
       throw badRequest(
         `Tensor ${position} of "inputs" has no name that the model knows. Its inputs are: ${inputs.map((each) => each.name).join(', ')}.`,
       );
     }
-    if (byName.has(input.name)) throw badRequest(`The input "${input.name}" is there twice. Send each input once.`);
-    byName.set(input.name, readTensor(input, tensor as Record<string, unknown>));
+    if (columns.has(input.name)) throw badRequest(`The input "${input.name}" is there twice. Send each input once.`);
+    checkDatatype(input, tensor.datatype);
+    const rows = rowsOf(input, tensor.shape);
+    // Before the values are read: a column of strings or wide numbers is much larger than the bytes that it came in.
+    checkRowCount(rows, maxRows);
+    columns.set(input.name, tensor.read(input, rows));
   });
-  const rows = [...byName.values()][0]?.rows ?? 0;
-  for (const [name, tensor] of byName) {
-    if (tensor.rows !== rows)
-      throw badRequest(`The input "${name}" has ${tensor.rows} rows, and another one has ${rows}. All inputs must have as many rows.`);
+  const rows = [...columns.values()][0]?.length ?? 0;
+  checkRowCount(rows, maxRows);
+  for (const [name, column] of columns) {
+    if (column.length !== rows)
+      throw badRequest(`The input "${name}" has ${column.length} rows, and another one has ${rows}. All inputs must have as many rows.`);
   }
-  return { rows, columns: inputs.map((input) => toColumn(input, byName.get(input.name), rows)) };
+  return { rows, columns: inputs.map((input) => columns.get(input.name) ?? missingColumn(input, rows)) };
 }
 
-function readTensor(input: RawInput, tensor: Record<string, unknown>): JsonTensor {
-  const { shape, datatype, data } = tensor;
+function checkDatatype(input: RawInput, datatype: unknown): void {
   const accepted = [...acceptedTypes[input.type], ...(input.columnType === 'boolean' ? ['BOOL'] : [])];
   if (typeof datatype !== 'string' || !accepted.includes(datatype)) {
     throw badRequest(
       `The input "${input.name}" must have the datatype ${oipDatatype(input)}. Taken as well: ${accepted.slice(1).join(', ') || 'none'}.`,
     );
   }
+}
+
+function rowsOf(input: RawInput, shape: unknown): number {
   const isShape =
     Array.isArray(shape) &&
     (shape.length === 1 || (shape.length === 2 && shape[1] === 1)) &&
     Number.isSafeInteger(shape[0]) &&
     shape[0] >= 0;
   if (!isShape) throw badRequest(`The input "${input.name}" must have the shape [N] or [N, 1], with N rows.`);
-  if (!Array.isArray(data)) throw badRequest(`The input "${input.name}" must bring its values as an array in "data".`);
-  const rows = (shape as number[])[0];
-  if (data.length !== rows)
-    throw badRequest(`The input "${input.name}" has ${data.length} values in "data", but its shape says ${rows} rows.`);
-  const flat = data.map((value: unknown) =>
-    shape.length === 2 && Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value,
-  );
-  return { rows, datatype, data: flat };
+  return (shape as number[])[0];
 }
 
-function toColumn(input: RawInput, tensor: JsonTensor | undefined, rows: number): Column {
-  if (!tensor && !input.nullable) {
+function missingColumn(input: RawInput, rows: number): Column {
+  if (!input.nullable) {
     throw badRequest(`The input "${input.name}" is missing. Send a tensor of the datatype ${oipDatatype(input)} and the shape [N, 1].`);
   }
-  const value = (row: number): unknown => (tensor ? tensor.data[row] : null);
+  switch (input.type) {
+    case 'string':
+      return Array.from({ length: rows }, () => '');
+    case 'int64':
+      return new BigInt64Array(rows).fill(missingTimestamp);
+    case 'float64':
+      return new Float64Array(rows).fill(Number.NaN);
+  }
+}
+
+/** @returns undefined for what has no name */
+function jsonTensor(tensor: unknown, takeBytes: (sizeBytes: number) => Uint8Array | undefined): InputTensor | undefined {
+  if (!isObject(tensor) || typeof tensor.name !== 'string') return undefined;
+  const sizeBytes = isObject(tensor.parameters) ? tensor.parameters.binary_data_size : undefined;
+  return {
+    name: tensor.name,
+    // Unchecked as yet: what takes them looks at them as at anything unknown.
+    shape: tensor.shape as readonly number[],
+    datatype: tensor.datatype as string,
+    read: (input, rows) => {
+      if (sizeBytes === undefined) return jsonToColumn(input, tensor.data, rows, tensor.shape as readonly number[]);
+      if (tensor.data !== undefined)
+        throw badRequest(`The input "${input.name}" has both "data" and "binary_data_size". Send its values once.`);
+      const bytes = Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0 ? takeBytes(sizeBytes as number) : undefined;
+      if (!bytes) {
+        throw badRequest(
+          `The "binary_data_size" of the input "${input.name}" must be a number of bytes that follow the JSON, whose length the header "Inference-Header-Content-Length" says.`,
+        );
+      }
+      return bytesToColumn(input, tensor.datatype as string, bytes, rows);
+    },
+  };
+}
+
+function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: readonly number[]): Column {
+  if (!Array.isArray(data)) throw badRequest(`The input "${input.name}" must bring its values as an array in "data".`);
+  if (data.length !== rows)
+    throw badRequest(`The input "${input.name}" has ${data.length} values in "data", but its shape says ${rows} rows.`);
+  const isNested = shape.length === 2;
+  const value = (row: number): unknown => {
+    const each: unknown = data[row];
+    return isNested && Array.isArray(each) && each.length === 1 ? (each[0] as unknown) : each;
+  };
   const refuse = (row: number, expected: string): never => {
     throw badRequest(`Row ${row} of the input "${input.name}" must be ${expected}${input.nullable ? ', or null' : ''}.`);
   };

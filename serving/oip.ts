@@ -1,12 +1,13 @@
 import { modelOutputs, type ModelManifest } from '../contracts/model.js';
+import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, tensorsToColumns } from './oip-input.js';
-import { checkRowCount } from './predictions.js';
-import { outputWidth, type BatchOutputs } from './tensors.js';
+import type { TensorBody } from './request-body.js';
+import { outputWidth, type Batch } from './tensors.js';
 
 /**
- * The Open Inference Protocol v2 over JSON, on raw columns.
+ * The Open Inference Protocol v2 on raw columns, over JSON with or without binary tensors.
  *
  * @see https://github.com/kserve/open-inference-protocol
  */
@@ -18,7 +19,9 @@ export interface TensorMetadata {
 }
 
 export interface ResponseTensor extends TensorMetadata {
-  readonly data: readonly number[];
+  /** Left out of a tensor that follows as bytes. */
+  readonly data?: readonly number[];
+  readonly parameters?: { readonly binary_data_size: number };
 }
 
 export interface InferResponse {
@@ -28,6 +31,14 @@ export interface InferResponse {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly outputs: readonly ResponseTensor[];
 }
+
+export interface InferAnswer {
+  readonly response: InferResponse;
+  /** What follows the JSON, in the order of the outputs. */
+  readonly binary: readonly Buffer[];
+}
+
+export const serverMetadata = { name: 'anneal', version: '2', extensions: ['binary_tensor_data'] } as const;
 
 export function modelMetadata(served: ServedModel, versions: readonly string[]): Readonly<Record<string, unknown>> {
   const { manifest } = served.executor;
@@ -40,7 +51,7 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
   };
 }
 
-function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
+export function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
   if (manifest.task === 'regression') return [{ name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] }];
   return [
     { name: modelOutputs.probabilities, datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
@@ -48,52 +59,120 @@ function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[]
   ];
 }
 
+/** What one request asks for, whatever its protocol. */
+export interface TensorRequest {
+  readonly batch: Batch;
+  /** Names of the outputs to answer with, in the model's order. */
+  readonly outputs: readonly string[];
+}
+
+export interface TensorResult {
+  readonly model: string;
+  readonly version: string;
+  readonly outputs: readonly OutputTensor[];
+}
+
+/** One output; `class_index` is INT64 although its numbers are held in 32 bits. */
+export interface OutputTensor extends TensorMetadata {
+  readonly values: Float32Array | Int32Array;
+}
+
+/**
+ * Run tensors through the active version of a model, or the one that is named.
+ *
+ * @param read makes raw columns of the request, once it is known which version they are for
+ * @throws HttpError 400 that names input and row, 503; AnnealError `UnknownModelVersion`
+ */
+export async function runTensors(
+  registry: ModelRegistry,
+  target: { readonly model: string; readonly version?: string },
+  read: (manifest: ModelManifest) => TensorRequest,
+): Promise<TensorResult> {
+  const served = registry.resolve(target.model, target.version);
+  const { manifest } = served.executor;
+  const { batch, outputs: names } = read(manifest);
+  const outputs = await served.executor.infer(batch);
+  return {
+    model: served.name,
+    version: served.version,
+    outputs: outputMetadata(manifest, batch.rows)
+      .filter((tensor) => names.includes(tensor.name))
+      .map((tensor) => ({ ...tensor, values: tensor.name === modelOutputs.classIndex ? outputs.classIndex! : outputs.values })),
+  };
+}
+
 /**
  * Answer `…/infer`.
  *
- * @param body the parsed JSON, unchecked
+ * @param body parsed JSON, unchecked, and the bytes behind it
  * @throws HttpError 400 that names input and row, 503; AnnealError `UnknownModelVersion`
  */
 export async function inferTensors(
   registry: ModelRegistry,
   target: { readonly model: string; readonly version?: string },
-  body: unknown,
+  { json: body, binary }: TensorBody,
   maxRows: number,
-): Promise<InferResponse> {
+): Promise<InferAnswer> {
   if (!isObject(body)) throw badRequest('The body must be a JSON object with "inputs", an array of tensors.');
   const { id, parameters } = body;
   if (id !== undefined && typeof id !== 'string') throw badRequest('The "id" of a request must be a string.');
   if (parameters !== undefined && !isFlat(parameters)) {
     throw badRequest('The "parameters" of a request must be an object whose values are strings, numbers or booleans.');
   }
-  const served = registry.resolve(target.model, target.version);
-  const { manifest } = served.executor;
-  const wanted = requestedOutputs(manifest, body.outputs);
-  const batch = tensorsToColumns(manifest.inputs, body.inputs);
-  checkRowCount(batch.rows, maxRows);
-  const outputs = await served.executor.infer(batch);
+  const isBinary = new Map<string, boolean>();
+  const read = (manifest: ModelManifest): TensorRequest => {
+    const requested = jsonOutputs(body.outputs);
+    const outputs = requestedOutputs(
+      manifest,
+      requested.map((output) => output.name),
+    );
+    for (const name of outputs) isBinary.set(name, parameters?.binary_data_output === true);
+    for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
+    return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
+  };
+  const { model, version, outputs } = await runTensors(registry, target, read);
+  const parts: Buffer[] = [];
+  const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
+    if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };
+    const bytes = outputBytes(values);
+    parts.push(bytes);
+    return { ...tensor, parameters: { binary_data_size: bytes.length } };
+  });
   return {
-    model_name: served.name,
-    model_version: served.version,
-    ...(id === undefined ? {} : { id }),
-    ...(parameters === undefined ? {} : { parameters }),
-    outputs: outputMetadata(manifest, batch.rows)
-      .filter((tensor) => !wanted || wanted.has(tensor.name))
-      .map((tensor) => ({ ...tensor, data: outputData(tensor.name, outputs) })),
+    response: {
+      model_name: model,
+      model_version: version,
+      ...(id === undefined ? {} : { id }),
+      ...(parameters === undefined ? {} : { parameters }),
+      outputs: tensors,
+    },
+    binary: parts,
   };
 }
 
-function requestedOutputs(manifest: ModelManifest, outputs: unknown): ReadonlySet<string> | undefined {
-  if (outputs === undefined || (Array.isArray(outputs) && outputs.length === 0)) return undefined;
+/** @returns the tensor's bytes as the protocol wants them, INT64 or FP32 */
+export function outputBytes(values: OutputTensor['values']): Buffer {
+  return values instanceof Float32Array ? floatsToBytes(values) : integersToBytes(values);
+}
+
+/**
+ * @param names what the request asked for, unchecked; nothing stands for all
+ * @throws HttpError 400 that names the outputs that there are
+ */
+export function requestedOutputs(manifest: ModelManifest, names: readonly unknown[]): readonly string[] {
   const known = outputMetadata(manifest, -1).map((tensor) => tensor.name);
-  const names = Array.isArray(outputs) ? outputs.map((output: unknown) => (isObject(output) ? output.name : undefined)) : [undefined];
+  if (names.length === 0) return known;
   const isKnown = (name: unknown): name is string => typeof name === 'string' && known.includes(name);
-  if (names.every(isKnown)) return new Set(names);
+  if (names.every(isKnown)) return names;
   throw badRequest(`"outputs" must be an array of {"name": …}; the outputs of this model are: ${known.join(', ')}.`);
 }
 
-function outputData(name: string, outputs: BatchOutputs): number[] {
-  return Array.from(name === modelOutputs.classIndex ? (outputs.classIndex ?? []) : outputs.values);
+function jsonOutputs(outputs: unknown): { readonly name: unknown; readonly binary_data: unknown }[] {
+  if (outputs === undefined) return [];
+  return (Array.isArray(outputs) ? outputs : [undefined]).map((output: unknown) => ({
+    name: isObject(output) ? output.name : undefined,
+    binary_data: isObject(output) && isObject(output.parameters) ? output.parameters.binary_data : undefined,
+  }));
 }
 
 function isFlat(value: unknown): value is Record<string, unknown> {

@@ -4,19 +4,23 @@ import type { HttpLimits } from './http-server.js';
 import type { VersionFiles } from './load-model.js';
 import type { ModelState } from './model-registry.js';
 
+export type ListenerName = 'http' | 'grpc';
+
 /** What the supervisor asks of a serving process, over Node's IPC channel; every command is answered once. */
 export interface ServingCommands {
-  /** Open the HTTP server. The first command, sent once. */
+  /** Open the HTTP server, and the gRPC server. The first command, sent once. */
   start: {
     readonly input: {
       readonly host: string;
       readonly port: number;
+      /** Left out: no gRPC server. */
+      readonly grpcPort?: number;
       readonly logLevel: string;
       readonly limits?: HttpLimits;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
     };
-    readonly result: { readonly port: number };
+    readonly result: { readonly port: number; readonly grpcPort?: number };
   };
   /** Load, warm and verify a version in a thread of its own. Idempotent: a version with the same files is not loaded twice. */
   stage: {
@@ -32,9 +36,9 @@ export interface ServingCommands {
   retire: { readonly input: { readonly model: string; readonly version: string }; readonly result: null };
   predict: { readonly input: PredictInput; readonly result: PredictResult };
   state: { readonly input: null; readonly result: readonly ModelState[] };
-  /** Not ready any more: take no new connection, finish the HTTP requests that are here. Answered when they are done. */
-  closeHttp: { readonly input: null; readonly result: null };
-  /** `closeHttp`, then release every version. The process ends with code 0 when its supervisor disconnects. */
+  /** Not ready any more: take no new connection, finish the HTTP requests and gRPC calls that are here. Answered when they are done. */
+  closeServers: { readonly input: null; readonly result: null };
+  /** `closeServers`, then release every version. The process ends with code 0 when its supervisor disconnects. */
   drain: { readonly input: null; readonly result: null };
 }
 
@@ -55,6 +59,8 @@ export type ReplyMessage =
       readonly type?: FailureType;
       /** Of a system error, e.g. `EADDRINUSE`. */
       readonly code?: string;
+      /** Which server could not listen. */
+      readonly listener?: ListenerName;
       readonly message: string;
       readonly details?: unknown;
     };

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { AnnealError } from '../contracts/failures.js';
-import type { CommandMessage, ReplyMessage, ServingCommands } from './process-messages.js';
+import type { CommandMessage, ListenerName, ReplyMessage, ServingCommands } from './process-messages.js';
 import { ServingHost } from './serving-host.js';
 
 /**
- * A serving process: HTTP server and executors. Started by a supervisor with `fork`, which tells it over IPC what to load;
+ * A serving process: HTTP server, gRPC server and executors. Started by a supervisor with `fork`, which tells it over IPC what to load;
  * it ends when it is told to drain, and when the supervisor is gone.
  */
 
@@ -44,7 +44,9 @@ async function handle({ id, command, input }: CommandMessage): Promise<ReplyMess
       id,
       ok: false,
       message: error instanceof Error ? error.message : String(error),
-      ...(known ? { type: error.type, details: error.details } : { code: (error as NodeJS.ErrnoException).code }),
+      ...(known
+        ? { type: error.type, details: error.details }
+        : { code: (error as NodeJS.ErrnoException).code, listener: (error as { listener?: ListenerName }).listener }),
     };
   }
 }

@@ -1,22 +1,65 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { gunzip, inflate } from 'node:zlib';
 import { badRequest, HttpError } from './http-error.js';
+import type { BinaryPart } from './oip-input.js';
 
 /** Deeper than any request that a route takes: tensors nest four levels. */
 const maxNesting = 16;
+const binaryHeader = 'inference-header-content-length';
 
 /** The client went away before its request was complete; nobody is there to answer. */
 export class ClientGone extends Error {}
 
+const inflaters: Readonly<Record<string, typeof gunzip>> = { gzip: gunzip, 'x-gzip': gunzip, deflate: inflate };
+
+/** A body of JSON, and behind it the tensors that came as bytes. */
+export interface TensorBody {
+  readonly json: unknown;
+  readonly binary?: BinaryPart;
+}
+
 /**
  * Read a request's body as JSON.
  *
- * @param maxBytes size of the body from which on it is refused, unread
+ * @param maxBytes size of the body from which on it is refused, compressed and inflated
  * @throws HttpError 413 too large, 415 not JSON by its headers, 400 malformed or nested too deep
  */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
-  checkHeaders(request, maxBytes);
-  const bytes = await readBytes(request, maxBytes);
+  checkContentType(request);
+  if (request.headers[binaryHeader] !== undefined) {
+    throw new HttpError(415, 'Binary tensors are not taken at this path: send JSON, or use the Open Inference Protocol under /v2.');
+  }
+  return parseJson(await readBody(request, maxBytes));
+}
+
+/**
+ * Read a request's body as JSON with or without binary tensors behind it.
+ *
+ * @throws HttpError as `readJsonBody` does, and 400 for a length of the JSON that does not fit the body
+ */
+export async function readTensorBody(request: IncomingMessage, maxBytes: number): Promise<TensorBody> {
+  const header = request.headers[binaryHeader];
+  if (header === undefined) return { json: await readJsonBody(request, maxBytes) };
+  const bytes = await readBody(request, maxBytes);
+  const jsonBytes = typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
+  if (!(jsonBytes <= bytes.length)) {
+    throw badRequest('The header "Inference-Header-Content-Length" must be the number of bytes of JSON at the beginning of the body.');
+  }
+  return { json: parseJson(bytes.subarray(0, jsonBytes)), binary: { bytes: bytes.subarray(jsonBytes) } };
+}
+
+/**
+ * Read a body that may be left out.
+ *
+ * @returns undefined when it is empty
+ */
+export async function readOptionalJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const bytes = await readBody(request, maxBytes);
+  return bytes.length === 0 ? undefined : parseJson(bytes);
+}
+
+function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8. Send JSON in UTF-8.');
   checkNesting(bytes);
   try {
@@ -27,19 +70,35 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
   }
 }
 
-function checkHeaders(request: IncomingMessage, maxBytes: number): void {
+function checkContentType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
   if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) {
     throw new HttpError(415, 'The body must be JSON: send the header "Content-Type: application/json".');
   }
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new HttpError(415, 'Compressed bodies are not taken: send the JSON as it is, without Content-Encoding.');
-  }
-  if (request.headers['inference-header-content-length'] !== undefined) {
-    throw new HttpError(415, 'Binary tensors are not taken: send every tensor as JSON in "data".');
+}
+
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  const inflater = Object.hasOwn(inflaters, encoding) ? inflaters[encoding] : undefined;
+  if (!inflater && encoding !== 'identity') {
+    throw new HttpError(415, 'A body may be compressed with gzip or deflate, and with nothing else.', {
+      'accept-encoding': 'gzip, deflate',
+    });
   }
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const bytes = await readBytes(request, maxBytes);
+  return inflater ? inflateBody(inflater, bytes, maxBytes) : bytes;
+}
+
+/** In a thread of libuv's pool, which stops at the limit: a small body may inflate to a thousand times its size. */
+function inflateBody(inflater: typeof gunzip, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    inflater(bytes, { maxOutputLength: maxBytes }, (error, inflated) => {
+      if (!error) resolve(inflated);
+      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') reject(tooLarge(maxBytes));
+      else reject(badRequest('The body is not compressed in the way that its "Content-Encoding" says.'));
+    });
+  });
 }
 
 function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {

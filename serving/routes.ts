@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { badRequest, HttpError } from './http-error.js';
+import type { Protocol, ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
-import { inferTensors, modelMetadata } from './oip.js';
+import { inferTensors, modelMetadata, serverMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
 import { predictRows } from './predictions.js';
-import { readJsonBody } from './request-body.js';
+import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
+  readonly metrics: ServingMetrics;
   readonly maxBodyBytes: number;
   readonly maxRows: number;
   /** False while the process drains. */
@@ -16,7 +18,11 @@ export interface RouteContext {
 
 export interface Answer {
   readonly status: number;
+  /** A buffer is sent as it is, anything else as JSON. */
   readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Version that predicted. */
+  readonly version?: string;
 }
 
 interface Target {
@@ -27,6 +33,8 @@ interface Target {
 interface Route {
   readonly method: 'GET' | 'POST';
   readonly pattern: RegExp;
+  /** Of a route that predicts: its requests are counted. */
+  readonly protocol?: Protocol;
   readonly answer: (context: RouteContext, target: Target, request: IncomingMessage) => Answer | Promise<Answer>;
 }
 
@@ -34,29 +42,60 @@ const name = '([^/:]+)';
 const version = '(?:/versions/([^/:]+))?';
 
 const ok = (body: unknown): Answer => ({ status: 200, body });
+const withBinary = (response: unknown, binary: readonly Buffer[]): Answer => {
+  const json = Buffer.from(JSON.stringify(response));
+  return {
+    status: 200,
+    body: Buffer.concat([json, ...binary]),
+    headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': json.length },
+  };
+};
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 const routes: readonly Route[] = [
   {
     method: 'POST',
     pattern: new RegExp(`^/v1/models/${name}${version}:predict$`),
+    protocol: 'rows',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
       const body = await readJsonBody(request, maxBodyBytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
-      return ok(await predictRows(registry, { ...target, instances: body.instances }, maxRows));
+      const result = await predictRows(registry, { ...target, instances: body.instances }, maxRows);
+      return { ...ok(result), version: result.version };
     },
   },
   {
     method: 'POST',
     pattern: new RegExp(`^/v2/models/${name}${version}/infer$`),
-    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) =>
-      ok(await inferTensors(registry, target, await readJsonBody(request, maxBodyBytes), maxRows)),
+    protocol: 'oip',
+    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
+      const { response, binary } = await inferTensors(registry, target, await readTensorBody(request, maxBodyBytes), maxRows);
+      return { ...(binary.length === 0 ? ok(response) : withBinary(response, binary)), version: response.model_version };
+    },
+  },
+  {
+    method: 'GET',
+    pattern: /^\/metrics$/,
+    answer: async ({ metrics }) => ({
+      status: 200,
+      body: Buffer.from(await metrics.text()),
+      headers: { 'content-type': metrics.contentType },
+    }),
   },
   { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok({ models: registry.list() }) },
   {
     method: 'GET',
     pattern: /^\/v2$/,
-    answer: () => ok({ name: 'anneal', version: '2', extensions: [] }),
+    answer: () => ok(serverMetadata),
+  },
+  {
+    method: 'POST',
+    pattern: /^\/v2\/repository\/index$/,
+    answer: async ({ registry, maxBodyBytes }, _target, request) => {
+      const body = (await readOptionalJsonBody(request, maxBodyBytes)) ?? {};
+      if (!isObject(body)) throw badRequest('The body must be empty or a JSON object: {"ready": true} for the loaded versions alone.');
+      return ok(registry.index().filter((entry) => body.ready !== true || entry.state === 'READY'));
+    },
   },
   { method: 'GET', pattern: /^\/v2\/health\/live$/, answer: () => ok({ live: true }) },
   {
@@ -80,8 +119,7 @@ const routes: readonly Route[] = [
     pattern: new RegExp(`^/v2/models/${name}${version}$`),
     answer: ({ registry }, target) => {
       const served = registry.resolve(target.model, target.version);
-      const state = registry.list().find((model) => model.name === served.name);
-      return ok(modelMetadata(served, state?.loaded ?? []));
+      return ok(modelMetadata(served, registry.versions(served.name)));
     },
   },
 ];
@@ -105,12 +143,13 @@ export async function answerRequest(context: RouteContext, request: IncomingMess
       continue;
     }
     const target: Target = { model: decode(match[1]) ?? '', version: decode(match[2]) };
-    return route.answer(context, target, request);
+    const answer = () => route.answer(context, target, request);
+    return route.protocol ? context.metrics.measure(route.protocol, target, answer) : answer();
   }
   if (allowed.length > 0) throw new HttpError(405, `This path takes ${allowed.join(', ')}.`, { allow: allowed.join(', ') });
   throw new HttpError(
     404,
-    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served.',
+    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served, GET /metrics is for Prometheus.',
   );
 }
 

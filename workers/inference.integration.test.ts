@@ -77,7 +77,14 @@ describe('an inference host', () => {
     const child = fork(fileURLToPath(new URL('./inference.ts', import.meta.url)), [], {
       execArgv: [...typescriptExecArgv],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ANNEAL_HOME: home, ANNEAL_HTTP_PORT: '0', ANNEAL_HOST_ID: hostId, TEMPORAL_ADDRESS: environment.address },
+      env: {
+        ...process.env,
+        ANNEAL_HOME: home,
+        ANNEAL_HTTP_PORT: '0',
+        ANNEAL_GRPC_PORT: '0',
+        ANNEAL_HOST_ID: hostId,
+        TEMPORAL_ADDRESS: environment.address,
+      },
     });
     hosts.push(child);
     const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the host ended with code ${String(code)}`)));

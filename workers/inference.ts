@@ -17,10 +17,10 @@ const readyAtLatestMs = 5000;
  * The supervisor of one inference host. It serves from the local cache at once, and follows the lifecycles of the models
  * whenever Temporal is there.
  *
- * Says `{type: 'ready'}` to a parent process once HTTP listens. On SIGTERM, SIGINT or when the parent vanishes it turns
+ * Says `{type: 'ready'}` to a parent process once HTTP and gRPC listen. On SIGTERM, SIGINT or when the parent vanishes it turns
  * "not ready", finishes the requests and activities that it has, and returns.
  *
- * @throws Error that names the variable to set when the HTTP address cannot be used
+ * @throws Error that names the variable to set when an address cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
   const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), new FileArtifactStore(settings.artifacts));
@@ -30,6 +30,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     logger,
     host: settings.httpHost,
     port: settings.ports.http,
+    grpcPort: settings.ports.grpc,
     expected: () => host.models(),
     onStarted: () => host.restore().finally(restored.fire),
   });
@@ -37,7 +38,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await serving.start();
   await cache.removeLeftovers();
   const url = `http://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${serving.port}`;
-  logger.info({ url, hostId: settings.hostId }, 'listening');
+  logger.info({ url, grpcPort: serving.grpcPort, hostId: settings.hostId }, 'listening');
 
   const polling = signalOnce();
   const lease = { hostId: settings.hostId, taskQueue: hostTaskQueue(settings.hostId), url };
@@ -52,7 +53,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await stopped;
   logger.info({ reason: String(stop.reason) }, 'stopping');
   // Activities still predict on the serving process, so its versions stay until the workers have ended.
-  await Promise.all([serving.request('closeHttp', null).catch(() => undefined), link]);
+  await Promise.all([serving.request('closeServers', null).catch(() => undefined), link]);
   await serving.stop();
 }
 

@@ -4,7 +4,7 @@ import { readSettings } from './settings.js';
 describe('readSettings', () => {
   it('has a default for everything', () => {
     const settings = readSettings({});
-    expect(settings.ports).toEqual({ temporal: 7233, temporalUi: 8233, mlflow: 5000, http: 8080 });
+    expect(settings.ports).toEqual({ temporal: 7233, temporalUi: 8233, mlflow: 5000, http: 8080, grpc: 8081 });
     expect(settings.temporal).toMatchObject({ address: '127.0.0.1:7233', namespace: 'default', external: false });
     expect(settings.mlflow).toMatchObject({ trackingUri: 'http://127.0.0.1:5000', external: false, auth: undefined });
     expect(settings.httpHost).toBe('127.0.0.1');

@@ -13,6 +13,7 @@ const environment = z.object({
   ANNEAL_TEMPORAL_UI_PORT: port(8233),
   ANNEAL_MLFLOW_PORT: port(5000),
   ANNEAL_HTTP_PORT: port(8080),
+  ANNEAL_GRPC_PORT: port(8081),
   /** Interface that the inference host listens on. */
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   /** Stable name of this inference host; its task queue and its lease bear it. */
@@ -45,7 +46,13 @@ export interface Settings {
   readonly home: string;
   /** Absolute. */
   readonly artifacts: string;
-  readonly ports: { readonly temporal: number; readonly temporalUi: number; readonly mlflow: number; readonly http: number };
+  readonly ports: {
+    readonly temporal: number;
+    readonly temporalUi: number;
+    readonly mlflow: number;
+    readonly http: number;
+    readonly grpc: number;
+  };
   readonly httpHost: string;
   readonly hostId: string;
   readonly training: { readonly slots: number; readonly threads: number };
@@ -77,6 +84,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       temporalUi: values.ANNEAL_TEMPORAL_UI_PORT,
       mlflow: values.ANNEAL_MLFLOW_PORT,
       http: values.ANNEAL_HTTP_PORT,
+      grpc: values.ANNEAL_GRPC_PORT,
     },
     httpHost: values.ANNEAL_HTTP_HOST,
     hostId:

@@ -20,7 +20,7 @@ Examples:
   anneal up                     in the foreground; Ctrl-C stops it
   anneal up --detach            in the background; "anneal down" stops it
   ANNEAL_HOME=.second ANNEAL_TEMPORAL_PORT=7300 ANNEAL_TEMPORAL_UI_PORT=8300 \\
-  ANNEAL_MLFLOW_PORT=5100 ANNEAL_HTTP_PORT=8100 anneal up -d      a second stack beside the first`,
+  ANNEAL_MLFLOW_PORT=5100 ANNEAL_HTTP_PORT=8100 ANNEAL_GRPC_PORT=8101 anneal up -d      a second stack beside the first`,
     )
     .action(async (options: UpOptions) => {
       const { up } = await import('../stack/up.js');

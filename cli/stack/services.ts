@@ -24,6 +24,7 @@ export function portNeeds(settings: Settings): PortNeed[] {
         ]),
     ...(mlflow.external ? [] : [{ port: ports.mlflow, host: local, what: "MLflow's server", variable: 'ANNEAL_MLFLOW_PORT' }]),
     { port: ports.http, host: httpHost, what: 'the inference host', variable: 'ANNEAL_HTTP_PORT' },
+    { port: ports.grpc, host: httpHost, what: "the inference host's gRPC server", variable: 'ANNEAL_GRPC_PORT' },
   ];
 }
 
@@ -116,6 +117,7 @@ export function workerEnvironment(settings: Settings): NodeJS.ProcessEnv {
     ANNEAL_TEMPORAL_UI_PORT: String(ports.temporalUi),
     ANNEAL_MLFLOW_PORT: String(ports.mlflow),
     ANNEAL_HTTP_PORT: String(ports.http),
+    ANNEAL_GRPC_PORT: String(ports.grpc),
     ANNEAL_HTTP_HOST: httpHost,
     ANNEAL_HOST_ID: hostId,
     TEMPORAL_ADDRESS: temporal.address,

@@ -24,6 +24,7 @@ beforeAll(async () => {
     ANNEAL_TEMPORAL_PORT: String(await unusedPort()),
     ANNEAL_TEMPORAL_UI_PORT: String(await unusedPort()),
     ANNEAL_HTTP_PORT: String(await unusedPort()),
+    ANNEAL_GRPC_PORT: String(await unusedPort()),
   };
 });
 afterAll(async () => {

@@ -21,10 +21,11 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
     return reply.result as ServingCommands[K]['result'];
   }
 
-  const { port } = await command('start', { host: '127.0.0.1', port: 0, logLevel: 'error', limits, expected });
+  const { port, grpcPort } = await command('start', { host: '127.0.0.1', port: 0, grpcPort: 0, logLevel: 'error', limits, expected });
   return {
     child,
     port,
+    grpcAddress: `127.0.0.1:${grpcPort}`,
     url: `http://127.0.0.1:${port}`,
     command,
     async stop(): Promise<number | null> {

@@ -19,11 +19,12 @@ describe('ServingChild', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function create(onStarted: (child: ServingChild) => Promise<void> = async () => undefined, port = 0): ServingChild {
+  function create(onStarted: (child: ServingChild) => Promise<void> = async () => undefined, port = 0, grpcPort = 0): ServingChild {
     const child: ServingChild = new ServingChild({
       logger,
       host: '127.0.0.1',
       port,
+      grpcPort,
       expected: () => [],
       onStarted: () => onStarted(child),
     });
@@ -58,11 +59,12 @@ describe('ServingChild', () => {
     });
     await child.start();
     expect(await until(() => predict(child))).toBe('7');
-    const { pid, port } = child;
+    const { pid, port, grpcPort } = child;
     process.kill(pid!, 'SIGKILL');
     await until(async () => (child.pid !== pid ? true : undefined));
     expect(await until(() => predict(child))).toBe('7');
     expect(child.port).toBe(port);
+    expect(child.grpcPort).toBe(grpcPort);
   });
 
   it('fails the commands that a dying process held, and sends later ones to the next', async () => {
@@ -76,12 +78,12 @@ describe('ServingChild', () => {
     expect(await child.request('state', null)).toEqual([]);
   });
 
-  it('names ANNEAL_HTTP_PORT when the port is taken', async () => {
+  it.each(['ANNEAL_HTTP_PORT', 'ANNEAL_GRPC_PORT'])('names %s when that port is taken', async (variable) => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    await expect(create(undefined, port).start()).rejects.toThrow(
-      `The inference host cannot listen on 127.0.0.1:${port}: another process uses that port. Stop that process, or set ANNEAL_HTTP_PORT to a free port.`,
+    await expect(create(undefined, ...(variable === 'ANNEAL_HTTP_PORT' ? [port, 0] : [0, port])).start()).rejects.toThrow(
+      `The inference host cannot listen on 127.0.0.1:${port}: another process uses that port. Stop that process, or set ${variable} to a free port.`,
     );
     await new Promise((resolve) => other.close(resolve));
   });

@@ -3,18 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { AnnealError } from '../../contracts/failures.js';
-import type { CommandMessage, CommandName, ReplyMessage, ServingCommands } from '../../serving/process-messages.js';
+import type { CommandMessage, CommandName, ListenerName, ReplyMessage, ServingCommands } from '../../serving/process-messages.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 
 export interface ServingChildOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly port: number;
+  readonly grpcPort: number;
   /** Models that the process will be told to load, read at each start. */
   readonly expected: () => readonly string[];
   /** After each start, also the first: load again what was served. Its failure is its own affair. */
   readonly onStarted: () => Promise<void>;
 }
+
+type Ports = ServingCommands['start']['result'];
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -31,8 +34,9 @@ export class ServingChild {
   readonly #options: ServingChildOptions;
   readonly #waiting = new Map<number, Waiting>();
   #child: ChildProcess | undefined;
-  #up: Promise<{ readonly port: number }> | undefined;
+  #up: Promise<Ports> | undefined;
   #port: number;
+  #grpcPort: number;
   #nextId = 1;
   #stopping = false;
   #shortLives = 0;
@@ -40,10 +44,15 @@ export class ServingChild {
   constructor(options: ServingChildOptions) {
     this.#options = options;
     this.#port = options.port;
+    this.#grpcPort = options.grpcPort;
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  get grpcPort(): number {
+    return this.#grpcPort;
   }
 
   get pid(): number | undefined {
@@ -59,11 +68,14 @@ export class ServingChild {
   async start(): Promise<void> {
     this.#up = this.#launch();
     try {
-      this.#port = (await this.#up).port;
+      const { port, grpcPort } = await this.#up;
+      this.#port = port;
+      this.#grpcPort = grpcPort ?? this.#grpcPort;
     } catch (error) {
       this.#stopping = true;
       this.#child?.kill('SIGKILL');
-      throw cannotListen(error, this.#options.host, this.#port);
+      const isGrpc = (error as { listener?: ListenerName }).listener === 'grpc';
+      throw cannotListen(error, this.#options.host, isGrpc ? this.#grpcPort : this.#port, isGrpc ? 'ANNEAL_GRPC_PORT' : 'ANNEAL_HTTP_PORT');
     }
     this.#afterStart();
   }
@@ -93,7 +105,7 @@ export class ServingChild {
     clearTimeout(timer);
   }
 
-  async #launch(): Promise<{ readonly port: number }> {
+  async #launch(): Promise<Ports> {
     const child = fork(fileURLToPath(new URL('../../serving/process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
     const startedAt = performance.now();
     this.#child = child;
@@ -101,7 +113,13 @@ export class ServingChild {
     child.on('error', (error) => this.#options.logger.error({ error: error.message }, 'the serving process cannot be reached'));
     child.once('exit', (code, signal) => this.#exited(code, signal, performance.now() - startedAt));
     const { host, logger } = this.#options;
-    return this.#send('start', { host, port: this.#port, logLevel: logger.level, expected: this.#options.expected() });
+    return this.#send('start', {
+      host,
+      port: this.#port,
+      grpcPort: this.#grpcPort,
+      logLevel: logger.level,
+      expected: this.#options.expected(),
+    });
   }
 
   #afterStart(): void {
@@ -125,7 +143,7 @@ export class ServingChild {
     );
   }
 
-  async #restart(): Promise<{ readonly port: number }> {
+  async #restart(): Promise<Ports> {
     if (this.#shortLives > 1) await sleep(Math.min(maxRestartDelayMs, 250 * 2 ** this.#shortLives));
     if (this.#stopping) throw new Error('The host is stopping.');
     return this.#launch();
@@ -151,16 +169,16 @@ export class ServingChild {
     this.#waiting.delete(message.id);
     if (message.ok) waiting.resolve(message.result);
     else if (message.type) waiting.reject(new AnnealError(message.type, message.message, message.details));
-    else waiting.reject(Object.assign(new Error(message.message), { code: message.code }));
+    else waiting.reject(Object.assign(new Error(message.message), { code: message.code, listener: message.listener }));
   }
 }
 
-function cannotListen(error: unknown, host: string, port: number): Error {
+function cannotListen(error: unknown, host: string, port: number, variable: string): Error {
   const code = (error as NodeJS.ErrnoException).code;
   const reason = { EADDRINUSE: 'another process uses that port', EACCES: 'this user may not use that port' }[code ?? ''];
   if (reason) {
     return new Error(
-      `The inference host cannot listen on ${host}:${port}: ${reason}. Stop that process, or set ANNEAL_HTTP_PORT to a free port.`,
+      `The inference host cannot listen on ${host}:${port}: ${reason}. Stop that process, or set ${variable} to a free port.`,
     );
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {

@@ -1,0 +1,129 @@
+import { isUtf8 } from 'node:buffer';
+import type { RawInput } from '../contracts/dataset.js';
+import { badRequest } from './http-error.js';
+import type { Column } from './tensors.js';
+
+/**
+ * Tensors as bytes: elements in row-major order, little-endian as every platform that onnxruntime-node runs on; strings behind
+ * their length in four bytes.
+ *
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+ */
+
+const numberArrays = {
+  BOOL: Uint8Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const;
+
+/**
+ * Read one input's bytes as the raw column that the model takes.
+ *
+ * @param datatype one that is accepted for this input
+ * @returns the column [rows]; nothing of it shares memory with `bytes`
+ * @throws HttpError 400 when the bytes are too few or too many, a text is not UTF-8, or a number is not finite
+ */
+export function bytesToColumn(input: RawInput, datatype: string, bytes: Uint8Array, rows: number): Column {
+  if (input.type === 'string') return bytesToStrings(input, bytes, rows);
+  const values = bytesToNumbers(input, datatype, bytes, rows);
+  return numbersToColumn(input, values);
+}
+
+/**
+ * Turn numbers of any datatype that fits into the raw column.
+ *
+ * @throws HttpError 400 that names the row of a number that is not finite; NaN is a missing value where the column is nullable
+ */
+export function numbersToColumn(input: RawInput, values: ArrayLike<number> | BigInt64Array): Column {
+  if (input.type === 'int64') {
+    if (values instanceof BigInt64Array) return values;
+    const column = new BigInt64Array(values.length); // [rows]
+    for (let row = 0; row < values.length; row++) column[row] = BigInt(values[row]);
+    return column;
+  }
+  const column = values instanceof Float64Array ? values : new Float64Array(values.length); // [rows]
+  for (let row = 0; row < values.length; row++) {
+    const value = Number(values[row]);
+    if (!Number.isFinite(value) && !(input.nullable && Number.isNaN(value))) {
+      throw badRequest(`Row ${row} of the input "${input.name}" must be a finite number${input.nullable ? ', or NaN' : ''}.`);
+    }
+    column[row] = value;
+  }
+  return column;
+}
+
+function bytesToNumbers(input: RawInput, datatype: string, bytes: Uint8Array, rows: number): ArrayLike<number> | BigInt64Array {
+  if (datatype === 'FP16') return halvesToNumbers(new Uint16Array(aligned(input, bytes, rows, 2)));
+  if (datatype === 'INT64') return new BigInt64Array(aligned(input, bytes, rows, 8));
+  const NumberArray = numberArrays[datatype as keyof typeof numberArrays];
+  return new NumberArray(aligned(input, bytes, rows, NumberArray.BYTES_PER_ELEMENT));
+}
+
+/** A copy that begins at a multiple of the element's size, as typed arrays need it, and that keeps no request's body in memory. */
+function aligned(input: RawInput, bytes: Uint8Array, rows: number, elementBytes: number): ArrayBuffer {
+  if (bytes.byteLength !== rows * elementBytes) {
+    throw badRequest(
+      `The input "${input.name}" has ${bytes.byteLength} bytes of data, but its shape and datatype say ${rows} × ${elementBytes}.`,
+    );
+  }
+  const copy = new ArrayBuffer(bytes.byteLength);
+  new Uint8Array(copy).set(bytes);
+  return copy;
+}
+
+/** IEEE 754 half precision: 1 bit of sign, 5 of exponent, 10 of fraction. */
+function halvesToNumbers(halves: Uint16Array): Float64Array {
+  const numbers = new Float64Array(halves.length);
+  for (let i = 0; i < halves.length; i++) {
+    const exponent = (halves[i] >> 10) & 0x1f;
+    const fraction = halves[i] & 0x3ff;
+    const magnitude =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 0x1f
+          ? fraction === 0
+            ? Number.POSITIVE_INFINITY
+            : Number.NaN
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    numbers[i] = halves[i] & 0x8000 ? -magnitude : magnitude;
+  }
+  return numbers;
+}
+
+function bytesToStrings(input: RawInput, bytes: Uint8Array, rows: number): string[] {
+  // Each text costs four bytes at least, so a shape cannot make this larger than the body was.
+  const refuse = (what: string) =>
+    badRequest(`The input "${input.name}" must bring ${rows} texts, each of them UTF-8 behind its length in four bytes; ${what}.`);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const texts: string[] = [];
+  let at = 0;
+  while (at < buffer.length) {
+    if (texts.length === rows) throw refuse('there are more bytes');
+    if (at + 4 > buffer.length) throw refuse('the last length is cut off');
+    const end = at + 4 + buffer.readUInt32LE(at);
+    if (end > buffer.length) throw refuse(`text ${texts.length} is longer than what is there`);
+    const text = buffer.subarray(at + 4, end);
+    if (!isUtf8(text)) throw refuse(`text ${texts.length} is not UTF-8`);
+    texts.push(text.toString('utf8'));
+    at = end;
+  }
+  if (texts.length < rows) throw refuse(`there are ${texts.length}`);
+  return texts;
+}
+
+/** @returns the bytes of an FP32 tensor; a view, nothing is copied */
+export function floatsToBytes(values: Float32Array): Buffer {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** @returns the bytes of an INT64 tensor */
+export function integersToBytes(values: Int32Array): Buffer {
+  const wide = BigInt64Array.from(values, BigInt); // [N]
+  return Buffer.from(wide.buffer);
+}

@@ -1,0 +1,183 @@
+import {
+  Server,
+  ServerCredentials,
+  logVerbosity,
+  setLogVerbosity,
+  status as grpcStatus,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type sendUnaryData,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { HttpError, toHttpError } from '../http-error.js';
+import type { ServingMetrics } from '../metrics.js';
+import type { ModelRegistry } from '../model-registry.js';
+import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
+import { loadService } from './service-definition.js';
+
+export const inferenceServiceName = 'inference.GRPCInferenceService';
+export const healthServiceName = 'grpc.health.v1.Health';
+
+export interface GrpcServerOptions {
+  readonly registry: ModelRegistry;
+  readonly metrics: ServingMetrics;
+  readonly host: string;
+  readonly port: number;
+  readonly maxMessageBytes: number;
+  readonly maxRows: number;
+  /** A client must have sent its whole request within this time of the beginning of a drain. */
+  readonly drainTimeoutMs: number;
+  /** An error of ours: the client is told no more than that there was one. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface ModelTarget {
+  readonly name: string;
+  readonly version: string;
+}
+
+const healthStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
+const watchEveryMs = 500;
+const grpcStatusByHttp: Readonly<Record<number, number>> = {
+  400: grpcStatus.INVALID_ARGUMENT,
+  404: grpcStatus.NOT_FOUND,
+  503: grpcStatus.UNAVAILABLE,
+};
+
+/** The gRPC side of a serving process: the Open Inference Protocol and gRPC's own health checks. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #options: GrpcServerOptions;
+  readonly #watches = new Set<() => void>();
+  #port = 0;
+  #drained: Promise<void> | undefined;
+
+  private constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': options.maxMessageBytes,
+      'grpc.max_concurrent_streams': 1000,
+      // A client that vanished without a word is noticed and let go.
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.keepalive_timeout_ms': 20_000,
+    });
+    this.#server.addService(loadService('./inference.proto', inferenceServiceName), this.#inferenceMethods());
+    this.#server.addService(loadService('./health.proto', healthServiceName), {
+      Check: this.#unary(({ service }: { service: string }) => {
+        const status = this.#health(service);
+        if (status === healthStatus.serviceUnknown) throw new HttpError(404, 'This host has no such service.');
+        return { status };
+      }),
+      Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
+    });
+  }
+
+  /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */
+  static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
+    // What it would write past the log comes as an error as well.
+    setLogVerbosity(logVerbosity.NONE);
+    const grpc = new GrpcServer(options);
+    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+    grpc.#port = await new Promise<number>((resolve, reject) => {
+      grpc.#server.bindAsync(`${host}:${options.port}`, ServerCredentials.createInsecure(), (error, port) => {
+        if (!error) resolve(port);
+        // grpc-js keeps the system's code in the text only.
+        else reject(Object.assign(error, { code: /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1] }));
+      });
+    });
+    return grpc;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Take no new calls and finish those that are here. */
+  drain(): Promise<void> {
+    this.#drained ??= new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#server.forceShutdown(), this.#options.drainTimeoutMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    for (const tell of this.#watches) tell();
+    return this.#drained;
+  }
+
+  get #isReady(): boolean {
+    return !this.#drained && this.#options.registry.isReady;
+  }
+
+  #inferenceMethods() {
+    const { registry, metrics, maxRows } = this.#options;
+    return {
+      ServerLive: this.#unary(() => ({ live: true })),
+      ServerReady: this.#unary(() => ({ ready: this.#isReady })),
+      ModelReady: this.#unary(({ name, version }: ModelTarget) => ({
+        ready: !this.#drained && registry.peek(name, version || undefined) !== undefined,
+      })),
+      ServerMetadata: this.#unary(() => serverMetadata),
+      ModelMetadata: this.#unary(({ name, version }: ModelTarget) => {
+        const served = registry.resolve(name, version || undefined);
+        return modelMetadata(served, registry.versions(served.name));
+      }),
+      ModelInfer: this.#unary(async (request: InferRequestMessage) => {
+        const target = { model: request.model_name, version: request.model_version || undefined };
+        const result = await metrics.measure('grpc', target, () =>
+          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows)),
+        );
+        return toInferResponse(request, result);
+      }),
+    };
+  }
+
+  #unary<Request>(answer: (request: Request) => object | Promise<object>): handleUnaryCall<Request, object> {
+    return (call, callback) => void this.#answer(call.request, answer, callback);
+  }
+
+  async #answer<Request>(
+    request: Request,
+    answer: (request: Request) => object | Promise<object>,
+    callback: sendUnaryData<object>,
+  ): Promise<void> {
+    let response: object;
+    try {
+      response = await answer(request);
+    } catch (error) {
+      const refusal = toHttpError(error);
+      if (!refusal) this.#options.onError(error);
+      callback({
+        code: grpcStatusByHttp[refusal?.status ?? 500] ?? grpcStatus.INTERNAL,
+        details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
+      });
+      return;
+    }
+    callback(null, response);
+  }
+
+  #health(service: string): number {
+    if (service !== '' && service !== inferenceServiceName) return healthStatus.serviceUnknown;
+    return this.#isReady ? healthStatus.serving : healthStatus.notServing;
+  }
+
+  /** Tell the status now and whenever it has changed; a drain ends the stream, which would hold it up otherwise. */
+  #watch(call: ServerWritableStream<{ service: string }, object>): void {
+    let told: number | undefined;
+    const tell = (): void => {
+      const status = this.#health(call.request.service);
+      if (status !== told) call.write({ status: (told = status) });
+      if (this.#drained) end();
+    };
+    const end = (): void => {
+      clearInterval(timer);
+      this.#watches.delete(tell);
+      call.end();
+    };
+    const timer = setInterval(tell, watchEveryMs);
+    this.#watches.add(tell);
+    call.on('cancelled', end);
+    tell();
+  }
+}

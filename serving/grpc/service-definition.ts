@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import protobuf from 'protobufjs';
+
+/** A 64-bit integer as protobufjs gives it. */
+export type Long = number | { readonly low: number; readonly high: number; toNumber(): number };
+
+/** Messages of one method, as they are decoded and before they are encoded. */
+export type Method = MethodDefinition<object, object>;
+
+/**
+ * Read a service from its `.proto` file, for grpc-js to serve or to call.
+ *
+ * @param file beside this module
+ * @param serviceName with its package
+ */
+export function loadService(file: string, serviceName: string): ServiceDefinition & Readonly<Record<string, Method>> {
+  const { root } = protobuf.parse(readFileSync(new URL(file, import.meta.url), 'utf8'), { keepCase: true });
+  const service = root.lookupService(serviceName);
+  return Object.fromEntries(
+    service.methodsArray.map((method) => {
+      method.resolve();
+      const { resolvedRequestType: request, resolvedResponseType: response } = method;
+      return [method.name, definition(`/${serviceName}/${method.name}`, request!, response!, method.responseStream ?? false)];
+    }),
+  );
+}
+
+function definition(path: string, request: protobuf.Type, response: protobuf.Type, responseStream: boolean): Method {
+  return {
+    path,
+    requestStream: false,
+    responseStream,
+    requestSerialize: (message) => Buffer.from(request.encode(message).finish()),
+    requestDeserialize: (bytes) => request.decode(bytes),
+    responseSerialize: (message) => Buffer.from(response.encode(message).finish()),
+    responseDeserialize: (bytes) => response.decode(bytes),
+  };
+}
