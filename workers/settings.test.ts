@@ -25,6 +25,11 @@ describe('readSettings', () => {
     expect(readSettings({ ANNEAL_HTTP_PORT: '', TEMPORAL_ADDRESS: '' }).temporal.external).toBe(false);
   });
 
+  it('leaves the gRPC port open beside an HTTP port of its own, so that two stacks do not meet there', () => {
+    expect(readSettings({ ANNEAL_HTTP_PORT: '18080' }).ports.grpc).toBe(0);
+    expect(readSettings({ ANNEAL_HTTP_PORT: '18080', ANNEAL_GRPC_PORT: '18081' }).ports.grpc).toBe(18081);
+  });
+
   it('gives each stack a host id of its own by its port', () => {
     expect(readSettings({ ANNEAL_HTTP_PORT: '18080' }).hostId).toMatch(/-18080$/);
   });

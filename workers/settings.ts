@@ -5,6 +5,8 @@ import { z } from 'zod';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
+const defaultPorts = { http: 8080, grpc: 8081 } as const;
+
 const environment = z.object({
   ANNEAL_HOME: z.string().min(1).default('.anneal'),
   /** Root of the artifact store; default `<ANNEAL_HOME>/artifacts`. */
@@ -12,8 +14,9 @@ const environment = z.object({
   ANNEAL_TEMPORAL_PORT: port(7233),
   ANNEAL_TEMPORAL_UI_PORT: port(8233),
   ANNEAL_MLFLOW_PORT: port(5000),
-  ANNEAL_HTTP_PORT: port(8080),
-  ANNEAL_GRPC_PORT: port(8081),
+  ANNEAL_HTTP_PORT: port(defaultPorts.http),
+  /** Default: 8081 beside the default HTTP port; beside another one, so that two stacks do not meet, any that is free. */
+  ANNEAL_GRPC_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   /** Interface that the inference host listens on. */
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   /** Stable name of this inference host; its task queue and its lease bear it. */
@@ -51,6 +54,7 @@ export interface Settings {
     readonly temporalUi: number;
     readonly mlflow: number;
     readonly http: number;
+    /** 0: any that is free. */
     readonly grpc: number;
   };
   readonly httpHost: string;
@@ -84,7 +88,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       temporalUi: values.ANNEAL_TEMPORAL_UI_PORT,
       mlflow: values.ANNEAL_MLFLOW_PORT,
       http: values.ANNEAL_HTTP_PORT,
-      grpc: values.ANNEAL_GRPC_PORT,
+      grpc: values.ANNEAL_GRPC_PORT ?? (values.ANNEAL_HTTP_PORT === defaultPorts.http ? defaultPorts.grpc : 0),
     },
     httpHost: values.ANNEAL_HTTP_HOST,
     hostId:

@@ -24,7 +24,9 @@ export function portNeeds(settings: Settings): PortNeed[] {
         ]),
     ...(mlflow.external ? [] : [{ port: ports.mlflow, host: local, what: "MLflow's server", variable: 'ANNEAL_MLFLOW_PORT' }]),
     { port: ports.http, host: httpHost, what: 'the inference host', variable: 'ANNEAL_HTTP_PORT' },
-    { port: ports.grpc, host: httpHost, what: "the inference host's gRPC server", variable: 'ANNEAL_GRPC_PORT' },
+    ...(ports.grpc === 0
+      ? []
+      : [{ port: ports.grpc, host: httpHost, what: "the inference host's gRPC server", variable: 'ANNEAL_GRPC_PORT' }]),
   ];
 }
 
