@@ -102,7 +102,7 @@ export class KernelCall {
     return names;
   }
 
-  constant(type: 'float32' | 'int32' | 'int64' | 'bool', values: ArrayLike<number>, shape?: readonly number[]): string {
+  constant(type: 'float32' | 'int32' | 'uint32' | 'int64' | 'bool', values: ArrayLike<number>, shape?: readonly number[]): string {
     return this.state.builder.constant(type, values, shape);
   }
 

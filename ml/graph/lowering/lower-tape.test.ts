@@ -7,9 +7,9 @@ import { GraphBuilder } from '../onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../tape.js';
 import { type PlainTensor, compareWithEager, runLowered } from './compare-with-eager.js';
 import { lowerTape, lowerings } from './lower-tape.js';
-import { elementwiseCases, gatherCases, gradientCases, matMulCases, reductionCases, shapeCases } from './lowering-cases.js';
+import { dropoutCases, elementwiseCases, gatherCases, gradientCases, matMulCases, reductionCases, shapeCases } from './lowering-cases.js';
 
-const cases = [...elementwiseCases, ...reductionCases, ...matMulCases, ...shapeCases, ...gatherCases, ...gradientCases];
+const cases = [...elementwiseCases, ...reductionCases, ...matMulCases, ...shapeCases, ...gatherCases, ...dropoutCases, ...gradientCases];
 const covered = new Set<string>();
 
 /** Within a few rounding errors of float32, and the same infinities. */

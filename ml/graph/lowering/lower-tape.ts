@@ -3,6 +3,7 @@ import type { Tape, TapeCall } from '../tape.js';
 import { activationLowerings } from './activation.js';
 import { arithmeticLowerings } from './arithmetic.js';
 import { comparisonLowerings } from './comparison.js';
+import { dropoutLowerings } from './dropout.js';
 import { gatherLowerings } from './gather.js';
 import { KernelCall, type Lowering, type LoweringState, type LoweringTable, refusal, valueName } from './kernel-call.js';
 import { matMulLowerings } from './mat-mul.js';
@@ -15,6 +16,7 @@ export const lowerings: LoweringTable = {
   ...activationLowerings,
   ...arithmeticLowerings,
   ...comparisonLowerings,
+  ...dropoutLowerings,
   ...gatherLowerings,
   ...matMulLowerings,
   ...reductionLowerings,

@@ -1,5 +1,6 @@
 import ort from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { dropoutKeys } from '../../models/dropout-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
@@ -91,6 +92,7 @@ class OnnxruntimeSession implements EngineSession {
     learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * stepScalarCount));
     const result = await this.session.run({
       ...this.resident,
+      ...this.dropoutFeed(firstStep, steps),
       steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
       rows: new ort.Tensor('int32', rows, [steps, batchSize]),
       scalars: new ort.Tensor('float32', scalars, [steps, stepScalarCount]),
@@ -98,6 +100,14 @@ class OnnxruntimeSession implements EngineSession {
     });
     this.state = stateNames.map((name) => result[`${name}_next`]);
     return Float32Array.from(result.losses.data as Float32Array);
+  }
+
+  private dropoutFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
+    const { dropoutLayers } = this.network;
+    if (dropoutLayers === 0) return {};
+    const keys = new Int32Array(steps * 2 * dropoutLayers);
+    for (let i = 0; i < steps; i++) keys.set(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), i * 2 * dropoutLayers);
+    return { dropoutKeys: new ort.Tensor('int32', keys, [steps, 2 * dropoutLayers]) };
   }
 
   async logits(data: EncodedData): Promise<Float32Array> {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { dropoutKeys } from '../../models/dropout-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
@@ -59,7 +60,9 @@ class TfjsSession implements EngineSession {
       losses[i] = tf.tidy(() => {
         const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
         const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
-        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars);
+        const { dropoutLayers } = this.network;
+        const keys = dropoutLayers > 0 ? tf.tensor1d(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), 'int32') : undefined; // [2L]
+        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
         this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
         return loss.dataSync()[0];
       });

@@ -20,6 +20,7 @@ export interface Batch {
  *
  * @param state flat vectors [P]
  * @param scalars `stepScalars` of the step
+ * @param keys `dropoutKeys` of the step, where the network drops units
  */
 export function trainingStep(
   network: Network,
@@ -27,10 +28,11 @@ export function trainingStep(
   state: OptimizedVectors,
   batch: Batch,
   scalars: tf.Tensor1D,
+  keys?: tf.Tensor1D,
 ): OptimizedVectors & { readonly loss: tf.Scalar } {
   const parameters = splitParameters(network, state.parameters);
   const { value: loss, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) =>
-    trainingLoss(plan.task, network.forward(tensors, batch), batch.target, plan.classWeights),
+    trainingLoss(plan.task, network.forward(tensors, batch, keys), batch.target, plan.classWeights),
   )(parameters);
   const gradient = tf.concat1d(grads.map((grad) => tf.reshape(grad, [-1]) as tf.Tensor1D)); // [P]
   return { ...adamW(state, gradient, scalars, plan.optimizer), loss: loss as tf.Scalar };
