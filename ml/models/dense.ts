@@ -24,7 +24,7 @@ export interface HiddenLayers {
 }
 
 /** x · kernel + bias. Parameters `<name>/kernel` [inputs, units] and `<name>/bias` [units]. */
-function addAffine(builder: NetworkBuilder, name: string, inputs: number, units: number, activation?: Activation): Layer {
+export function addAffine(builder: NetworkBuilder, name: string, inputs: number, units: number, activation?: Activation): Layer {
   const rectified = activation === 'relu' || activation === 'elu';
   const kernel = builder.parameter(`${name}/kernel`, [inputs, units], rectified ? heUniform(inputs) : glorotUniform(inputs, units));
   const bias = builder.parameter(`${name}/bias`, [units], zeros);

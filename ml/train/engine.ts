@@ -30,6 +30,9 @@ export interface StepPlan {
   readonly threads: number;
 }
 
+/** A plan without its model, for a network that is given. */
+export type NetworkPlan = Omit<StepPlan, 'model' | 'layout' | 'outputs'>;
+
 /** The complete state between two steps; what a checkpoint stores beside the cursor. Equal state, equal future. */
 export interface EngineState {
   /** All trainable parameters, flat, in the network's order. */

@@ -4,7 +4,7 @@ import { lowerTape } from '../../graph/lowering/lower-tape.js';
 import { GraphBuilder } from '../../graph/onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
 import type { Network } from '../../models/network.js';
-import type { StepPlan } from '../engine.js';
+import type { NetworkPlan } from '../engine.js';
 import { stepScalarCount } from '../optimizer.js';
 import { trainingStep } from './training-step.js';
 
@@ -22,8 +22,9 @@ type StateName = (typeof stateNames)[number];
  *
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
-export function buildTrainingGraph(network: Network, plan: StepPlan): Uint8Array {
-  const { layout, batchSize } = plan;
+export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Array {
+  const { batchSize } = plan;
+  const { layout } = network;
   const graph = new GraphBuilder('train');
   graph.input('steps', 'int64', []);
   graph.input('rows', 'int32', ['K', batchSize]);
@@ -56,8 +57,9 @@ export function buildTrainingGraph(network: Network, plan: StepPlan): Uint8Array
   return graph.encode();
 }
 
-function recordStep(network: Network, plan: StepPlan): Tape {
-  const { layout, batchSize } = plan;
+function recordStep(network: Network, plan: NetworkPlan): Tape {
+  const { batchSize } = plan;
+  const { layout } = network;
   const vector: TapeInput = { shape: [network.parameterCount], dtype: 'float32' };
   const inputs: Record<string, TapeInput> = {
     parameters: vector,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 // The core registers no gradients by itself; the layers package brings all of them.
 import '@tensorflow/tfjs-layers';
 import type { Network } from '../../models/network.js';
-import type { StepPlan } from '../engine.js';
+import type { NetworkPlan } from '../engine.js';
 import { trainingLoss } from '../loss.js';
 import { adamW, type OptimizedVectors } from '../optimizer.js';
 
@@ -24,7 +24,7 @@ export interface Batch {
  */
 export function trainingStep(
   network: Network,
-  plan: StepPlan,
+  plan: NetworkPlan,
   state: OptimizedVectors,
   batch: Batch,
   scalars: tf.Tensor1D,
