@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -47,6 +47,18 @@ describe('ingestSource', () => {
     const first = await fixture.ingest(parquet(uri));
     await fixture.store.remove(first.data);
     expect(await fixture.ingest(parquet(uri))).toEqual(first);
+  });
+
+  it('takes the snapshot anew when the pointer to it was damaged', async () => {
+    const uri = await fixture.parquet('source.parquet', fixtureRows(20));
+    const first = await fixture.ingest(parquet(uri));
+    const pointers = join(fixture.root, 'store', 'pointers', 'snapshots');
+    for (const name of readdirSync(pointers)) {
+      rmSync(join(pointers, name));
+      writeFileSync(join(pointers, name), '{"uri":');
+    }
+    expect(await fixture.ingest(parquet(uri))).toEqual(first);
+    expect(await fixture.ingest(parquet(uri))).toEqual({ ...first, reused: true });
   });
 
   it('gives equal bytes for equal sources in another store', async () => {
@@ -114,6 +126,7 @@ describe('ingestSource', () => {
       ['text instead of Parquet', 'parquet', 'hello, this is no Parquet file', /not readable as parquet/],
       ['a header without rows', 'csv', 'a,b\n', /no rows/],
       ['an empty list', 'json', '[]', /no rows/],
+      ['CSV in another encoding', 'csv', Buffer.from('a,b\n1,caf\xe9\n', 'latin1'), /not utf-8/],
       ['broken JSON', 'json', '[{"a":1},{"a":', /not readable as json/],
     ] as const)('%s', async (_, format, content, message) => {
       const uri = fixture.write('source', content);

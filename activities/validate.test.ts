@@ -172,7 +172,7 @@ describe('validateDataset', () => {
         },
       }) as Parameters<typeof pipelineOf>[1];
     expect((await refusalOf(uri, bounded({}))).message).toMatch(
-      /column "when": expected min 1969-12-01T12:00, found a value beyond it in 12 of 300/,
+      /column "when": expected min 1969-12-01T12:00, found a value beyond it in 12 of 300.*, over the 1\.00 % of the rows quarantined \(expectations\.maxQuarantined\)/,
     );
     expect((await refusalOf(uri, bounded({ onViolation: 'fail', min: '1969-12-01T01:00' }))).message).toMatch(
       /in 1 of 300 rows, first in row 1/,

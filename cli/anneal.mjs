@@ -8,15 +8,15 @@ import { fileURLToPath } from 'node:url';
  * @param {readonly string[]} args what follows the command's name
  */
 export async function runCommandLine(args) {
-  let tsx;
   try {
-    tsx = await import('tsx/esm/api');
+    const loaders = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')]);
+    // Both: a pipeline file that lies in no package with "type": "module" is CommonJS to Node.
+    for (const loader of loaders) loader.register();
   } catch {
     console.error('Anneal\'s dependencies are not installed. Run "npm run setup" in the project\'s folder, then the command again.');
     process.exitCode = 1;
     return;
   }
-  tsx.register();
   const { main } = await import('./main.ts');
   await main(args);
 }

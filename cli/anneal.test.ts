@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,5 +115,14 @@ describe('anneal', () => {
   test('has nothing to stop where no stack runs', async () => {
     const { code, stdout } = await anneal(['down', '--json']);
     expect({ code, stdout: JSON.parse(stdout) as unknown }).toEqual({ code: 0, stdout: { stopped: false, home } });
+  });
+
+  test('takes a pipeline file from a folder without a package', async () => {
+    const path = join(home, 'mine.ts');
+    writeFileSync(path, "export default { name: 'mine' as string };");
+    const { code, stderr } = await anneal(['run', path]);
+    expect(code).not.toBe(0);
+    expect(stderr).not.toContain('could not be loaded');
+    expect(stderr).toContain('source');
   });
 });

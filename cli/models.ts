@@ -1,9 +1,10 @@
-import { filterString, MlflowClient } from 'mlflow-ts-client';
+import { filterString } from 'mlflow-ts-client';
 import type { ServingState } from '../contracts/serving.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
 import { printJson, printLine, table } from './output.js';
 import { readServingState } from './promote.js';
+import { askRegistry } from './registry.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
 
@@ -59,9 +60,8 @@ function servingSummary({ champion, epoch, hosts }: ServingState): ModelSummary[
 }
 
 /** @throws CommandError when MLflow cannot be reached */
-async function readRegistry({ mlflow }: Settings): Promise<Omit<ModelSummary, 'serving'>[]> {
-  const client = new MlflowClient({ trackingUri: mlflow.trackingUri, auth: mlflow.auth, timeoutMs: 10_000, maxAttempts: 2 });
-  try {
+function readRegistry(settings: Settings): Promise<Omit<ModelSummary, 'serving'>[]> {
+  return askRegistry(settings, async (client) => {
     const found: Omit<ModelSummary, 'serving'>[] = [];
     for await (const { name, aliases } of client.models.search()) {
       let versions = 0;
@@ -79,13 +79,5 @@ async function readRegistry({ mlflow }: Settings): Promise<Omit<ModelSummary, 's
       });
     }
     return found.sort((a, b) => a.model.localeCompare(b.model));
-  } catch (error) {
-    const { errorCode } = error as { errorCode?: string };
-    if (errorCode !== 'UNREACHABLE' && errorCode !== 'TIMEOUT') throw error;
-    throw new CommandError(
-      `MLflow cannot be reached at ${mlflow.trackingUri}. Start the stack with "anneal up" (or "npm start"), or set MLFLOW_TRACKING_URI to the address of a server that runs.`,
-      undefined,
-      { cause: error },
-    );
-  }
+  });
 }

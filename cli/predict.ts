@@ -67,7 +67,15 @@ export async function requestPrediction(url: string, instances: readonly Instanc
   }
   const body = await response.text();
   if (!response.ok) throw new CommandError(`The inference host refused the request (HTTP ${response.status}): ${errorText(body)}`);
-  return JSON.parse(body) as PredictResult;
+  try {
+    return JSON.parse(body) as PredictResult;
+  } catch (error) {
+    throw new CommandError(
+      `What answers at ${new URL(url).origin} is no inference host: it sent something other than JSON. ANNEAL_HTTP_PORT says where the host is looked for, "anneal status" where it runs.`,
+      undefined,
+      { cause: error },
+    );
+  }
 }
 
 function errorText(body: string): string {

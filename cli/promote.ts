@@ -5,6 +5,7 @@ import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
 import { CommandError } from './command-error.js';
 import { printJson, printLine } from './output.js';
+import { requireVersion } from './registry.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
 
@@ -18,7 +19,9 @@ const hostWaitSeconds = 60;
 
 /** `anneal promote`: make a registered version the champion; returns when the fleet serves it. */
 export async function promote(model: string, version: string, { reason, minHosts, json }: PromoteOptions): Promise<void> {
-  const result = await withTemporal(commandSettings(), (client) => {
+  const settings = commandSettings();
+  await requireVersion(settings, model, version);
+  const result = await withTemporal(settings, (client) => {
     const input: ModelLifecycleInput = { model };
     const start = new WithStartWorkflowOperation(workflowTypes.modelLifecycle, {
       workflowId: modelWorkflowId(model),

@@ -63,7 +63,8 @@ export async function listRuns(
     if (summary) found.push(summary);
     if (found.length >= limit) break;
   }
-  return found;
+  // Temporal lists what runs first, then by the time of closing.
+  return found.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
 function summarize({ workflowId, status, startTime, closeTime, searchAttributes }: WorkflowExecutionInfo): RunSummary | undefined {

@@ -72,7 +72,7 @@ export async function createSchedule(pipeline: string, options: ScheduleCreateOp
           { cause: error },
         );
       }
-      if (/invalid (cron|schedule|time ?zone)|unknown time zone|cron|schedule spec/i.test(message)) {
+      if (/invalid (cron|schedule|time ?zone)|unknown time zone|cron|schedule spec|is not in range/i.test(message)) {
         throw usageError(`Temporal refuses this schedule: ${message}. Check --cron (five fields, e.g. "0 3 * * MON") and --timezone.`);
       }
       throw error;

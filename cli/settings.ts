@@ -22,6 +22,7 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
   return {
     ...settings,
     ports: { ...running.ports, ...(said('ANNEAL_HTTP_PORT') ? { http: settings.ports.http } : {}) },
+    httpHost: said('ANNEAL_HTTP_HOST') ? settings.httpHost : running.httpHost,
     temporal: said('TEMPORAL_ADDRESS', 'ANNEAL_TEMPORAL_PORT') ? settings.temporal : running.temporal,
     mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : { ...running.mlflow, auth: settings.mlflow.auth },
   };

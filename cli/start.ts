@@ -5,7 +5,7 @@ import { parsePipelineWorkflowId } from '../contracts/ids.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError, exitCodes } from './command-error.js';
-import { predictUrl, workflowPage } from './links.js';
+import { workflowPage } from './links.js';
 import { loadPipeline } from './load-pipeline.js';
 import { printLine } from './output.js';
 import { resultView } from './progress/result-view.js';
@@ -130,7 +130,6 @@ async function stayUp(settings: Settings, stop: StopRequest, ownsStack: boolean)
   }
   printLine('\nEverything stays up:');
   if (condition.kind === 'running') sayAddresses(condition.state);
-  printLine(`  Predict    ${colors.cyan(predictUrl(settings, '<model>'))}`);
   printLine(colors.dim('Ctrl-C stops it; "npx anneal --help" in another terminal shows what else there is.'));
   await stop.requested;
 }

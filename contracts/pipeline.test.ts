@@ -26,6 +26,22 @@ describe('definePipeline', () => {
   it('accepts any other column', () => {
     expect(definePipeline(pipelineWithColumn('values')).features.size.column).toBe('values');
   });
+
+  it('says what a gate looks like when it is given another form', () => {
+    const misspelt = { ...pipelineWithColumn('size'), gates: [{ metric: 'r2', atLeast: 0.5 }] } as unknown as PipelineInput;
+    expect(() => definePipeline(misspelt)).toThrow(/gates\.0: a gate is \{metric, min\}.*betterThan.*rmse, mae, r2/);
+  });
+
+  it('refuses a gate and a primary metric that the task does not have before anything is trained', () => {
+    const pipeline = pipelineWithColumn('size');
+    expect(() => definePipeline({ ...pipeline, gates: [{ metric: 'auc', min: 0.7 }] })).toThrow(
+      /gates\.0\.metric: a regression model has no auc; its metrics are rmse, mae, r2/,
+    );
+    expect(() => definePipeline({ ...pipeline, evaluation: { primaryMetric: 'logLoss' } })).toThrow(
+      /evaluation\.primaryMetric: a regression model has no logLoss/,
+    );
+    expect(definePipeline({ ...pipeline, gates: [{ metric: 'r2', min: 0.5 }] }).gates).toHaveLength(1);
+  });
 });
 
 describe('the options of hidden layers', () => {

@@ -18,7 +18,7 @@ const sqlExpression = z.string().min(1).max(2000);
 const sourceSpec = z.strictObject({
   format: z.enum(['parquet', 'csv', 'json']),
   /**
-   * Where the data are: a file path (relative to the project's root), `file://…`, or
+   * Where the data are: a file path (the command takes a relative one from the folder where it is called), `file://…`, or
    * `npm:<package>/<path>` for a file that an installed npm package ships.
    */
   uri: z.string().min(1),
@@ -123,8 +123,8 @@ const modelSpec = z.discriminatedUnion('family', [
 
 const trainingSpec = z.strictObject({
   engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
-  epochs: z.int().min(1).max(10_000).default(5),
-  batchSize: z.int().min(1).max(1_048_576).default(2048),
+  epochs: z.int().min(1).max(10_000).default(20),
+  batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),
   schedule: z.enum(['cosine', 'constant']).default('cosine'),
   /** Decoupled weight decay (AdamW). */
@@ -148,7 +148,7 @@ export const metricNames = ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'm
 const metricName = z.enum(metricNames);
 
 const sweepSpec = z.strictObject({
-  trials: z.int().min(1).max(1000).default(8),
+  trials: z.int().min(1).max(300).default(8),
   /** Each rung lets ⌊n / eta⌋ trials go on (at least one). */
   eta: z.int().min(2).max(16).default(3),
   /** Training steps (mini-batches) that a trial has done in all at the end of each rung, increasing. */
@@ -162,12 +162,17 @@ const sweepSpec = z.strictObject({
   seed: z.int().min(0).default(1),
 });
 
-const gateSpec = z.union([
-  z.strictObject({ metric: metricName, min: z.number() }),
-  z.strictObject({ metric: metricName, max: z.number() }),
-  /** At least `by` better than the naive baseline or the champion; a negative `by` tolerates a loss. */
-  z.strictObject({ metric: metricName, betterThan: z.enum(['baseline', 'champion']), by: z.number() }),
-]);
+const gateSpec = z.union(
+  [
+    z.strictObject({ metric: metricName, min: z.number() }),
+    z.strictObject({ metric: metricName, max: z.number() }),
+    /** At least `by` better than the naive baseline or the champion; a negative `by` tolerates a loss. */
+    z.strictObject({ metric: metricName, betterThan: z.enum(['baseline', 'champion']), by: z.number() }),
+  ],
+  {
+    error: `a gate is {metric, min}, {metric, max} or {metric, betterThan: "baseline" | "champion", by}, metric one of ${metricNames.join(', ')}`,
+  },
+);
 
 export const pipelineSchema = z.strictObject({
   name: pipelineName,
@@ -225,6 +230,12 @@ export type Task = TargetSpec['task'];
 export type MetricName = (typeof metricNames)[number];
 /** Values by metric name; a metric that a task does not have is absent. */
 export type Metrics = Partial<Record<MetricName, number>>;
+
+const taskMetrics: Readonly<Record<Task, readonly MetricName[]>> = {
+  binary: ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece'],
+  multiclass: ['auc', 'logLoss', 'accuracy', 'macroF1', 'brier'],
+  regression: ['rmse', 'mae', 'r2'],
+};
 
 /** Metrics where a smaller value is better. */
 const lossLike: ReadonlySet<MetricName> = new Set(['logLoss', 'brier', 'ece', 'rmse', 'mae']);
@@ -295,6 +306,12 @@ function crossReferenceProblems(spec: PipelineSpec): string[] {
   } else if (spec.split.validation + spec.split.test >= 1) problems.push('split: validation and test leave nothing to train on');
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
+  }
+  const { task } = spec.target;
+  const asked = spec.gates.map(({ metric }, i) => [`gates.${i}.metric`, metric] as const);
+  for (const [path, metric] of [['evaluation.primaryMetric', primaryMetric(spec)] as const, ...asked]) {
+    if (!taskMetrics[task].includes(metric))
+      problems.push(`${path}: a ${task} model has no ${metric}; its metrics are ${taskMetrics[task].join(', ')}`);
   }
   if (spec.sweep) {
     if (spec.sweep.rungs.some((steps, i) => i > 0 && steps <= spec.sweep!.rungs[i - 1])) problems.push('sweep.rungs: must increase');

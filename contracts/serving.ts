@@ -79,7 +79,7 @@ export interface WaitForVersionInput {
   readonly timeoutSeconds: number;
 }
 
-/** Accepted while no rollout is in progress; returns when the fleet has acknowledged and the alias has moved. */
+/** Waits its turn while another change is made; returns when the fleet has acknowledged and the alias has moved. */
 export const promoteUpdate = defineUpdate<RolloutResult, [PromoteInput]>('promote');
 /** Back to the previous champion. */
 export const rollbackUpdate = defineUpdate<RolloutResult, [{ reason: string; hostWaitSeconds: number }]>('rollback');

@@ -169,6 +169,19 @@ describe('the main job', () => {
     return undefined;
   }, 120_000);
 
+  it('refuses to promote what the registry does not have, and leaves nothing behind', async () => {
+    for (const [model, version] of [
+      ['flight-dellay', '1'],
+      ['flight-delay', '99'],
+      ['flight-delay', 'newest'],
+    ]) {
+      const { code, stderr } = await stack.anneal('promote', model, version);
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(`no version "${version}" of a model "${model}"`) });
+    }
+    const { models } = await stack.json<{ models: { model: string }[] }>('models');
+    expect(models.map(({ model }) => model)).toEqual(['flight-delay']);
+  });
+
   describe('bad input', () => {
     const failed = async (...args: string[]): Promise<string> => {
       const { code, stderr, stdout } = await stack.anneal('run', 'flight-delay', '--wait', ...quick(), ...args);

@@ -1,9 +1,8 @@
 import type { RawInput } from '../contracts/dataset.js';
+import { missingTimestamp } from '../ml/data/lower-calendar.js';
 import { badRequest } from './http-error.js';
 import type { Column } from './tensors.js';
 
-/** How a missing timestamp is written in a raw column. */
-const missingInt64 = -(2n ** 63n);
 const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
 const integerTypes = ['INT8', 'INT16', 'INT32', 'UINT8', 'UINT16', 'UINT32'];
@@ -99,7 +98,7 @@ function toColumn(input: RawInput, tensor: JsonTensor | undefined, rows: number)
     case 'int64':
       return BigInt64Array.from({ length: rows }, (_, row) =>
         isMissing(row)
-          ? missingInt64
+          ? missingTimestamp
           : (toInt64(value(row)) ?? refuse(row, 'an integer of 64 bits; beyond 2^53 as a string of decimal digits')),
       );
     case 'float64':

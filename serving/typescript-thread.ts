@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
@@ -10,6 +8,3 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 export function startTypescriptThread(module: URL, options: WorkerOptions = {}): Worker {
   return new Worker(new URL('./typescript-thread-start.mjs', import.meta.url), { ...options, argv: [module.href], execArgv: [] });
 }
-
-/** Arguments of Node.js under which a forked process runs a TypeScript module. */
-export const typescriptExecArgv: readonly string[] = ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];

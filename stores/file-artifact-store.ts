@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { artifactUri, type ArtifactRef } from '../contracts/reference.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../contracts/canonical-json.js';
 import { pointerSegments } from './pointer-name.js';
 
 const copyChunkBytes = 1 << 20;

@@ -6,7 +6,7 @@ import { parsePipelineWorkflowId } from '../contracts/ids.js';
 import type { GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../contracts/canonical-json.js';
 import { modelDirectoryFiles } from './mlflow-model-directory.js';
 import { challengerAlias, tagNames, underHeading } from './mlflow-names.js';
 import { type MlflowTracking, toMetrics } from './mlflow-tracking.js';

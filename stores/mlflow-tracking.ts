@@ -3,7 +3,7 @@ import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, TrackedR
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import type { MetricPoint } from '../contracts/training.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../contracts/canonical-json.js';
 import { datasetInput } from './mlflow-dataset.js';
 import { fitted, flattenParameters, tagFilter, tagNames, underHeading } from './mlflow-names.js';
 

@@ -8,7 +8,7 @@ import { taskQueues } from '../contracts/task-queues.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { runWorker, workerDefaults } from './run-worker.js';
 
-/** Data sets and evaluation: one activity at a time uses the memory that it needs. */
+/** Data sets and evaluation: two activities at a time, as each may hold a gigabyte and more. */
 await runWorker('data', ({ settings, temporal }) => {
   const store = new FileArtifactStore(settings.artifacts);
   return Worker.create({

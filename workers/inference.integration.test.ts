@@ -21,7 +21,7 @@ import {
 } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { tinyGolden, tinyGraph, tinyManifest } from '../serving/testing/tiny-bundle.js';
-import { typescriptExecArgv } from '../serving/typescript-thread.js';
+import { typescriptExecArgv } from '../ml/child/typescript-child.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../testing/workflow-environment.js';
 import type { predicting } from '../testing/predicting-workflow.js';

@@ -4,10 +4,12 @@ import { NativeConnection, Runtime, type Logger, type LogLevel, type LogMetadata
 import { pino, type Logger as Pino } from 'pino';
 import type { Settings } from './settings.js';
 
-/** JSON lines on stdout, one object a line. */
+/** JSON lines on stdout, one object a line; they are kept back while stdout cannot be written, as on a full disk. */
 export function createLogger(settings: Settings, name: string): Pino {
+  const stdout = pino.destination(1);
+  stdout.on('error', () => undefined);
   // Temporal's workers log a failed attempt under `error`, which pino by itself would write as {}.
-  return pino({ name, level: settings.logLevel, serializers: { error: pino.stdSerializers.err } });
+  return pino({ name, level: settings.logLevel, serializers: { error: pino.stdSerializers.err } }, stdout);
 }
 
 class TemporalLogger implements Logger {

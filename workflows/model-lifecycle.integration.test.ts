@@ -58,11 +58,18 @@ describe('modelLifecycle', () => {
   });
 
   let model = 0;
-  async function withLifecycle(hosts: RecordedHost[], work: (handle: Handle, aliases: string[]) => Promise<void>): Promise<void> {
+  async function withLifecycle(
+    hosts: RecordedHost[],
+    work: (handle: Handle, aliases: string[]) => Promise<void>,
+    registryIsAway: () => boolean = () => false,
+  ): Promise<void> {
     const aliases: string[] = [];
     const activities: TestActivities = {
       orchestration: {
-        setModelAlias: async (input: { alias: string; version: string }) => void aliases.push(`${input.alias}=${input.version}`),
+        setModelAlias: async (input: { alias: string; version: string }) => {
+          if (registryIsAway()) throw new Error('MLflow does not answer');
+          aliases.push(`${input.alias}=${input.version}`);
+        },
         resolveModelVersion: async (input: { version: string }) => version(input.version),
       },
       data: { unused: async () => undefined },
@@ -152,6 +159,27 @@ describe('modelLifecycle', () => {
       expect(state.history.map(({ action }) => action)).toEqual(['promote', 'promote', 'rollback']);
     });
   });
+
+  it('rolls back while the registry is away, and lets the alias follow when it is back', async () => {
+    const host = new RecordedHost('h1');
+    let away = false;
+    await withLifecycle(
+      [host],
+      async (handle, aliases) => {
+        await handle.executeUpdate(waitForVersionUpdate, { args: [host.lease(0)] });
+        for (const number of ['1', '2']) await handle.executeUpdate(promoteUpdate, { args: [promotion(number)] });
+        away = true;
+        const result = await handle.executeUpdate(rollbackUpdate, { args: [{ reason: 'worse', hostWaitSeconds: 1 }] });
+        expect(result).toMatchObject({ version: '1', acknowledged: ['h1'] });
+        expect(aliases).toEqual(['champion=1', 'champion=2']);
+        away = false;
+        for (const until = Date.now() + 30_000; aliases.length < 3 && Date.now() < until;)
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        expect(aliases).toEqual(['champion=1', 'champion=2', 'champion=1']);
+      },
+      () => away,
+    );
+  }, 90_000);
 
   it('fails, and says what to do, when fewer hosts answer than are wanted', async () => {
     await withLifecycle([], async (handle) => {

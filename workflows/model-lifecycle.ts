@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   executeChild,
+  isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
@@ -23,9 +24,16 @@ import {
 } from '../contracts/serving.js';
 import type { ModelLifecycleInput } from '../contracts/training-pipeline.js';
 import { failureReason } from './failure-reason.js';
+import { ChampionAlias } from './model-lifecycle/champion-alias.js';
 import { LifecycleState, type CarriedState } from './model-lifecycle/lifecycle-state.js';
-import { tracking } from './proxies.js';
+import { registry } from './proxies.js';
 import type { rollout } from './rollout.js';
+
+interface Carried {
+  readonly lifecycle: CarriedState;
+  /** Version that the registry's alias points to. */
+  readonly alias?: string;
+}
 
 /**
  * The entity that owns what serves under a model's name: champion, previous, the fleet of hosts, and the epoch that fences them.
@@ -33,7 +41,9 @@ import type { rollout } from './rollout.js';
  * Changes are made one at a time. Its memo repeats champion and epoch for hosts that cannot reach a workflow worker.
  */
 export async function modelLifecycle({ model, carried }: ModelLifecycleInput): Promise<void> {
-  const lifecycle = new LifecycleState(model, carried as CarriedState | undefined);
+  const before = carried as Carried | undefined;
+  const lifecycle = new LifecycleState(model, before?.lifecycle);
+  const alias = new ChampionAlias(model, before?.alias, () => lifecycle.target().champion?.version);
   let changing = false;
   let draining = false;
 
@@ -46,25 +56,30 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
 
   setHandler(waitForVersionUpdate, async (host) => {
     lifecycle.seen(host, Date.now());
-    await condition(() => draining || lifecycle.target().epoch > host.knownEpoch, Math.max(1, host.timeoutSeconds) * 1000);
+    // While a change is still being made, hosts would come back at once, again and again.
+    await condition(() => (draining && !changing) || lifecycle.target().epoch > host.knownEpoch, Math.max(1, host.timeoutSeconds) * 1000);
     return lifecycle.target();
   });
 
-  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds }) =>
-    oneAtATime(async () => {
-      const served = typeof version === 'string' ? await tracking.resolveModelVersion({ model, version }) : version;
-      return change('promote', served, reason, minHosts, hostWaitSeconds);
-    }),
-  );
+  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds }) => {
+    // Before its turn: a registry that is away holds up this promotion, and no rollback.
+    const served = typeof version === 'string' ? await registered(version) : version;
+    const result = await oneAtATime(() => change('promote', served, reason, minHosts, hostWaitSeconds));
+    await alias.follow();
+    return result;
+  });
 
   setHandler(
     rollbackUpdate,
-    async ({ reason, hostWaitSeconds }) =>
-      oneAtATime(() => {
+    async ({ reason, hostWaitSeconds }) => {
+      const result = await oneAtATime(() => {
         const previous = lifecycle.state().previous;
         if (!previous) throw nothingToRollBackTo(model);
         return change('rollback', previous, reason, 0, hostWaitSeconds);
-      }),
+      });
+      await alias.follow();
+      return result;
+    },
     {
       validator: (_request) => {
         if (!lifecycle.state().previous) throw nothingToRollBackTo(model);
@@ -73,10 +88,21 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
   );
 
   publish();
+  if (before) void alias.follow();
   await condition(() => workflowInfo().continueAsNewSuggested && !changing);
   draining = true;
   await condition(allHandlersFinished);
-  await continueAsNew<typeof modelLifecycle>({ model, carried: lifecycle.carried() });
+  const carry: Carried = { lifecycle: lifecycle.carried(), alias: alias.version };
+  await continueAsNew<typeof modelLifecycle>({ model, carried: carry });
+
+  async function registered(version: string): Promise<ServedVersion> {
+    try {
+      return await registry.resolveModelVersion({ model, version });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      throw ApplicationFailure.create({ type: failureTypes.unknownModelVersion, nonRetryable: true, message: failureReason(error) });
+    }
+  }
 
   async function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
     while (changing) await condition(() => !changing); // several may wake at once
@@ -113,9 +139,6 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
     }
     lifecycle.commit(epoch, version, action, reason, Date.now(), result.acknowledged);
     publish();
-    await tracking.setModelAlias.executeWithOptions({ summary: `champion = version ${version.version}` }, [
-      { model, alias: 'champion', version: version.version },
-    ]);
     return result;
   }
 }

@@ -38,6 +38,14 @@ export const tracking = proxyActivities<TrackingActivities>({
   },
 });
 
+/** For somebody who waits at a terminal: a registry that is away is an answer within a minute. */
+export const registry = proxyActivities<Pick<TrackingActivities, 'resolveModelVersion'>>({
+  taskQueue: taskQueues.orchestration,
+  scheduleToCloseTimeout: '1 minute',
+  startToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '10 seconds', nonRetryableErrorTypes },
+});
+
 /** Waits for the fleet inside `modelLifecycle`; a retry attaches to the same update. */
 export const promotion = proxyActivities<Pick<TrackingActivities, 'promoteVersion'>>({
   taskQueue: taskQueues.orchestration,

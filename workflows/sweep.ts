@@ -1,7 +1,9 @@
 import {
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowCancellationType,
   condition,
+  isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
@@ -22,11 +24,14 @@ import {
 import { applyParameters } from '../ml/search/apply-parameters.js';
 import { sampleParameters } from '../ml/search/sample-parameters.js';
 import { selectSurvivors } from '../ml/search/successive-halving.js';
+import { failureReason } from './failure-reason.js';
 import { SweepRecord } from './sweep/sweep-record.js';
 import type { trial } from './trial.js';
 
 /**
  * Random search with successive halving: all trials run to the first rung, the best ⌊n / eta⌋ (at least one) go on, until the last.
+ *
+ * A trial that fails, or that somebody terminates, is out; the others go on.
  *
  * @throws `SweepFailed` when no trial finished the first rung
  * @see Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization"
@@ -55,26 +60,41 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
   for (const rung of rungs.keys()) {
     for (const index of alive) {
       await condition(() => record.running() < concurrency);
+      if (record.hasFailed(index)) continue;
       record.begin(index, rung);
-      if (rung > 0) await handles[index].signal(rungDecisionSignal, { rung: rung - 1, proceed: true });
-      else handles[index] = await start(index);
+      if (rung > 0) await decide(index, rung - 1, true);
+      else watch(index, (handles[index] = await start(index)));
     }
     await condition(() => record.running() === 0);
     if (rung === rungs.length - 1) break;
     const survivors = new Set(selectSurvivors(record.results(alive), eta, lowerIsBetter));
     for (const index of alive.filter((candidate) => !survivors.has(candidate) && !record.hasFailed(candidate))) {
       record.prune(index);
-      await handles[index].signal(rungDecisionSignal, { rung, proceed: false });
+      await decide(index, rung, false);
     }
     alive = alive.filter((candidate) => survivors.has(candidate));
     if (alive.length === 0) break;
   }
-  await Promise.all(handles.map((handle) => handle.result()));
+  await Promise.all(handles.map((handle) => handle.result().catch(throwWhenCancelled)));
 
   const best = record.best();
   if (!best) throw ApplicationFailure.create({ type: failureTypes.sweepFailed, nonRetryable: true, message: sweepFailure(record) });
   setCurrentDetails(record.details());
   return { best: { trial: best.trial, parameters: best.parameters, metric: best.metric }, trials: record.status().trials };
+
+  /** A trial that somebody ends from outside reports no rung; the sweep must not wait for it. */
+  function watch(index: number, handle: ChildWorkflowHandle<typeof trial>): void {
+    handle.result().catch((error: unknown) => record.lose(index, failureReason(error)));
+  }
+
+  async function decide(index: number, rung: number, proceed: boolean): Promise<void> {
+    try {
+      await handles[index].signal(rungDecisionSignal, { rung, proceed });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      record.lose(index, 'The trial ended before the sweep could tell it whether it goes on.');
+    }
+  }
 
   function start(index: number): Promise<ChildWorkflowHandle<typeof trial>> {
     return startChild<typeof trial>('trial', {
@@ -96,6 +116,11 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     });
   }
+}
+
+/** What became of a single trial stands in the record. */
+function throwWhenCancelled(error: unknown): void {
+  if (CancellationScope.current().consideredCancelled) throw error;
 }
 
 function sweepFailure(record: SweepRecord): string {

@@ -132,6 +132,22 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('goes on without a trial that somebody terminates', async () => {
+    const stages = new FakeStages({
+      onTrain: async ({ key }) => {
+        if (!key.endsWith('trial-0')) return;
+        await environment.client.workflow.getHandle(key).terminate('by hand');
+      },
+    });
+    await run(stages, testPipeline(), async (handle) => {
+      expect((await handle.result()).status).toBe('promoted');
+      const { sweepWorkflowId } = await handle.query(statusQuery);
+      const { trials } = await environment.client.workflow.getHandle(sweepWorkflowId!).query(sweepStatusQuery);
+      expect(trials.map(({ state }) => state).filter((state) => state === 'failed')).toHaveLength(1);
+      expect(trials[0]).toMatchObject({ state: 'failed', failure: expect.stringContaining('terminated') });
+    });
+  });
+
   it('fails with a reason when every trial fails', async () => {
     const stages = new FakeStages({
       onTrain: () => {

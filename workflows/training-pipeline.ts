@@ -8,6 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
 import { primaryMetric, type Metrics, type PipelineSpec } from '../contracts/pipeline.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
@@ -123,28 +124,33 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     },
   );
 
-  const mlflowRun = await tracked.get();
-  const logged = tracking.logDataset.executeWithOptions({ summary: 'data set in MLflow' }, [
-    { tracked: mlflowRun, snapshot, validation, prepared },
-  ]);
+  // Beside the search; MLflow may still be starting.
+  const logged = tracked
+    .get()
+    .then((opened) =>
+      tracking.logDataset.executeWithOptions({ summary: 'data set in MLflow' }, [{ tracked: opened, snapshot, validation, prepared }]),
+    );
   logged.catch(() => undefined); // awaited before the model is registered
 
   let chosen = spec;
   let parameters: Readonly<Record<string, unknown>> = {};
   if (spec.sweep) {
     const sweepId = sweepWorkflowId(workflowId);
-    record.learn({ sweepWorkflowId: sweepId });
-    const input: SweepInput = { spec, sweep: spec.sweep, prepared: prepared.manifest, tracked: mlflowRun };
+    const { trials: size, rungs } = spec.sweep;
+    const input: Omit<SweepInput, 'tracked'> = { spec, sweep: spec.sweep, prepared: prepared.manifest };
     const result = await staged(
       'sweep',
-      () =>
-        executeChild<typeof sweep>('sweep', {
+      async () => {
+        const opened = await openedRun('sweep');
+        record.learn({ sweepWorkflowId: sweepId });
+        return executeChild<typeof sweep>('sweep', {
           workflowId: sweepId,
-          args: [input],
-          staticSummary: `${input.sweep.trials} trials, rungs at ${input.sweep.rungs.join(', ')} steps`,
+          args: [{ ...input, tracked: opened }],
+          staticSummary: `${size} trials, rungs at ${rungs.join(', ')} steps`,
           parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        }),
+        });
+      },
       ({ best, trials }) => `${trials.length} trials, best ${metric} ${best.metric.toFixed(4)} (trial ${best.trial})`,
     );
     parameters = result.best.parameters;
@@ -158,6 +164,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
         { key: workflowId, prepared: prepared.manifest, model: chosen.model, training: chosen.training, primaryMetric: metric },
       ]),
     (result) => {
+      if (result.step < fewSteps) record.warn(fewStepsWarning(result.step));
       const wanted = spec.training.engine;
       if (wanted === 'auto' && result.engine.name !== 'onnxruntime')
         record.warn(`Trained on ${result.engine.name}: ${result.engine.reason}`);
@@ -188,22 +195,16 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     },
   );
 
-  await logged;
   const version = await staged(
     'register',
-    () =>
-      tracking.registerModelVersion.executeWithOptions({ summary: `model ${spec.name}` }, [
-        {
-          tracked: mlflowRun,
-          spec: chosen,
-          workflowId,
-          bundle,
-          evaluation,
-          training: trained,
-          parameters,
-          dataDigest: snapshot.data.sha256,
-        },
-      ]),
+    async () => {
+      const opened = await openedRun('register');
+      await logged;
+      const dataDigest = snapshot.data.sha256;
+      return tracking.registerModelVersion.executeWithOptions({ summary: `model ${spec.name}` }, [
+        { tracked: opened, spec: chosen, workflowId, bundle, evaluation, training: trained, parameters, dataDigest },
+      ]);
+    },
     (registered) => {
       record.learn({ version: registered.version });
       upsertSearchAttributes([{ key: searchAttributes.modelVersion, value: `${spec.name}/${registered.version}` }]);
@@ -226,9 +227,11 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     }
     if (spec.promotion.approval === 'manual') {
       record.awaitApproval('promote');
+      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'awaiting-approval' }]);
       publish();
       const decision = await approval.decision();
       record.resume('promote');
+      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'promote' }]);
       if (!decision.approved) {
         record.end('rejected', Date.now(), `Rejected: ${decision.reason}`);
         return 'rejected';
@@ -243,6 +246,15 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     return `version ${rollout.version} serves on ${rollout.acknowledged.length} host${rollout.acknowledged.length === 1 ? '' : 's'}`;
   });
 
+  /** The first stages do without MLflow; from here on the run waits for it, and says so. */
+  async function openedRun(name: StageName): Promise<TrackedRun> {
+    if (!tracked.isOpen) {
+      record.explain(name, 'waits for MLflow');
+      publish();
+    }
+    return tracked.get();
+  }
+
   async function staged<T>(name: StageName, work: () => Promise<T>, summarize: (result: T) => string): Promise<T> {
     let result: T;
     await stage(name, async () => {
@@ -251,6 +263,13 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     });
     return result!;
   }
+}
+
+/** Below this many steps a network has hardly moved from where it began. */
+const fewSteps = 100;
+
+function fewStepsWarning(steps: number): string {
+  return `The training had only ${steps} steps; a smaller training.batchSize or more training.epochs will fit the data better.`;
 }
 
 function count(value: number): string {

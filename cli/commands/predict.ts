@@ -13,7 +13,7 @@ export function registerPredict(program: Command): void {
       'after',
       `
 Examples:
-  anneal predict flight-delay '{"date":"2001-06-01T18:05","origin":"ORD","destination":"SFO","distance":1846,"delay":0}'
+  anneal predict flight-delay '{"date":"2001-06-01T18:05","origin":"ORD","destination":"SFO","distance":1846}'
   anneal predict flight-delay - --json < rows.json`,
     )
     .action(async (model: string, json: string, options: PredictOptions) => {

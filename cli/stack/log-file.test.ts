@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { logPath, logTail, openLog, rotateLog } from './log-file.js';
 
@@ -27,6 +27,16 @@ describe('a log file', () => {
     closeSync(openLog(path));
     rotateLog(path);
     expect(existsSync(`${path}.1`)).toBe(false);
+  });
+
+  test('stays where it is when there is no way to put it aside', () => {
+    const path = logPath(home, 'data');
+    const log = openLog(path);
+    writeSync(log, 'old old old\n');
+    mkdirSync(`${path}.1`);
+    rotateLog(path, 5);
+    closeSync(log);
+    expect(readFileSync(path, 'utf8')).toBe('old old old\n');
   });
 
   test('ends with what went wrong, without the stack trace', () => {

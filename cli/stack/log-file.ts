@@ -18,14 +18,15 @@ export function openLog(path: string): number {
  * Keep a log below its limit: its content goes to `<path>.1`, in place of what was there.
  *
  * Copies and truncates, since the process that writes keeps its descriptor; it appends, so it goes on at the start.
+ * A log that cannot be copied, as on a full disk, stays as it is until the next time.
  */
 export function rotateLog(path: string, maxBytes = maxLogBytes): void {
   try {
     if (statSync(path).size <= maxBytes) return;
     copyFileSync(path, `${path}.1`);
     truncateSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  } catch {
+    // Nothing that runs is stopped for the sake of its log.
   }
 }
 

@@ -126,10 +126,10 @@ export function workerEnvironment(settings: Settings): NodeJS.ProcessEnv {
   };
 }
 
-/** On PATH, where somebody may have put a version of their own, else in the project's virtual environment. */
+/** In the project's virtual environment, where the version is the one that was tested; Temporal's command also on PATH. */
 function findProgram(name: 'temporal' | 'mlflow'): string {
   const ownFolder = join(projectRoot, '.venv', 'bin');
-  const folders = name === 'temporal' ? [...(process.env.PATH ?? '').split(delimiter), ownFolder] : [ownFolder];
+  const folders = name === 'temporal' ? [ownFolder, ...(process.env.PATH ?? '').split(delimiter)] : [ownFolder];
   const found = folders.filter((folder) => folder !== '').find((folder) => isExecutable(join(folder, name)));
   if (found) return join(found, name);
   throw new CommandError(

@@ -15,6 +15,7 @@ import {
   type ServiceState,
   type StackState,
 } from './stack-state.js';
+import { ensureHome } from './home-folder.js';
 import { SupervisedProcess } from './supervised-process.js';
 
 const upkeepEveryMs = 60_000;
@@ -41,6 +42,7 @@ export async function startStack(
   settings: Settings,
   { detached = false, changed = () => undefined }: { readonly detached?: boolean; readonly changed?: (service: ServiceState) => void } = {},
 ): Promise<Stack> {
+  ensureHome(settings.home);
   await clearRemains(settings.home);
   await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
   const stack = new Stack(settings, detached, changed);

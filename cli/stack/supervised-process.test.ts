@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -86,6 +86,18 @@ describe('SupervisedProcess', () => {
     const part = supervise('', { program: join(folder, 'no-such-program') });
     await until(() => part.failuresInARow >= 1, 'a death');
     expect(part.lastExit).toContain('ENOENT');
+  });
+
+  test('tries again when the machine could not start it', async () => {
+    const part = supervise(obedient);
+    const { pid } = await whenState(part, 'ready');
+    const logs = join(folder, 'logs');
+    rmSync(logs, { recursive: true });
+    writeFileSync(logs, 'in the way of the log');
+    process.kill(pid, 'SIGKILL');
+    await until(() => part.failuresInARow >= 2, 'a start that fails');
+    rmSync(logs);
+    await whenState(part, 'ready', 2);
   });
 
   test('does not start a process again that it was asked to stop', async () => {

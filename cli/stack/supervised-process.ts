@@ -146,6 +146,10 @@ export class SupervisedProcess {
     if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
     if (this.#stopping.signal.aborted) return;
     if (Date.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
     this.#state = 'restarting';
     const delayMs = restartDelayMs(this.#failuresInARow++);
     this.#changed();
@@ -155,7 +159,12 @@ export class SupervisedProcess {
         this.#state = 'starting';
         this.start();
       })
-      .catch(() => undefined); // aborted: it is being stopped
+      .catch((error: unknown) => {
+        if (this.#stopping.signal.aborted) return;
+        // The machine may lack room for a log or a process for a while.
+        this.#lastExit = (error as Error).message;
+        this.#startAgain();
+      });
   }
 }
 

@@ -7,6 +7,7 @@ import { CommandError, exitCodes, usageError } from '../command-error.js';
 import { duration, printJson, printLine, printNote } from '../output.js';
 import { projectRoot } from '../project-root.js';
 import { commandSettings } from '../settings.js';
+import { ensureHome } from './home-folder.js';
 import { logPath, openLog } from './log-file.js';
 import { StackRunsAlready, startStack, type Stack } from './stack.js';
 import { stackCondition, type ServiceState, type StackState } from './stack-state.js';
@@ -20,7 +21,10 @@ export interface UpOptions {
 }
 
 /** What the supervisor of a detached stack tells the command that started it. */
-type SupervisorMessage = { readonly type: 'ready' } | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
+type SupervisorMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'runs-already' }
+  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
 
 /** `anneal up`: start the stack, in the foreground until it is stopped, or detached until it is ready. */
 export async function up(options: UpOptions): Promise<void> {
@@ -97,6 +101,7 @@ export async function stopInOrder(stack: Stack, say: (line: string) => void): Pr
 
 async function startDetached(settings: Settings, { json }: UpOptions): Promise<void> {
   const path = logPath(settings.home, 'stack');
+  ensureHome(settings.home);
   const log = openLog(path);
   const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), 'up', '--supervise'], {
     detached: true,
@@ -114,10 +119,12 @@ async function startDetached(settings: Settings, { json }: UpOptions): Promise<v
   });
   if (child.connected) child.disconnect();
   child.unref();
+  const condition = stackCondition(settings.home);
+  // Another command was faster by a moment.
+  if (message.type === 'runs-already' && condition.kind === 'running') throw new StackRunsAlready(condition.state);
   if (message.type === 'failed') {
     throw message.exitCode === 2 ? usageError(message.message) : new CommandError(message.message);
   }
-  const condition = stackCondition(settings.home);
   if (condition.kind !== 'running') throw new CommandError(`The stack ended again at once. Its log is ${path}.`);
   if (json) printJson(condition.state);
   else {
@@ -133,17 +140,27 @@ async function superviseDetached(settings: Settings): Promise<void> {
     if (process.connected) process.send?.(message);
   };
   try {
-    stack = await startStack(settings, { detached: true, changed: serviceReporter(printLine) });
+    stack = await startStack(settings, { detached: true, changed: serviceReporter(logLine) });
     await Promise.race([stack.whenReady(), stop.requested]);
     tell({ type: 'ready' });
     await stop.requested;
     await stack.stop();
   } catch (error) {
     await stack?.stop();
-    tell({ type: 'failed', message: (error as Error).message, exitCode: error instanceof CommandError ? error.exitCode : 1 });
+    if (error instanceof StackRunsAlready) tell({ type: 'runs-already' });
+    else tell({ type: 'failed', message: (error as Error).message, exitCode: error instanceof CommandError ? error.exitCode : 1 });
     process.exitCode = 1;
   } finally {
     if (process.connected) process.disconnect();
     stop.release();
+  }
+}
+
+/** A write to a log on a full disk fails at once; the stack runs on. */
+function logLine(line: string): void {
+  try {
+    printLine(line);
+  } catch {
+    // It is about the parts, and `anneal status` shows them.
   }
 }

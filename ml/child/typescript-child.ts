@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { OutputTail } from './output-tail.js';
 
-const tsxUrl = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** Arguments of Node.js under which a forked process runs a TypeScript module. */
+export const typescriptExecArgv: readonly string[] = ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 
 export interface TypescriptChild {
   readonly process: ChildProcess;
@@ -14,7 +15,7 @@ export interface TypescriptChild {
 export function forkTypescript(path: string): TypescriptChild {
   const process = fork(path, [], {
     // Flags of this process, such as a debugger's port, are not for the child.
-    execArgv: ['--import', tsxUrl],
+    execArgv: [...typescriptExecArgv],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

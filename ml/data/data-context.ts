@@ -1,4 +1,6 @@
 import type { ArtifactStore } from '../../contracts/artifact-store.js';
+import { AnnealError } from '../../contracts/failures.js';
+import type { ArtifactRef } from '../../contracts/reference.js';
 
 /** What a stage is doing now. */
 export interface DataProgress {
@@ -26,4 +28,12 @@ export function isReadable(
     () => true,
     () => false,
   );
+}
+
+/** @returns what a pointer to earlier work leads to; undefined when it is not there or does not hold a reference: the work is then done again */
+export function earlierWork({ store }: DataContext, pointer: string): Promise<ArtifactRef | undefined> {
+  return store.getPointer(pointer).catch((error: unknown) => {
+    if (error instanceof AnnealError) return undefined;
+    throw error;
+  });
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Snapshot, SnapshotManifest } from '../../contracts/dataset.js';
 import { AnnealError } from '../../contracts/failures.js';
 import type { SourceSpec } from '../../contracts/pipeline.js';
-import { type DataContext, isReadable } from './data-context.js';
-import { type DataSession, firstLine, isResourceFailure, withDataSession } from './duckdb-session.js';
+import { type DataContext, earlierWork, isReadable } from './data-context.js';
+import { csvReason, type DataSession, firstLine, isResourceFailure, withDataSession } from './duckdb-session.js';
 import { assertUnchanged, fingerprint, resolveSourcePath, type SourceFile, unavailable } from './source-file.js';
 import { pathLiteral, textLiteral } from './sql-quoting.js';
 
@@ -68,7 +68,7 @@ function snapshotKey(source: SourceSpec, file: SourceFile): string {
 
 async function knownSnapshot(pointer: string, source: SourceSpec, context: DataContext): Promise<Snapshot | undefined> {
   const { store } = context;
-  const ref = await store.getPointer(pointer);
+  const ref = await earlierWork(context, pointer);
   // A snapshot that was damaged or cleaned away is made again.
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<SnapshotManifest>(ref);
@@ -90,7 +90,7 @@ async function writeSnapshot(
     await session.run(`COPY (SELECT * FROM ${relation}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
   } catch (error) {
     if (error instanceof AnnealError || isResourceFailure(error)) throw error;
-    const reason = firstLine(error).replaceAll(file.path, source.uri);
+    const reason = (source.format === 'csv' ? csvReason(error) : firstLine(error)).replaceAll(file.path, source.uri);
     throw unavailable(
       source.uri,
       `it is not readable as ${source.format} (${reason})`,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EncodedSplit, FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
-import { type DataContext, isReadable } from './data-context.js';
+import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
 import { encodeSplit, type EncodedSplitFiles } from './encode-split.js';
 import { fitTransform, rawInputsOf } from './fit-transform.js';
@@ -86,7 +86,7 @@ function preparedKey(clean: ArtifactRef, spec: PipelineSpec): string {
 
 async function knownDataset(pointer: string, context: DataContext): Promise<PreparedDataset | undefined> {
   const { store } = context;
-  const ref = await store.getPointer(pointer);
+  const ref = await earlierWork(context, pointer);
   // What was damaged or cleaned away is made again.
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<PreparedManifest>(ref);

@@ -83,6 +83,10 @@ function reasonsOfTarget(target: TargetSpec): TargetReason[] {
   return [missing, { condition: `${targetColumn} NOT IN (${classes})`, reason: `the target ${target.name} is not a declared class` }];
 }
 
+function quarantineLimit(spec: PipelineSpec): string {
+  return `${(spec.expectations.maxQuarantined * 100).toPrecision(3)} % of the rows quarantined (expectations.maxQuarantined)`;
+}
+
 function isTooMany(broken: number, rows: number, spec: PipelineSpec): boolean {
   return broken > spec.expectations.maxQuarantined * rows;
 }
@@ -99,13 +103,15 @@ async function ruleAnomalies(session: DataSession, schema: Schema, spec: Pipelin
     const [first] = await session.rows(
       `SELECT min(${rowNumber}) AS row, arg_min(${rule.example}, ${rowNumber}) AS value FROM ${sourceView} WHERE ${rule.isBroken}`,
     );
-    const isRefused = rule.onViolation === 'fail' || (rule.onViolation === 'quarantine' && isTooMany(broken, rows, spec));
+    const isOverLimit = rule.onViolation === 'quarantine' && isTooMany(broken, rows, spec);
+    const isRefused = rule.onViolation === 'fail' || isOverLimit;
+    const limit = isOverLimit ? `, over the ${quarantineLimit(spec)}` : '';
     anomalies.push({
       severity: isRefused ? 'error' : 'warn',
       rule: rule.rule,
       column: rule.column,
       expected: rule.expected,
-      found: `${description(rule)} in ${broken} of ${rows} rows, first in row ${Number(first.row)}${exampleText(rule, first.value as string | null)}`,
+      found: `${description(rule)} in ${broken} of ${rows} rows, first in row ${Number(first.row)}${exampleText(rule, first.value as string | null)}${limit}`,
       rows: broken,
     });
   }
@@ -129,14 +135,14 @@ function totalAnomalies(
   known: readonly Anomaly[],
   spec: PipelineSpec,
 ): Anomaly[] {
-  const { minRows, maxQuarantined } = spec.expectations;
+  const { minRows } = spec.expectations;
   const anomalies: Anomaly[] = [];
   const isExplained = known.some((anomaly) => anomaly.severity === 'error');
   if (!isExplained && isTooMany(rows - clean, rows, spec))
     anomalies.push({
       severity: 'error',
       rule: 'quarantined',
-      expected: `at most ${(maxQuarantined * 100).toPrecision(3)} % of the rows quarantined (expectations.maxQuarantined)`,
+      expected: `at most ${quarantineLimit(spec)}`,
       found: `${rows - clean} of ${rows} rows: ${quarantined.map((group) => `${group.reason} (${group.rows})`).join(', ')}`,
       rows: rows - clean,
     });

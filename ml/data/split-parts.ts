@@ -3,6 +3,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { largestSquarable } from './column-statistics.js';
 import type { DataSession } from './duckdb-session.js';
+import { float32Max } from './lower-transform.js';
 import { internalPrefix } from './schema-check.js';
 import { outsideReason, partDescription, splitNames, splitSql } from './split-sql.js';
 import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
@@ -74,7 +75,7 @@ async function divideValues(session: DataSession, relation: string, spec: Pipeli
     classes: [],
     trainingPrior: [Number(prior.mean), deviation],
     dropped: droppedRows([[outsideReason(spec.split), byPart.get(null) ?? 0]]),
-    target: `CAST(greatest(least(${targetColumn}, 3.4028234663852886e38), -3.4028234663852886e38) AS FLOAT)`,
+    target: `CAST(greatest(least(${targetColumn}, ${float32Max}), -${float32Max}) AS FLOAT)`,
   };
 }
 

@@ -111,7 +111,7 @@ function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: Arti
   const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
   return new AnnealError(
     failureTypes.invalidData,
-    `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri}.`,
+    `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`,
     anomalies,
   );
 }

@@ -2,11 +2,11 @@ import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { RawInput, RawInputType } from '../../contracts/dataset.js';
 import type { DataSession } from '../data/duckdb-session.js';
 import type { RawTensor } from '../data/raw-tensors.js';
+import { slicePrefix } from '../data/schema-check.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from './raw-column.js';
 import type { SliceColumn } from './slices.js';
 
-const slicePrefix = '__slice_';
 const sqlTypes: Readonly<Record<RawInputType, string>> = { string: 'VARCHAR', int64: 'BIGINT', float64: 'DOUBLE' };
 
 export interface TestBatch {

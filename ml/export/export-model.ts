@@ -4,7 +4,7 @@ import { withDataSession } from '../data/duckdb-session.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
 import { buildNetwork } from '../models/build-network.js';
 import type { Checkpoint } from '../train/checkpoint.js';
-import { sortedJson } from '../train/sorted-json.js';
+import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
 import { encodeModelGraph } from './model-graph.js';
 import { openModel, predictWith } from './run-model.js';
@@ -48,7 +48,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   const { checkpoint, prepared, transform } = source;
   const { plan, best } = checkpoint;
   if (!best) throw cannotExport('the checkpoint holds no state that was validated', 'Train until the end of the first epoch at least.');
-  if (sortedJson(plan.layout) !== sortedJson(transform.layout)) {
+  if (canonicalJson(plan.layout) !== canonicalJson(transform.layout)) {
     throw cannotExport(
       'the checkpoint was trained on features of another layout',
       'Export it with the prepared data set that it was trained on.',

@@ -5,7 +5,7 @@ import type { Calibration } from '../evaluate/prediction-calibration.js';
 import type { StoppingState } from './early-stopping.js';
 import type { EngineState, StepPlan } from './engine.js';
 import type { HistoryState } from './history.js';
-import { sortedJson } from './sorted-json.js';
+import { canonicalJson } from '../../contracts/canonical-json.js';
 
 /** The state with the best validation so far: what a finished run exports. */
 export interface BestState {
@@ -65,7 +65,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     ...(best ? { best: bestRest as Omit<BestState, 'parameters'> } : {}),
     arrays: arrays.map((array) => array.length),
   };
-  const text = new TextEncoder().encode(sortedJson(header));
+  const text = new TextEncoder().encode(canonicalJson(header));
   const headerBytes = Math.ceil(text.length / 4) * 4;
   const bodyBytes = prefixBytes + headerBytes + arrays.reduce((sum, array) => sum + array.byteLength, 0);
   const bytes = new Uint8Array(bodyBytes + digestBytes);

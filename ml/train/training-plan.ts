@@ -6,7 +6,7 @@ import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { balancedClassWeights } from './class-weights.js';
 import type { EncodedData, StepPlan } from './engine.js';
 import { epochBatches } from './order.js';
-import { sortedJson } from './sorted-json.js';
+import { canonicalJson } from '../../contracts/canonical-json.js';
 
 /** What is asked for: a part of `TrainInput`, with what the prepared data set says about itself. */
 export interface TrainingRequest {
@@ -100,7 +100,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
 
 /** Two runs with equal digests pass through the same states, bit for bit. */
 export function planDigest(plan: TrainingPlan, engine: string): string {
-  return createHash('sha256').update(sortedJson({ engine, plan })).digest('hex');
+  return createHash('sha256').update(canonicalJson({ engine, plan })).digest('hex');
 }
 
 /**

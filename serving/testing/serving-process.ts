@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { HttpLimits } from '../http-server.js';
 import type { CommandName, ReplyMessage, ServingCommands } from '../process-messages.js';
-import { typescriptExecArgv } from '../typescript-thread.js';
+import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 
 /** A real serving process for tests, with this process as its supervisor. */
 export async function startServingProcess(limits: HttpLimits = {}, expected: readonly string[] = []) {

@@ -4,9 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { AnnealError } from '../../contracts/failures.js';
 import type { CommandMessage, CommandName, ReplyMessage, ServingCommands } from '../../serving/process-messages.js';
-import { typescriptExecArgv } from '../../serving/typescript-thread.js';
-
-export type StartInput = ServingCommands['start']['input'];
+import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 
 export interface ServingChildOptions {
   readonly logger: Logger;

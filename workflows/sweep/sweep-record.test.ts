@@ -50,4 +50,16 @@ describe('SweepRecord', () => {
     expect(sweep.best()).toBeUndefined();
     expect(sweep.results([0, 1])).toEqual([{ trial: 0 }, { trial: 1 }]);
   });
+
+  it('counts a trial out whose workflow was ended, unless it had finished training', () => {
+    const sweep = record();
+    sweep.begin(0, 0);
+    sweep.lose(0, 'terminated');
+    sweep.begin(1, 1);
+    sweep.report({ trial: 1, rung: 1, metric: 0.7 });
+    sweep.lose(1, 'not logged');
+    expect(sweep.running()).toBe(0);
+    expect(sweep.status().trials.map(({ state }) => state)).toEqual(['failed', 'completed', 'pending']);
+    expect(sweep.best()?.trial).toBe(1);
+  });
 });

@@ -28,6 +28,12 @@ export class SweepRecord {
     this.change(trial, { state: last ? 'completed' : 'paused', metric: metric === undefined || Number.isNaN(metric) ? undefined : metric });
   }
 
+  /** The trial's workflow has failed or was ended. One that had nothing more to train keeps its result. */
+  lose(trial: number, failure: string): void {
+    const { state } = this.trials[trial];
+    if (state === 'running' || state === 'paused') this.change(trial, { state: 'failed', failure });
+  }
+
   prune(trial: number): void {
     this.change(trial, { state: 'pruned' });
   }

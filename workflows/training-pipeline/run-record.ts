@@ -49,6 +49,11 @@ export class RunRecord {
     this.change(stage, { state: isRejected ? 'failed' : 'done', endedAtMs: nowMs, summary });
   }
 
+  /** Why a stage that runs does nothing at the moment; its summary replaces it. */
+  explain(stage: StageName, summary: string): void {
+    this.change(stage, { summary });
+  }
+
   skip(stage: StageName, summary: string): void {
     this.change(stage, { state: 'skipped', summary });
   }

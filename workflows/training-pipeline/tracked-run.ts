@@ -10,13 +10,24 @@ import { tracking } from '../proxies.js';
 export class TrackedRunHandle {
   private readonly scope = new CancellationScope();
   private readonly opened: Promise<TrackedRun>;
+  private open = false;
 
   constructor(spec: PipelineSpec, run: string, onOpen: (tracked: TrackedRun) => void) {
     const { workflowId, runId } = workflowInfo();
     this.opened = this.scope.run(() =>
       tracking.openRun.executeWithOptions({ summary: `experiment ${spec.name}` }, [{ spec, run, workflowId, temporalRunId: runId }]),
     );
-    this.opened.then(onOpen, () => undefined);
+    this.opened.then(
+      (tracked) => {
+        this.open = true;
+        onOpen(tracked);
+      },
+      () => undefined,
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.open;
   }
 
   get(): Promise<TrackedRun> {
