@@ -43,3 +43,27 @@ describe('definePipeline', () => {
     expect(definePipeline({ ...pipeline, gates: [{ metric: 'r2', min: 0.5 }] }).gates).toHaveLength(1);
   });
 });
+
+describe('the options of hidden layers', () => {
+  const withModel = (model: object) => () => definePipeline({ ...pipelineWithColumn('values'), model } as PipelineInput).model;
+
+  it.each(['mlp', 'wide-and-deep'])('are taken by %s', (family) => {
+    const options = { dropout: 0.9, normalization: 'layer', residual: true };
+    expect(withModel({ family, ...options })()).toMatchObject(options);
+  });
+
+  it('leave a model that does not name them as it was', () => {
+    expect(withModel({ family: 'mlp' })()).toEqual({ family: 'mlp', hidden: [128, 64], activation: 'relu' });
+  });
+
+  it.each([{ dropout: 0.95 }, { dropout: -0.1 }, { normalization: 'batch' }, { residual: 'yes' }])(
+    'are refused outside their range: %j',
+    (options) => {
+      expect(withModel({ family: 'mlp', ...options })).toThrow(expect.objectContaining({ type: 'InvalidPipeline' }));
+    },
+  );
+
+  it('are not for the linear family', () => {
+    expect(withModel({ family: 'linear', dropout: 0.1 })).toThrow('dropout');
+  });
+});

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import './dropout-kernel.js';
 import { shapeRules } from './shape-rules.js';
 
 /** Element types that a tape may hold. */

@@ -51,6 +51,16 @@ describe('the parameters of a network', () => {
     });
   });
 
+  test('of a normalized residual mlp scale and shift each layer, and carry the input past layers that change its width', () => {
+    expect(shapes({ ...mlp, hidden: [8, 8], normalization: 'layer', residual: true })).toMatchObject({
+      'dense_0/scale': [8],
+      'dense_0/shift': [8],
+      'dense_0/shortcut': [9, 8],
+      'dense_1/scale': [8],
+    });
+    expect(shapes({ ...mlp, hidden: [8, 8], residual: true })).not.toHaveProperty('dense_1/shortcut');
+  });
+
   test('lie one after the other in the flat vector', () => {
     const { parameters, parameterCount } = buildNetwork(wideAndDeep, layout, 1, 1);
     let end = 0;

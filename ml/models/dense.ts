@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { glorotUniform, heUniform, zeros } from './initializer.js';
+import { glorotUniform, heUniform, ones, zeros } from './initializer.js';
 import type { NetworkBuilder, ParameterReader } from './network.js';
 
 export type Activation = 'relu' | 'tanh' | 'elu' | 'sigmoid';
@@ -12,29 +12,69 @@ const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>>
 };
 
 /** x [N, inputs] → [N, units] */
-export type Layer = (read: ParameterReader, x: tf.Tensor2D) => tf.Tensor2D;
+export type Layer = (read: ParameterReader, x: tf.Tensor2D, keys?: tf.Tensor1D) => tf.Tensor2D;
 
-/** activation(x · kernel + bias). Parameters `<name>/kernel` [inputs, units] and `<name>/bias` [units]. */
-export function addDense(builder: NetworkBuilder, name: string, inputs: number, units: number, activation?: Activation): Layer {
+/** What the hidden layers of a stack are; see the pipeline's contract. */
+export interface HiddenLayers {
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+  readonly dropout?: number;
+  readonly normalization?: 'none' | 'layer';
+  readonly residual?: boolean;
+}
+
+/** x · kernel + bias. Parameters `<name>/kernel` [inputs, units] and `<name>/bias` [units]. */
+export function addAffine(builder: NetworkBuilder, name: string, inputs: number, units: number, activation?: Activation): Layer {
   const rectified = activation === 'relu' || activation === 'elu';
   const kernel = builder.parameter(`${name}/kernel`, [inputs, units], rectified ? heUniform(inputs) : glorotUniform(inputs, units));
   const bias = builder.parameter(`${name}/bias`, [units], zeros);
-  return (read, x) =>
-    tf.tidy(name, () => {
-      const sum: tf.Tensor2D = tf.add(tf.matMul(x, read(kernel) as tf.Tensor2D), read(bias)); // [N, units]
-      return activation ? activations[activation](sum) : sum;
+  return (read, x) => tf.tidy(name, () => tf.add(tf.matMul(x, read(kernel) as tf.Tensor2D), read(bias))); // [N, units]
+}
+
+/**
+ * activation(normalize(x · kernel + bias)), with dropout, plus x where the layer is residual: straight, or through
+ * `<name>/shortcut` [inputs, units] where the widths differ.
+ *
+ * @see He et al. 2016, "Deep Residual Learning for Image Recognition", equations 1 and 2
+ * @see Srivastava et al. 2014, "Dropout"; the kept outputs are scaled in training, so nothing is left to do afterwards
+ */
+function addHidden(builder: NetworkBuilder, name: string, inputs: number, units: number, options: HiddenLayers): Layer {
+  const affine = addAffine(builder, name, inputs, units, options.activation);
+  const normalize = options.normalization === 'layer' ? addLayerNormalization(builder, name, units) : undefined;
+  const dropOut = builder.dropout(options.dropout ?? 0);
+  const shortcut =
+    options.residual && inputs !== units ? builder.parameter(`${name}/shortcut`, [inputs, units], glorotUniform(inputs, units)) : undefined;
+  return (read, x, keys) => {
+    const sum = affine(read, x); // [N, units]
+    return tf.tidy(name, () => {
+      const active = activations[options.activation](normalize ? normalize(read, sum) : sum); // [N, units]
+      const kept = dropOut(keys, active); // [N, units]
+      if (!options.residual) return kept;
+      return tf.add(kept, shortcut === undefined ? x : tf.matMul(x, read(shortcut) as tf.Tensor2D)); // [N, units]
     });
+  };
+}
+
+/**
+ * Each row to mean 0 and variance 1, then times `<name>/scale` [units] plus `<name>/shift` [units].
+ *
+ * @see Ba et al. 2016, "Layer Normalization"
+ */
+function addLayerNormalization(builder: NetworkBuilder, name: string, units: number): Layer {
+  const scale = builder.parameter(`${name}/scale`, [units], ones);
+  const shift = builder.parameter(`${name}/shift`, [units], zeros);
+  return (read, x) => {
+    const centered = tf.sub(x, tf.mean(x, 1, true)); // [N, units]
+    const variance = tf.mean(tf.square(centered), 1, true); // [N, 1]
+    const normal = tf.mul(centered, tf.rsqrt(tf.add(variance, 1e-5))); // [N, units]
+    return tf.add(tf.mul(normal, read(scale)), read(shift)); // [N, units]
+  };
 }
 
 /** Hidden layers, then a linear one of width `outputs`. */
-export function addDenseStack(
-  builder: NetworkBuilder,
-  inputs: number,
-  hidden: readonly number[],
-  activation: Activation,
-  outputs: number,
-): Layer {
-  const layers = hidden.map((units, i) => addDense(builder, `dense_${i}`, i === 0 ? inputs : hidden[i - 1], units, activation));
-  layers.push(addDense(builder, 'logits', hidden.at(-1) ?? inputs, outputs));
-  return (read, x) => layers.reduce((value, layer) => layer(read, value), x);
+export function addDenseStack(builder: NetworkBuilder, inputs: number, options: HiddenLayers, outputs: number): Layer {
+  const { hidden } = options;
+  const layers = hidden.map((units, i) => addHidden(builder, `dense_${i}`, i === 0 ? inputs : hidden[i - 1], units, options));
+  layers.push(addAffine(builder, 'logits', hidden.at(-1) ?? inputs, outputs));
+  return (read, x, keys) => layers.reduce((value, layer) => layer(read, value, keys), x);
 }

@@ -3,11 +3,13 @@ import type { Random } from './random.js';
 /** How a parameter starts. Uniform throughout: its numbers need no logarithm, so they are the same bits on every machine. */
 export type Initializer =
   | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' }
   | { readonly kind: 'uniform'; readonly limit: number }
   /** A table [size, dimension + zeros]: each row a random vector, then zeros. */
   | { readonly kind: 'vectors'; readonly dimension: number; readonly zeros: number };
 
 export const zeros: Initializer = { kind: 'zeros' };
+export const ones: Initializer = { kind: 'ones' };
 
 /** @see Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks" */
 export function glorotUniform(fanIn: number, fanOut: number): Initializer {
@@ -34,6 +36,9 @@ export function initialize(target: Float32Array, initializer: Initializer, rando
   switch (initializer.kind) {
     case 'zeros':
       target.fill(0);
+      break;
+    case 'ones':
+      target.fill(1);
       break;
     case 'uniform':
       for (let i = 0; i < target.length; i++) target[i] = draw(initializer.limit);

@@ -1,22 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../contracts/dataset.js';
-import { type Activation, addDenseStack } from './dense.js';
+import { type HiddenLayers, addDenseStack } from './dense.js';
 import { addEmbeddings } from './embedding.js';
 import { type Network, NetworkBuilder } from './network.js';
 
-export interface MlpOptions {
-  readonly hidden: readonly number[];
-  readonly activation: Activation;
-}
-
 /** Embeddings of the categories beside the numbers, then dense layers. */
-export function buildMlp(options: MlpOptions, layout: FeatureLayout, outputs: number, seed: number): Network {
+export function buildMlp(options: HiddenLayers, layout: FeatureLayout, outputs: number, seed: number): Network {
   const builder = new NetworkBuilder(layout, outputs);
   const embeddings = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'vectors' });
-  const stack = addDenseStack(builder, embeddings.width + layout.numeric.length, options.hidden, options.activation, outputs);
-  return builder.build(seed, (read, inputs) => {
+  const stack = addDenseStack(builder, embeddings.width + layout.numeric.length, options, outputs);
+  return builder.build(seed, (read, inputs, keys) => {
     const { vectors } = embeddings.lookUp(read, inputs); // [N, dimension] each
-    return stack(read, concatColumns(inputs.numeric ? [...vectors, inputs.numeric] : vectors)); // [N, outputs]
+    return stack(read, concatColumns(inputs.numeric ? [...vectors, inputs.numeric] : vectors), keys); // [N, outputs]
   });
 }
 

@@ -1,5 +1,6 @@
-import type { Tensor1D, Tensor2D, Tensor } from '@tensorflow/tfjs-core';
+import { mul, type Tensor1D, type Tensor2D, type Tensor } from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../contracts/dataset.js';
+import { dropoutMask } from '../graph/dropout-kernel.js';
 import { createRandom } from './random.js';
 import { type Initializer, initialize } from './initializer.js';
 
@@ -29,24 +30,31 @@ export interface Network {
   readonly parameters: readonly NetworkParameter[];
   /** Length of the flat vector. */
   readonly parameterCount: number;
+  /** How many of its layers drop units in training; 0 = the network is the same function in training and after it. */
+  readonly dropoutLayers: number;
   /** @returns a fresh copy of the seeded initial parameters, flat */
   initialParameters(): Float32Array;
   /**
-   * Differentiable; no state, no randomness.
+   * Differentiable; no state, and no randomness but that of the keys.
    *
    * @param parameters in the order and the shapes of `parameters`
+   * @param keys `dropoutKeys` of the step, int32 [2 · dropoutLayers]; absent: nothing is dropped
    * @returns logits [N, outputs]
    */
-  forward(parameters: readonly Tensor[], inputs: NetworkInputs): Tensor2D;
+  forward(parameters: readonly Tensor[], inputs: NetworkInputs, keys?: Tensor1D): Tensor2D;
 }
 
 /** Reads a parameter's tensor in a forward pass. */
 export type ParameterReader = (name: string) => Tensor;
 
+/** Drops units of a layer [N, units]; the same tensor where nothing is to be dropped. */
+export type Dropout = (keys: Tensor1D | undefined, x: Tensor2D) => Tensor2D;
+
 /** Collects the parameters of a network while its parts are put together. */
 export class NetworkBuilder {
   private readonly parameters: (NetworkParameter & { readonly initializer: Initializer })[] = [];
   private count = 0;
+  private dropoutLayers = 0;
 
   constructor(
     readonly layout: FeatureLayout,
@@ -60,7 +68,14 @@ export class NetworkBuilder {
     return name;
   }
 
-  build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs) => Tensor2D): Network {
+  /** @param rate share of the units that are dropped */
+  dropout(rate: number): Dropout {
+    if (rate === 0) return (_, x) => x;
+    const layer = this.dropoutLayers++;
+    return (keys, x) => (keys ? mul(x, dropoutMask(keys, layer, x.shape, rate)) : x); // [N, units]
+  }
+
+  build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs, keys?: Tensor1D) => Tensor2D): Network {
     const parameters = this.parameters.map(({ name, shape, size, offset }) => ({ name, shape, size, offset }));
     const index = new Map(parameters.map((parameter, i) => [parameter.name, i]));
     return {
@@ -68,6 +83,7 @@ export class NetworkBuilder {
       outputs: this.outputs,
       parameters,
       parameterCount: this.count,
+      dropoutLayers: this.dropoutLayers,
       initialParameters: () => {
         const flat = new Float32Array(this.count);
         this.parameters.forEach(({ initializer, size, offset }, i) =>
@@ -75,12 +91,16 @@ export class NetworkBuilder {
         );
         return flat;
       },
-      forward: (tensors, inputs) =>
-        forward((name) => {
-          const position = index.get(name);
-          if (position === undefined) throw new Error(`the network has no parameter ${name}`);
-          return tensors[position];
-        }, inputs),
+      forward: (tensors, inputs, keys) =>
+        forward(
+          (name) => {
+            const position = index.get(name);
+            if (position === undefined) throw new Error(`the network has no parameter ${name}`);
+            return tensors[position];
+          },
+          inputs,
+          keys,
+        ),
     };
   }
 }

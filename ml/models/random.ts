@@ -16,7 +16,8 @@ export function createRandom(seed: number, stream = 0): Random {
   };
 }
 
-function mix(value: number): number {
+/** A bijection of 32-bit integers whose every output bit depends on every input bit. */
+export function mix(value: number): number {
   let x = value | 0;
   x = Math.imul(x ^ (x >>> 16), 0x85eb_ca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2_ae35);

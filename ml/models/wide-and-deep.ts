@@ -1,14 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../contracts/dataset.js';
-import { type Activation, addDenseStack } from './dense.js';
+import { type HiddenLayers, addDenseStack } from './dense.js';
 import { addEmbeddings } from './embedding.js';
 import { glorotUniform } from './initializer.js';
 import { concatColumns } from './mlp.js';
 import { type Network, NetworkBuilder } from './network.js';
 
-export interface WideAndDeepOptions {
-  readonly hidden: readonly number[];
-  readonly activation: Activation;
+export interface WideAndDeepOptions extends HiddenLayers {
   readonly embeddingScale: number;
 }
 
@@ -23,13 +21,13 @@ export function buildWideAndDeep(options: WideAndDeepOptions, layout: FeatureLay
   const builder = new NetworkBuilder(layout, outputs);
   const embeddings = addEmbeddings(builder, { scale: options.embeddingScale, extra: outputs, initial: 'vectors' });
   const numbers = layout.numeric.length;
-  const deep = addDenseStack(builder, embeddings.width + numbers, options.hidden, options.activation, outputs);
+  const deep = addDenseStack(builder, embeddings.width + numbers, options, outputs);
   if (numbers > 0) builder.parameter('wide/kernel', [numbers, outputs], glorotUniform(numbers, outputs));
-  return builder.build(seed, (read, inputs) => {
+  return builder.build(seed, (read, inputs, keys) => {
     const { vectors, extra: wide } = embeddings.lookUp(read, inputs); // [N, dimension], [N, outputs] each
     const { numeric } = inputs;
     if (numeric) wide.push(tf.tidy('wide', () => tf.matMul(numeric, read('wide/kernel') as tf.Tensor2D))); // [N, outputs]
-    const logits = deep(read, concatColumns(numeric ? [...vectors, numeric] : vectors)); // [N, outputs]
+    const logits = deep(read, concatColumns(numeric ? [...vectors, numeric] : vectors), keys); // [N, outputs]
     return wide.reduce((sum, term) => tf.add(sum, term), logits); // [N, outputs]
   });
 }

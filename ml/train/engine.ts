@@ -24,11 +24,14 @@ export interface StepPlan {
   readonly optimizer: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
   /** Weight of each class in the loss; absent = 1. */
   readonly classWeights?: readonly number[];
-  /** Seed of the initial parameters. */
+  /** Seed of the initial parameters, and of what a step drops. */
   readonly seed: number;
   /** Threads that the engine may use. Part of the plan, since a sum's order can depend on it. */
   readonly threads: number;
 }
+
+/** A plan without its model, for a network that is given. */
+export type NetworkPlan = Omit<StepPlan, 'model' | 'layout' | 'outputs'>;
 
 /** The complete state between two steps; what a checkpoint stores beside the cursor. Equal state, equal future. */
 export interface EngineState {
@@ -44,7 +47,7 @@ export interface EngineSession {
    *
    * @param rows row indices into the training data, shape [K · batchSize]
    * @param learningRates shape [K]
-   * @param firstStep number of steps done before (Adam's bias correction starts from it)
+   * @param firstStep number of steps done before (Adam's bias correction and dropout start from it)
    * @returns training loss of each step, shape [K]; NaN where it diverged
    */
   runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array>;

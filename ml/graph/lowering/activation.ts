@@ -2,30 +2,34 @@ import type { KernelCall, LoweringTable } from './kernel-call.js';
 
 /** Activations, their gradients, and the softmax. */
 export const activationLowerings: LoweringTable = {
-  Sigmoid: { lower: (call) => call.node('Sigmoid', [call.input('x')]) },
-  Tanh: { lower: (call) => call.node('Tanh', [call.input('x')]) },
-  Softplus: { lower: (call) => call.node('Softplus', [call.input('x')]) },
-  Elu: { lower: (call) => call.node('Elu', [call.input('x')]) },
-  Selu: { lower: (call) => call.node('Selu', [call.input('x')]) },
+  Sigmoid: { elementwise: true, lower: (call) => call.node('Sigmoid', [call.input('x')]) },
+  Tanh: { elementwise: true, lower: (call) => call.node('Tanh', [call.input('x')]) },
+  Softplus: { elementwise: true, lower: (call) => call.node('Softplus', [call.input('x')]) },
+  Elu: { elementwise: true, lower: (call) => call.node('Elu', [call.input('x')]) },
+  Selu: { elementwise: true, lower: (call) => call.node('Selu', [call.input('x')]) },
   LeakyRelu: {
+    elementwise: true,
     attributes: ['alpha'],
     lower: (call) => call.node('LeakyRelu', [call.input('x')], { alpha: { float: call.number('alpha') } }),
   },
   Relu: {
+    elementwise: true,
     lower: (call) => {
       const rectified = call.node('Relu', [call.input('x')]);
       call.note(rectifiedKey(call), rectified);
       return rectified;
     },
   },
-  Relu6: { lower: (call) => call.node('Clip', [call.input('x'), call.scalar(0), call.scalar(6)]) },
+  Relu6: { elementwise: true, lower: (call) => call.node('Clip', [call.input('x'), call.scalar(0), call.scalar(6)]) },
   Prelu: {
+    elementwise: true,
     lower: (call) => {
       if (call.shape('x').join() !== call.output.shape.join()) call.refuse('broadcasts its input to the shape of alpha');
       return call.node('PRelu', [call.input('x'), call.input('alpha')]);
     },
   },
   Step: {
+    elementwise: true,
     attributes: ['alpha'],
     lower: (call) => {
       const alpha = call.number('alpha', 0);
@@ -37,6 +41,7 @@ export const activationLowerings: LoweringTable = {
     },
   },
   EluGrad: {
+    elementwise: true,
     // dy where y ≥ 0, else dy · (y + 1)
     lower: (call) => {
       const slope = call.node('Add', [call.node('Min', [call.input('y'), call.scalar(0)]), call.scalar(1)]);

@@ -1,11 +1,11 @@
 import { type KernelCall, type Lowering, type LoweringTable, anyType, numericTypes } from './kernel-call.js';
 
 function unary(opType: string, types?: Lowering['types']): Lowering {
-  return { types, lower: (call) => call.node(opType, [call.input('x')]) };
+  return { types, elementwise: true, lower: (call) => call.node(opType, [call.input('x')]) };
 }
 
 function binary(opType: string, types: Lowering['types'] = numericTypes): Lowering {
-  return { types, lower: (call) => call.node(opType, [call.input('a'), call.input('b')]) };
+  return { types, elementwise: true, lower: (call) => call.node(opType, [call.input('a'), call.input('b')]) };
 }
 
 /** Element-wise arithmetic. */
@@ -23,17 +23,19 @@ export const arithmeticLowerings: LoweringTable = {
   Erf: unary('Erf'),
   Sin: unary('Sin'),
   Cos: unary('Cos'),
-  Rsqrt: { lower: (call) => call.node('Reciprocal', [call.node('Sqrt', [call.input('x')])]) },
-  Square: { types: numericTypes, lower: (call) => call.node('Mul', [call.input('x'), call.input('x')]) },
+  Rsqrt: { elementwise: true, lower: (call) => call.node('Reciprocal', [call.node('Sqrt', [call.input('x')])]) },
+  Square: { elementwise: true, types: numericTypes, lower: (call) => call.node('Mul', [call.input('x'), call.input('x')]) },
   // eˣ − 1 = tanh(x / 2) · (eˣ + 1), which keeps its precision near zero.
   Expm1: {
+    elementwise: true,
     lower: (call) => {
       const half = call.node('Tanh', [call.node('Mul', [call.input('x'), call.scalar(0.5)])]);
       return call.node('Mul', [half, call.node('Add', [call.node('Exp', [call.input('x')]), call.scalar(1)])]);
     },
   },
-  Log1p: { lower: logOnePlus },
+  Log1p: { elementwise: true, lower: logOnePlus },
   ClipByValue: {
+    elementwise: true,
     attributes: ['clipValueMin', 'clipValueMax'],
     lower: (call) =>
       call.node('Clip', [call.input('x'), call.scalar(call.number('clipValueMin')), call.scalar(call.number('clipValueMax'))]),
@@ -45,21 +47,24 @@ export const arithmeticLowerings: LoweringTable = {
   Minimum: binary('Min'),
   Pow: binary('Pow', ['float32']),
   FloorDiv: {
+    elementwise: true,
     lower: (call) => {
       const floor = call.node('Floor', [call.node('Div', [call.input('a'), call.input('b')])]);
       return call.output.dtype === 'int32' ? call.node('Cast', [floor], { to: 6 }) : floor;
     },
   },
   SquaredDifference: {
+    elementwise: true,
     types: numericTypes,
     lower: (call) => {
       const difference = call.node('Sub', [call.input('a'), call.input('b')]);
       return call.node('Mul', [difference, difference]);
     },
   },
-  Multiply: { types: numericTypes, lower: multiply },
-  AddN: { lower: (call) => call.node('Sum', call.inputs) },
+  Multiply: { elementwise: true, types: numericTypes, lower: multiply },
+  AddN: { elementwise: true, lower: (call) => call.node('Sum', call.inputs) },
   Cast: {
+    elementwise: true,
     attributes: ['dtype'],
     types: anyType,
     lower: (call) => {

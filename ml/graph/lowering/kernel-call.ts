@@ -1,24 +1,15 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import type { Attribute, GraphBuilder } from '../onnx-builder.js';
+import type { Attribute } from '../onnx-builder.js';
 import type { TapeCall, TapeType, TapeValue } from '../tape.js';
-
-/** What the lowerings of one tape share. */
-export interface LoweringState {
-  readonly builder: GraphBuilder;
-  readonly values: readonly TapeValue[];
-  /** ONNX names by value id. */
-  readonly names: Map<number, string>;
-  /** Names by a key of the lowering's choice, for what one kernel wants to know of an earlier one. */
-  readonly notes: Map<string, string>;
-  /** The length that stands for a batch of any size; no other length of the tape equals it. */
-  readonly dynamicBatch?: number;
-}
+import { channelsFirstName, channelsFirstShape, type Layout, type LoweringState, valueName } from './lowering-state.js';
 
 /** One call of a tape as a lowering sees it: names and shapes in, ONNX nodes out. */
 export class KernelCall {
   constructor(
     private readonly state: LoweringState,
     private readonly call: TapeCall,
+    /** `channels first`: an element-wise kernel whose operands are read, and whose result is made, in that order. */
+    private readonly layout: Layout = 'as recorded',
   ) {}
 
   /** Names of the inputs in the kernel's order. */
@@ -27,7 +18,7 @@ export class KernelCall {
   }
 
   get inputValues(): TapeValue[] {
-    return Object.values(this.call.inputs).map((id) => this.state.values[id]);
+    return Object.values(this.call.inputs).map((id) => this.laidOut(id));
   }
 
   has(input: string): boolean {
@@ -37,7 +28,7 @@ export class KernelCall {
   value(input: string): TapeValue {
     const id = this.call.inputs[input];
     if (id === undefined) return this.refuse(`has no input "${input}"`);
-    return this.state.values[id];
+    return this.laidOut(id);
   }
 
   /** @returns the ONNX name of an input */
@@ -50,7 +41,7 @@ export class KernelCall {
   }
 
   get outputs(): TapeValue[] {
-    return this.call.outputs.map((id) => this.state.values[id]);
+    return this.call.outputs.map((id) => this.laidOut(id));
   }
 
   get output(): TapeValue {
@@ -102,7 +93,7 @@ export class KernelCall {
     return names;
   }
 
-  constant(type: 'float32' | 'int32' | 'int64' | 'bool', values: ArrayLike<number>, shape?: readonly number[]): string {
+  constant(type: 'float32' | 'int32' | 'uint32' | 'int64' | 'bool', values: ArrayLike<number>, shape?: readonly number[]): string {
     return this.state.builder.constant(type, values, shape);
   }
 
@@ -132,11 +123,26 @@ export class KernelCall {
   }
 
   note(key: string, name: string): void {
-    this.state.notes.set(key, name);
+    this.state.notes.set(`${this.layout}:${key}`, name);
   }
 
   noted(key: string): string | undefined {
-    return this.state.notes.get(key);
+    return this.state.notes.get(`${this.layout}:${key}`);
+  }
+
+  /** Whether a kernel stands anywhere in the tape. */
+  tapeHas(kernel: string): boolean {
+    return this.state.kernels.has(kernel);
+  }
+
+  /** @returns the ONNX name of an input of rank 4, channels first */
+  channelsFirst(input: string): string {
+    return channelsFirstName(this.state, this.value(input).id);
+  }
+
+  /** @returns the same, if it is there already */
+  knownChannelsFirst(input: string): string | undefined {
+    return this.state.channelsFirst.get(this.value(input).id);
   }
 
   /** @throws AnnealError `InvalidModel` */
@@ -145,25 +151,13 @@ export class KernelCall {
   }
 
   private nameOf(id: number): string {
-    return valueName(this.state, id);
+    return this.layout === 'channels first' ? channelsFirstName(this.state, id) : valueName(this.state, id);
   }
-}
 
-/** @returns the ONNX name of a value, written as a constant on first use if it is one */
-export function valueName(state: LoweringState, id: number): string {
-  const known = state.names.get(id);
-  if (known !== undefined) return known;
-  const { constant, shape, dtype } = state.values[id];
-  if (!constant) throw new Error(`value ${id} of the tape is used before it is made`);
-  if (state.dynamicBatch !== undefined && shape.includes(state.dynamicBatch)) {
-    throw new AnnealError(
-      failureTypes.invalidModel,
-      `The model holds a constant of shape [${shape.join(', ')}], which depends on the size of the batch. A model that serves any batch cannot hold it. Broadcast a smaller constant instead.`,
-    );
+  private laidOut(id: number): TapeValue {
+    const value = this.state.values[id];
+    return this.layout === 'channels first' ? { ...value, shape: channelsFirstShape(value.shape) } : value;
   }
-  const name = state.builder.constant(dtype, constant, shape);
-  state.names.set(id, name);
-  return name;
 }
 
 export function refusal(call: TapeCall, reason: string): AnnealError {
@@ -185,7 +179,14 @@ export interface Lowering {
   readonly attributes?: readonly string[];
   /** Element types that every input must have; default float32 alone. */
   readonly types?: readonly TapeType[];
-  readonly lower: (call: KernelCall) => string | readonly string[];
+  /** Every element of the output depends on the elements at its place alone; operands may be broadcast. */
+  readonly elementwise?: true;
+  readonly lower: (call: KernelCall) => string | readonly string[] | ChannelsFirstResult;
+}
+
+/** The one output, of rank 4, channels first. */
+export interface ChannelsFirstResult {
+  readonly channelsFirst: string;
 }
 
 export type LoweringTable = Readonly<Record<string, Lowering>>;

@@ -6,10 +6,22 @@ import { AnnealError } from '../../../contracts/failures.js';
 import { GraphBuilder } from '../onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../tape.js';
 import { type PlainTensor, compareWithEager, runLowered } from './compare-with-eager.js';
+import { convolutionCases, imageCases, poolingCases } from './image-cases.js';
 import { lowerTape, lowerings } from './lower-tape.js';
-import { elementwiseCases, gatherCases, gradientCases, matMulCases, reductionCases, shapeCases } from './lowering-cases.js';
+import { dropoutCases, elementwiseCases, gatherCases, gradientCases, matMulCases, reductionCases, shapeCases } from './lowering-cases.js';
 
-const cases = [...elementwiseCases, ...reductionCases, ...matMulCases, ...shapeCases, ...gatherCases, ...gradientCases];
+const cases = [
+  ...elementwiseCases,
+  ...reductionCases,
+  ...matMulCases,
+  ...shapeCases,
+  ...gatherCases,
+  ...dropoutCases,
+  ...gradientCases,
+  ...convolutionCases,
+  ...poolingCases,
+  ...imageCases,
+];
 const covered = new Set<string>();
 
 /** Within a few rounding errors of float32, and the same infinities. */
@@ -116,6 +128,29 @@ describe('what cannot be lowered is refused', () => {
     const inputs: Record<string, TapeInput> = { x: { shape: [4, 3], dtype: 'float32' }, indices: { shape: [4], dtype: 'bool' } };
     const error = refuse(inputs, ({ x, indices }) => run('Select', { condition: indices, t: x, e: x }, {}));
     expect(error.message).toContain('selects whole rows');
+  });
+
+  const image: Record<string, TapeInput> = { x: { shape: [1, 5, 5, 2], dtype: 'float32' } };
+
+  test('an image with its channels first', () => {
+    const filter = tf.ones<tf.Rank.R4>([2, 2, 5, 1]);
+    const error = refuse(image, ({ x }) => tf.conv2d(x as tf.Tensor4D, filter, 1, 'valid', 'NCHW'));
+    expect(error.message).toContain('"Conv2D", which has dataFormat="NCHW", expected "NHWC"');
+  });
+
+  test('the gradient of a padded average, which tfjs computes wrongly itself', () => {
+    const error = refuse(image, ({ x }) => tf.grad((y) => tf.sum(tf.square(tf.avgPool(y as tf.Tensor4D, 2, 2, 'same'))))(x));
+    expect(error.message).toContain('"AvgPoolGrad", which pads');
+  });
+
+  test('a number as padding with uneven strides, for which tfjs computes the size by one of them', () => {
+    const error = refuse(image, ({ x }) => tf.maxPool(x as tf.Tensor4D, [2, 3], [2, 1], 1));
+    expect(error.message).toContain('which is not what its window reaches');
+  });
+
+  test('a pooling window that may see nothing but padding', () => {
+    const error = refuse(image, ({ x }) => tf.maxPool(x as tf.Tensor4D, 2, 1, 2));
+    expect(error.message).toContain('"MaxPool", which pads by as much as its filter is long');
   });
 
   test('a kernel in the gradient, by the layer that its operand came from', () => {

@@ -3,9 +3,14 @@ import type { Tape, TapeCall } from '../tape.js';
 import { activationLowerings } from './activation.js';
 import { arithmeticLowerings } from './arithmetic.js';
 import { comparisonLowerings } from './comparison.js';
+import { convolutionLowerings } from './convolution.js';
+import { dropoutLowerings } from './dropout.js';
 import { gatherLowerings } from './gather.js';
-import { KernelCall, type Lowering, type LoweringState, type LoweringTable, refusal, valueName } from './kernel-call.js';
+import { type ChannelsFirstResult, KernelCall, type Lowering, type LoweringTable, refusal } from './kernel-call.js';
+import { isChannelsFirst, type LoweringState, valueName } from './lowering-state.js';
 import { matMulLowerings } from './mat-mul.js';
+import { normalizationLowerings } from './normalization.js';
+import { poolingLowerings } from './pooling.js';
 import { reductionLowerings } from './reduction.js';
 import { shapeLowerings } from './shape.js';
 import { sliceLowerings } from './slice.js';
@@ -15,8 +20,12 @@ export const lowerings: LoweringTable = {
   ...activationLowerings,
   ...arithmeticLowerings,
   ...comparisonLowerings,
+  ...convolutionLowerings,
+  ...dropoutLowerings,
   ...gatherLowerings,
   ...matMulLowerings,
+  ...normalizationLowerings,
+  ...poolingLowerings,
   ...reductionLowerings,
   ...shapeLowerings,
   ...sliceLowerings,
@@ -40,19 +49,36 @@ export function lowerTape<Outputs extends string = string>(
   inputs: Readonly<Record<string, string>>,
   options: LowerOptions = {},
 ): Record<Outputs, string> {
-  const state: LoweringState = { builder, values: tape.values, names: new Map(), notes: new Map(), dynamicBatch: options.dynamicBatch };
+  const state: LoweringState = {
+    builder,
+    values: tape.values,
+    names: new Map(),
+    notes: new Map(),
+    channelsFirst: new Map(),
+    kernels: new Set(tape.calls.map(({ kernel }) => kernel)),
+    dynamicBatch: options.dynamicBatch,
+  };
   for (const [name, id] of Object.entries(tape.inputs)) {
     if (inputs[name] !== undefined) state.names.set(id, inputs[name]);
   }
   for (const call of tape.calls) {
     const lowering = checkedLowering(call, state);
-    const made = lowering.lower(new KernelCall(state, call));
+    const turned = lowering.elementwise && isChannelsFirst(state, call);
+    const made = lowering.lower(new KernelCall(state, call, turned ? 'channels first' : 'as recorded'));
+    if (turned || isChannelsFirstResult(made)) {
+      state.channelsFirst.set(call.outputs[0], isChannelsFirstResult(made) ? made.channelsFirst : (made as string));
+      continue;
+    }
     const names = typeof made === 'string' ? [made] : made;
     call.outputs.forEach((id, i) => {
       if (!state.names.has(id)) state.names.set(id, names[i]);
     });
   }
   return Object.fromEntries(Object.entries(tape.outputs).map(([name, id]) => [name, valueName(state, id)])) as Record<Outputs, string>;
+}
+
+function isChannelsFirstResult(made: ReturnType<Lowering['lower']>): made is ChannelsFirstResult {
+  return typeof made === 'object' && 'channelsFirst' in made;
 }
 
 function checkedLowering(call: TapeCall, state: LoweringState): Lowering {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { dropoutMask } from '../dropout-kernel.js';
 import type { Computation, RandomInput } from './compare-with-eager.js';
 
 /** What a lowering is compared on; every kernel that can be lowered stands in at least one. */
@@ -194,6 +195,16 @@ export const gatherCases: readonly LoweringCase[] = [
   ...unary((x) => tf.oneHot(x, 3, 1, 0, 'float32'), 'oneHot as float32', integer(3, 4)),
   ...unary((x) => tf.oneHot(x, 3, 1, 0, 'bool'), 'oneHot as bool', integer(3, 4)),
 ];
+
+export const dropoutCases: readonly LoweringCase[] = [
+  [0, 0.5, 4, 6],
+  [1, 0.1, 33, 17],
+  [2, 0.9, 1, 500],
+].map(([layer, rate, rows, units]) => ({
+  label: `dropout mask of layer ${layer}, ${rows} × ${units} at ${rate}`,
+  inputs: { keys: { shape: [6], dtype: 'int32', values: [7, -8, 0x7fff_ffff, -0x8000_0000, 0, -1] } },
+  compute: ({ keys }) => dropoutMask(keys as tf.Tensor1D, layer, [rows, units], rate),
+}));
 
 /** Whole gradients, so that what tfjs derives passes through the lowerings too. */
 export const gradientCases: readonly LoweringCase[] = [

@@ -1,3 +1,4 @@
+import { fusedActivation } from './fused-activation.js';
 import type { KernelCall, LoweringTable } from './kernel-call.js';
 
 /** Matrix products. */
@@ -7,23 +8,7 @@ export const matMulLowerings: LoweringTable = {
     attributes: ['transposeA', 'transposeB', 'activation', 'leakyreluAlpha'],
     lower: (call) => {
       const sum = call.has('bias') ? call.node('Add', [product(call), call.input('bias')]) : product(call);
-      const activation = call.attribute('activation') ?? 'linear';
-      switch (activation) {
-        case 'linear':
-          return sum;
-        case 'relu':
-          return call.node('Relu', [sum]);
-        case 'relu6':
-          return call.node('Clip', [sum, call.scalar(0), call.scalar(6)]);
-        case 'elu':
-          return call.node('Elu', [sum]);
-        case 'sigmoid':
-          return call.node('Sigmoid', [sum]);
-        case 'leakyrelu':
-          return call.node('LeakyRelu', [sum], { alpha: { float: call.number('leakyreluAlpha') } });
-        default:
-          return call.refuse(`carries the activation ${JSON.stringify(activation)}, which has no translation`);
-      }
+      return fusedActivation(call, sum);
     },
   },
 };

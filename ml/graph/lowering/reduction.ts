@@ -1,8 +1,9 @@
+import { channelsFirstAxes } from './lowering-state.js';
 import { type KernelCall, type Lowering, type LoweringTable, numericTypes } from './kernel-call.js';
 
 /** Reductions. An axis attribute that is missing means all axes. */
 export const reductionLowerings: LoweringTable = {
-  Sum: reduction('axis', (call, axes, keepdims) => call.node('ReduceSum', [call.input('x'), call.int64(...axes)], { keepdims })),
+  Sum: reduction('axis', (call, x, axes, keepdims) => call.node('ReduceSum', [x, call.int64(...axes)], { keepdims })),
   Mean: reduction('axis', withAxesAttribute('ReduceMean'), ['float32']),
   Max: reduction('reductionIndices', withAxesAttribute('ReduceMax')),
   Min: reduction('axis', withAxesAttribute('ReduceMin')),
@@ -13,16 +14,16 @@ export const reductionLowerings: LoweringTable = {
   ArgMin: { attributes: ['axis'], types: numericTypes, lower: (call) => argument(call, 'ArgMin') },
 };
 
-type Reduce = (call: KernelCall, axes: number[], keepdims: number) => string;
+type Reduce = (call: KernelCall, x: string, axes: number[], keepdims: number) => string;
 
 /** Up to opset 17 the axes of these are an attribute. */
 function withAxesAttribute(opType: string): Reduce {
-  return (call, axes, keepdims) => call.node(opType, [call.input('x')], { axes, keepdims });
+  return (call, x, axes, keepdims) => call.node(opType, [x], { axes, keepdims });
 }
 
 function onBooleans(opType: string): Reduce {
-  return (call, axes, keepdims) => {
-    const numbers = call.node('Cast', [call.input('x')], { to: 6 });
+  return (call, x, axes, keepdims) => {
+    const numbers = call.node('Cast', [x], { to: 6 });
     return call.node('Cast', [call.node(opType, [numbers], { axes, keepdims })], { to: 9 });
   };
 }
@@ -36,7 +37,14 @@ function reduction(axisAttribute: string, reduce: Reduce, types = numericTypes):
       const axes = call.axes(axisAttribute, 'x');
       // ONNX takes an empty list of axes as all of them; over lengths of one there is nothing to reduce.
       if (axes.every((axis) => shape[axis] === 1)) return call.reshape(call.input('x'), call.output.shape);
-      return reduce(call, axes, call.flag('keepDims') ? 1 : 0);
+      const keepDims = call.flag('keepDims');
+      const turned = call.knownChannelsFirst('x');
+      // Without the channels, or without height and width, what is left stands in the same order either way.
+      const isSameOrder = axes.includes(3) || (axes.includes(1) && axes.includes(2));
+      if (turned === undefined || !(keepDims || isSameOrder)) return reduce(call, call.input('x'), axes, keepDims ? 1 : 0);
+      const turnedAxes = axes.map((axis) => channelsFirstAxes[axis]).sort((a, b) => a - b);
+      const reduced = reduce(call, turned, turnedAxes, keepDims ? 1 : 0);
+      return keepDims ? { channelsFirst: reduced } : reduced;
     },
   };
 }

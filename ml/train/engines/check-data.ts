@@ -1,5 +1,7 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import type { EncodedData, StepPlan } from '../engine.js';
+import type { Task } from '../../../contracts/pipeline.js';
+import type { Network } from '../../models/network.js';
+import type { EncodedData } from '../engine.js';
 
 /**
  * Check that the data have the shape of the layout, and every index its feature's range: an index outside would stop a compiled
@@ -7,7 +9,7 @@ import type { EncodedData, StepPlan } from '../engine.js';
  *
  * @throws AnnealError `InvalidData`
  */
-export function checkData({ layout, task, outputs }: StepPlan, data: EncodedData): void {
+export function checkData(task: Task, { layout, outputs }: Pick<Network, 'layout' | 'outputs'>, data: EncodedData): void {
   expectLength('target', data.target.length, data.rows);
   if (layout.numeric.length > 0) expectLength('numeric', data.numeric?.length ?? 0, data.rows * layout.numeric.length);
   const columns = layout.categorical.length;

@@ -42,6 +42,18 @@ const families: readonly ModelSpec[] = [
   { family: 'mlp', hidden: [9], activation: 'elu' },
   { family: 'wide-and-deep', hidden: [12, 8], activation: 'relu', embeddingScale: 1.5 },
   { family: 'wide-and-deep', hidden: [10], activation: 'sigmoid', embeddingScale: 1 },
+  { family: 'mlp', hidden: [12, 8], activation: 'relu', normalization: 'layer' },
+  { family: 'mlp', hidden: [10, 10, 6], activation: 'elu', residual: true },
+  { family: 'mlp', hidden: [12, 8], activation: 'tanh', dropout: 0.3 },
+  {
+    family: 'wide-and-deep',
+    hidden: [12, 12],
+    activation: 'tanh',
+    embeddingScale: 1,
+    dropout: 0.1,
+    normalization: 'layer',
+    residual: true,
+  },
 ];
 const tasks: readonly { readonly task: Task; readonly outputs: number; readonly classWeights?: number[] }[] = [
   { task: 'binary', outputs: 1, classWeights: [0.6, 1.9] },
@@ -128,7 +140,9 @@ cases.push({
 });
 
 function describeModel(model: ModelSpec): string {
-  return model.family === 'linear' ? 'linear' : `${model.family} (${model.activation})`;
+  if (model.family === 'linear') return 'linear';
+  const { activation, dropout, normalization, residual } = model;
+  return `${model.family} (${[activation, dropout && `dropout ${dropout}`, normalization && 'layer normalization', residual && 'residual'].filter(Boolean).join(', ')})`;
 }
 
 const unavailable = new Map<string, string | undefined>();
@@ -162,8 +176,11 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
       );
     });
 
-    test('gives the same bits in one call and in several, and after its state was set', async () => {
-      const plan = makePlan(families[3], tasks[0]);
+    test.each([
+      ['', families[3]],
+      [', with dropout', families.at(-1)!],
+    ])('gives the same bits in one call and in several, and after its state was set%s', async (_, model) => {
+      const plan = makePlan(model, tasks[0]);
       const data = makeData('binary', 1);
       const whole = await engine.open(plan, data);
       const losses = await run(whole, 0, steps);

@@ -1,8 +1,9 @@
 import ort from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { dropoutKeys } from '../../models/dropout-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
-import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
+import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
 import { buildForwardGraph, buildTrainingGraph, stateNames } from './training-graph.js';
@@ -20,11 +21,17 @@ export const onnxruntimeEngine: TrainingEngine = {
   name: 'onnxruntime',
   unavailable: () => Promise.resolve(undefined),
   async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
-    checkData(plan, data);
     const { network, graph } = compilePlan(plan);
+    checkData(plan.task, network, data);
     return new OnnxruntimeSession(network, plan, data, await createSession(graph, plan));
   },
 };
+
+/** As the engine's `open`, for a network that no family of the pipeline describes. @throws AnnealError as `open` does */
+export async function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
+  checkData(plan.task, network, data);
+  return new OnnxruntimeSession(network, plan, data, await createSession(buildTrainingGraph(network, plan), plan));
+}
 
 interface CompiledPlan {
   readonly network: Network;
@@ -48,7 +55,7 @@ export function compilePlan(plan: StepPlan): CompiledPlan {
   return newest.compiled;
 }
 
-async function createSession(graph: Uint8Array, plan: StepPlan): Promise<ort.InferenceSession> {
+async function createSession(graph: Uint8Array, plan: NetworkPlan): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(graph, {
       intraOpNumThreads: plan.threads,
@@ -59,7 +66,7 @@ async function createSession(graph: Uint8Array, plan: StepPlan): Promise<ort.Inf
   } catch (error) {
     throw new AnnealError(
       failureTypes.invalidModel,
-      `onnxruntime refused the compiled ${plan.model.family} model: ${error instanceof Error ? error.message : String(error)}. It was expected to accept every graph that the compiled engine writes. Train with engine "tfjs-wasm", and report the model.`,
+      `onnxruntime refused the compiled model: ${error instanceof Error ? error.message : String(error)}. It was expected to accept every graph that the compiled engine writes. Train with engine "tfjs-wasm", and report the model.`,
       undefined,
       { cause: error },
     );
@@ -73,11 +80,11 @@ class OnnxruntimeSession implements EngineSession {
 
   constructor(
     private readonly network: Network,
-    private readonly plan: StepPlan,
+    private readonly plan: NetworkPlan,
     data: EncodedData,
     private readonly session: ort.InferenceSession,
   ) {
-    this.resident = { ...matrices(plan, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
+    this.resident = { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
     const size = network.parameterCount;
     this.state = [network.initialParameters(), new Float32Array(size), new Float32Array(size)].map((data) => vector(data));
   }
@@ -91,6 +98,7 @@ class OnnxruntimeSession implements EngineSession {
     learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * stepScalarCount));
     const result = await this.session.run({
       ...this.resident,
+      ...this.dropoutFeed(firstStep, steps),
       steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
       rows: new ort.Tensor('int32', rows, [steps, batchSize]),
       scalars: new ort.Tensor('float32', scalars, [steps, stepScalarCount]),
@@ -100,13 +108,21 @@ class OnnxruntimeSession implements EngineSession {
     return Float32Array.from(result.losses.data as Float32Array);
   }
 
+  private dropoutFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
+    const { dropoutLayers } = this.network;
+    if (dropoutLayers === 0) return {};
+    const keys = new Int32Array(steps * 2 * dropoutLayers);
+    for (let i = 0; i < steps; i++) keys.set(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), i * 2 * dropoutLayers);
+    return { dropoutKeys: new ort.Tensor('int32', keys, [steps, 2 * dropoutLayers]) };
+  }
+
   async logits(data: EncodedData): Promise<Float32Array> {
     this.forward ??= await createSession(buildForwardGraph(this.network), this.plan);
     const { outputs } = this.network;
     const logits = new Float32Array(data.rows * outputs);
     for (let from = 0; from < data.rows; from += forwardRows) {
       const rows = Math.min(forwardRows, data.rows - from);
-      const result = await this.forward.run({ parameters: this.state[0], ...matrices(this.plan, data, from, rows) });
+      const result = await this.forward.run({ parameters: this.state[0], ...matrices(this.network, data, from, rows) });
       logits.set(result.logits.data as Float32Array, from * outputs);
     }
     return logits;
@@ -136,7 +152,7 @@ function vector(data: Float32Array): ort.Tensor {
 }
 
 /** Rows of the feature matrices; views, nothing is copied. */
-function matrices({ layout }: StepPlan, data: EncodedData, from: number, rows: number): Record<string, ort.Tensor> {
+function matrices({ layout }: Network, data: EncodedData, from: number, rows: number): Record<string, ort.Tensor> {
   const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
   const result: Record<string, ort.Tensor> = {};
   if (indices > 0)

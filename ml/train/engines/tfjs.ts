@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { dropoutKeys } from '../../models/dropout-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
-import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
+import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { type OptimizedVectors, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
 import { type TfjsBackend, cpuBackend, nativeBackend, wasmBackend } from './tfjs-backend.js';
@@ -23,12 +24,17 @@ function createTfjsEngine(backend: TfjsBackend): TrainingEngine {
     async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
       const problem = await backend.unavailable();
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-      checkData(plan, data);
-      await backend.use();
-      backend.activate();
-      return new TfjsSession(buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data, backend);
+      return openEager(backend, buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data);
     },
   };
+}
+
+/** As an eager engine's `open`, for a network that no family of the pipeline describes, on a backend that can be used. */
+export async function openEager(backend: TfjsBackend, network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
+  checkData(plan.task, network, data);
+  await backend.use();
+  backend.activate();
+  return new TfjsSession(network, plan, data, backend);
 }
 
 export const tfjsCpuEngine = createTfjsEngine(cpuBackend);
@@ -40,7 +46,7 @@ class TfjsSession implements EngineSession {
 
   constructor(
     private readonly network: Network,
-    private readonly plan: StepPlan,
+    private readonly plan: NetworkPlan,
     private readonly data: EncodedData,
     private readonly backend: TfjsBackend,
   ) {
@@ -59,7 +65,9 @@ class TfjsSession implements EngineSession {
       losses[i] = tf.tidy(() => {
         const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
         const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
-        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars);
+        const { dropoutLayers } = this.network;
+        const keys = dropoutLayers > 0 ? tf.tensor1d(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), 'int32') : undefined; // [2L]
+        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
         this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
         return loss.dataSync()[0];
       });
@@ -106,7 +114,7 @@ class TfjsSession implements EngineSession {
   }
 
   private gather(rows: Int32Array): Batch {
-    const [indices, numbers] = [this.plan.layout.categorical.length, this.plan.layout.numeric.length];
+    const [indices, numbers] = [this.network.layout.categorical.length, this.network.layout.numeric.length];
     const { categorical, numeric, target } = this.data;
     const batch = {
       categorical: new Int32Array(rows.length * indices),
@@ -122,7 +130,7 @@ class TfjsSession implements EngineSession {
   }
 
   private matrices(data: EncodedData, from: number, rows: number): Omit<Batch, 'target'> {
-    const [indices, numbers] = [this.plan.layout.categorical.length, this.plan.layout.numeric.length];
+    const [indices, numbers] = [this.network.layout.categorical.length, this.network.layout.numeric.length];
     const until = from + rows;
     return {
       categorical:

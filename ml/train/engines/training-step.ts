@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 // The core registers no gradients by itself; the layers package brings all of them.
 import '@tensorflow/tfjs-layers';
 import type { Network } from '../../models/network.js';
-import type { StepPlan } from '../engine.js';
+import type { NetworkPlan } from '../engine.js';
 import { trainingLoss } from '../loss.js';
 import { adamW, type OptimizedVectors } from '../optimizer.js';
 
@@ -20,17 +20,19 @@ export interface Batch {
  *
  * @param state flat vectors [P]
  * @param scalars `stepScalars` of the step
+ * @param keys `dropoutKeys` of the step, where the network drops units
  */
 export function trainingStep(
   network: Network,
-  plan: StepPlan,
+  plan: NetworkPlan,
   state: OptimizedVectors,
   batch: Batch,
   scalars: tf.Tensor1D,
+  keys?: tf.Tensor1D,
 ): OptimizedVectors & { readonly loss: tf.Scalar } {
   const parameters = splitParameters(network, state.parameters);
   const { value: loss, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) =>
-    trainingLoss(plan.task, network.forward(tensors, batch), batch.target, plan.classWeights),
+    trainingLoss(plan.task, network.forward(tensors, batch, keys), batch.target, plan.classWeights),
   )(parameters);
   const gradient = tf.concat1d(grads.map((grad) => tf.reshape(grad, [-1]) as tf.Tensor1D)); // [P]
   return { ...adamW(state, gradient, scalars, plan.optimizer), loss: loss as tf.Scalar };

@@ -1,0 +1,97 @@
+import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import type { GraphBuilder } from '../onnx-builder.js';
+import type { TapeCall, TapeValue } from '../tape.js';
+
+/** What the lowerings of one tape share. */
+export interface LoweringState {
+  readonly builder: GraphBuilder;
+  readonly values: readonly TapeValue[];
+  /** ONNX names by value id. */
+  readonly names: Map<number, string>;
+  /** Names by a key of the lowering's choice, for what one kernel wants to know of an earlier one. */
+  readonly notes: Map<string, string>;
+  /** ONNX names by value id of what lies in memory channels first, as ONNX' convolutions want it; tfjs has channels last. */
+  readonly channelsFirst: Map<number, string>;
+  /** Names of the tape's kernels. */
+  readonly kernels: ReadonlySet<string>;
+  /** The length that stands for a batch of any size; no other length of the tape equals it. */
+  readonly dynamicBatch?: number;
+}
+
+/** @returns the ONNX name of a value, written as a constant on first use if it is one */
+export function valueName(state: LoweringState, id: number): string {
+  const known = state.names.get(id);
+  if (known !== undefined) return known;
+  const { constant, shape, dtype } = state.values[id];
+  const turned = state.channelsFirst.get(id);
+  if (turned !== undefined) {
+    const name = reorder(state, turned, shape, shape, [0, 2, 3, 1]);
+    state.names.set(id, name);
+    return name;
+  }
+  if (!constant) throw new Error(`value ${id} of the tape is used before it is made`);
+  if (state.dynamicBatch !== undefined && shape.includes(state.dynamicBatch)) {
+    throw new AnnealError(
+      failureTypes.invalidModel,
+      `The model holds a constant of shape [${shape.join(', ')}], which depends on the size of the batch. A model that serves any batch cannot hold it. Broadcast a smaller constant instead.`,
+    );
+  }
+  const name = state.builder.constant(dtype, constant, shape);
+  state.names.set(id, name);
+  return name;
+}
+
+/*
+ * tfjs lays images out as [N, H, W, C], ONNX as [N, C, H, W]. A convolution leaves its result as ONNX made it, element-wise kernels
+ * go on in that order, and it is turned back only where a kernel reads it that needs the recorded one.
+ */
+export type Layout = 'as recorded' | 'channels first';
+
+/** Where each axis of [N, H, W, C] lies in [N, C, H, W]. */
+export const channelsFirstAxes: readonly number[] = [0, 2, 3, 1];
+
+/** [N, H, W, C] → [N, C, H, W]; [C], which broadcasts along the last axis → [C, 1, 1]. */
+export function channelsFirstShape(shape: readonly number[]): readonly number[] {
+  if (shape.length === 1) return [shape[0], 1, 1];
+  return shape.length === 4 ? [shape[0], shape[3], shape[1], shape[2]] : shape;
+}
+
+/** Whether an element-wise call had better be carried out channels first: an operand of the output's shape lies so. */
+export function isChannelsFirst(state: LoweringState, call: TapeCall): boolean {
+  const ids = Object.values(call.inputs);
+  const output = state.values[call.outputs[0]].shape;
+  if (output.length !== 4 || !ids.every((id) => [0, 1, 4].includes(state.values[id].shape.length))) return false;
+  return ids.some((id) => state.channelsFirst.has(id) && state.values[id].shape.join() === output.join());
+}
+
+/** @returns ONNX name of a value of rank 4, channels first; of rank 1 or 0, such that it broadcasts against one */
+export function channelsFirstName(state: LoweringState, id: number): string {
+  const known = state.channelsFirst.get(id);
+  if (known !== undefined) return known;
+  const { shape } = state.values[id];
+  if (shape.length === 0) return valueName(state, id);
+  if (shape.length === 1) {
+    const key = `channels:${id}`;
+    const noted =
+      state.notes.get(key) ?? state.builder.node('Reshape', [valueName(state, id), state.builder.constant('int64', [-1, 1, 1])]);
+    state.notes.set(key, noted);
+    return noted;
+  }
+  const name = reorder(state, valueName(state, id), shape, channelsFirstShape(shape), [0, 3, 1, 2]);
+  state.channelsFirst.set(id, name);
+  return name;
+}
+
+/** Move the channels of an image; where there is one channel or one pixel, nothing moves in memory. */
+export function reorder(
+  state: LoweringState,
+  name: string,
+  image: readonly number[],
+  to: readonly number[],
+  perm: readonly number[],
+): string {
+  const [, height, width, channels] = image;
+  if (channels !== 1 && height * width !== 1) return state.builder.node('Transpose', [name], { perm });
+  const lengths = to.map((length) => (length === state.dynamicBatch ? -1 : length));
+  return state.builder.node('Reshape', [name, state.builder.constant('int64', lengths)]);
+}
