@@ -219,7 +219,7 @@ describe('tracking activities against MLflow and Temporal', () => {
     const logged = await mlflow.runs.get(tracked.runId);
     const metrics = Object.fromEntries(logged.metrics.map(({ key, value }) => [key, value]));
     expect(metrics).toMatchObject({ 'test/auc': 0.73, 'baseline/brier': 0.16, 'validation/auc': 0.74, loss: 0.5, threshold: 0.5 });
-    expect(logged.params).toMatchObject({ 'model.family': 'linear', 'training.batchSize': '2048' });
+    expect(logged.params).toMatchObject({ 'model.family': 'linear', 'training.batchSize': '256' });
     expect((await mlflow.artifacts.list(logged.artifactUri, 'reports')).map((file) => file.path)).toContain('evaluation.json');
 
     await run('setModelAlias', { model: spec.name, alias: 'champion', version: '1' });

@@ -32,7 +32,7 @@ describe('loadPipeline', () => {
 
   test('fills the defaults in and makes a relative source absolute', async () => {
     const spec = await loadPipeline(join(folder, 'tiny.mjs'));
-    expect(spec.training.epochs).toBe(5);
+    expect(spec.training.epochs).toBe(20);
     expect(spec.source.uri).toBe(resolve('tiny.csv'));
   });
 
