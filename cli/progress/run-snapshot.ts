@@ -82,10 +82,15 @@ function trainingOf({ activityType, heartbeatDetails, attempt, trial }: PendingA
   ];
 }
 
+/** `openRun` is tried that often in the half minute that a first start of MLflow may take. */
+const startingAttempts = 9;
+
 /** Of an activity that is being tried again at this moment, the last failure is history. */
 function setbackOf({ activityType, attempt, lastFailure, state, trial }: PendingActivity): Setback[] {
   if (!lastFailure || state !== scheduled) return [];
   const reason = lastFailure.timeoutFailureInfo ? 'its worker stopped reporting' : (lastFailure.message ?? 'unknown failure');
   const activity = activityType?.name ?? 'an activity';
+  // A server that is still starting is no news; the stage that needs it says that it waits.
+  if (activity === 'openRun' && (attempt ?? 1) <= startingAttempts) return [];
   return [{ ...(trial === undefined ? {} : { trial }), activity, failedAttempts: Math.max(1, (attempt ?? 2) - 1), reason }];
 }
