@@ -1,0 +1,50 @@
+import { modelOutputs } from '../model.js';
+import { taskMetrics } from './metrics.js';
+import { type PipelineSpec, primaryMetric } from './schema.js';
+
+/** What the schema cannot say: names that must refer to something, ranges in order. */
+export function crossReferenceProblems(spec: PipelineSpec): string[] {
+  const problems: string[] = [];
+  if (Object.keys(spec.features).length === 0) problems.push('features: at least one is needed');
+  for (const [name, feature] of Object.entries(spec.features)) {
+    const column = spec.columns[feature.column];
+    if (!column) {
+      problems.push(`features.${name}.column: there is no column "${feature.column}" in columns`);
+      continue;
+    }
+    if ((Object.values(modelOutputs) as string[]).includes(feature.column))
+      problems.push(
+        `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
+      );
+    if (feature.kind === 'calendar' && column.type !== 'timestamp')
+      problems.push(`features.${name}: calendar needs a timestamp column, "${feature.column}" is ${column.type}`);
+    if (feature.kind === 'numeric' && !['integer', 'float', 'boolean'].includes(column.type))
+      problems.push(`features.${name}: numeric needs an integer, float or boolean column, "${feature.column}" is ${column.type}`);
+    if (feature.kind === 'categorical' && !['string', 'integer', 'boolean'].includes(column.type))
+      problems.push(`features.${name}: categorical needs a string, integer or boolean column, "${feature.column}" is ${column.type}`);
+  }
+  if (spec.split.kind === 'time') {
+    if (spec.columns[spec.split.column]?.type !== 'timestamp')
+      problems.push(`split.column: "${spec.split.column}" is not a timestamp column in columns`);
+    for (const part of ['train', 'validation', 'test'] as const) {
+      const { from, until } = spec.split[part];
+      if (!(from < until)) problems.push(`split.${part}: from (${from}) must be before until (${until})`);
+    }
+  } else if (spec.split.validation + spec.split.test >= 1) problems.push('split: validation and test leave nothing to train on');
+  for (const slice of spec.evaluation.slices) {
+    if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
+  }
+  const { task } = spec.target;
+  const asked = spec.gates.map(({ metric }, i) => [`gates.${i}.metric`, metric] as const);
+  for (const [path, metric] of [['evaluation.primaryMetric', primaryMetric(spec)] as const, ...asked]) {
+    if (!taskMetrics[task].includes(metric))
+      problems.push(`${path}: a ${task} model has no ${metric}; its metrics are ${taskMetrics[task].join(', ')}`);
+  }
+  if (spec.sweep) {
+    if (spec.sweep.rungs.some((steps, i) => i > 0 && steps <= spec.sweep!.rungs[i - 1])) problems.push('sweep.rungs: must increase');
+    for (const [path, range] of Object.entries(spec.sweep.space)) {
+      if (range.kind !== 'choice' && !(range.low < range.high)) problems.push(`sweep.space.${path}: low must be below high`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { Task } from './target.js';
+
+export const metricNames = ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece', 'rmse', 'mae', 'r2'] as const;
+export const metricName = z.enum(metricNames);
+
+export type MetricName = (typeof metricNames)[number];
+/** Values by metric name; a metric that a task does not have is absent. */
+export type Metrics = Partial<Record<MetricName, number>>;
+
+export const taskMetrics: Readonly<Record<Task, readonly MetricName[]>> = {
+  binary: ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece'],
+  multiclass: ['auc', 'logLoss', 'accuracy', 'macroF1', 'brier'],
+  regression: ['rmse', 'mae', 'r2'],
+};
+
+/** Metrics where a smaller value is better. */
+const lossLike: ReadonlySet<MetricName> = new Set(['logLoss', 'brier', 'ece', 'rmse', 'mae']);
+
+export function isLowerBetter(metric: MetricName): boolean {
+  return lossLike.has(metric);
+}

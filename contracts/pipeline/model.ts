@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+const activation = z.enum(['relu', 'tanh', 'elu', 'sigmoid']);
+const hiddenUnits = z.array(z.int().min(1).max(8192)).min(1).max(16);
+/** Options of each hidden layer. A model that leaves them out keeps the digest that it had before they were there. */
+const hiddenLayers = {
+  hidden: hiddenUnits.default([128, 64]),
+  activation: activation.default('relu'),
+  /** Share of a hidden layer's outputs that each training step sets to zero; default 0. Nothing is dropped in validation and serving. */
+  dropout: z.number().min(0).max(0.9).optional(),
+  /** `layer`: each row's sums are brought to mean 0 and variance 1 before the activation; default `none`. */
+  normalization: z.enum(['none', 'layer']).optional(),
+  /** Add each hidden layer's input to its output, through a matrix where their widths differ; default false. */
+  residual: z.boolean().optional(),
+};
+export const modelSpec = z.discriminatedUnion('family', [
+  z.strictObject({ family: z.literal('linear') }),
+  z.strictObject({ family: z.literal('mlp'), ...hiddenLayers }),
+  /** A linear part over one-hot categories (wide) plus embeddings and dense layers (deep). */
+  z.strictObject({
+    family: z.literal('wide-and-deep'),
+    ...hiddenLayers,
+    /** Multiplies every automatic embedding dimension. */
+    embeddingScale: z.number().gt(0).max(8).default(1),
+  }),
+]);
+
+export type ModelSpec = z.output<typeof modelSpec>;

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { columnSpec, expectationsSpec } from './columns.js';
+import { evaluationSpec, gateSpec, promotionSpec } from './evaluation.js';
+import { featureSpec } from './features.js';
+import type { MetricName } from './metrics.js';
+import { modelSpec } from './model.js';
+import { columnName, pipelineName } from './scalars.js';
+import { sourceSpec } from './source.js';
+import { splitSpec } from './split.js';
+import { sweepSpec } from './sweep.js';
+import { targetSpec } from './target.js';
+import { trainingSpec } from './training.js';
+
+export const pipelineSchema = z.strictObject({
+  name: pipelineName,
+  description: z.string().max(2000).optional(),
+  source: sourceSpec,
+  columns: z.record(columnName, columnSpec),
+  expectations: expectationsSpec.prefault({}),
+  target: targetSpec,
+  split: splitSpec,
+  features: z.record(columnName, featureSpec),
+  model: modelSpec,
+  training: trainingSpec.prefault({}),
+  sweep: sweepSpec.optional(),
+  evaluation: evaluationSpec.prefault({}),
+  gates: z.array(gateSpec).default([]),
+  promotion: promotionSpec.prefault({}),
+});
+
+export type PipelineInput = z.input<typeof pipelineSchema>;
+export type PipelineSpec = z.output<typeof pipelineSchema>;
+
+export function primaryMetric(spec: PipelineSpec): MetricName {
+  return spec.evaluation.primaryMetric ?? ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[spec.target.task];
+}
