@@ -5,7 +5,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import type { ValidationResult } from '../contracts/activities.js';
-import type { PreparedDataset, Snapshot } from '../contracts/dataset.js';
+import type { PreparedDataset, Snapshot, SnapshotManifest } from '../contracts/dataset.js';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
@@ -46,6 +46,12 @@ export class DataFixture {
     const path = textLiteral(join(this.root, name));
     await withDataSession({ scratchRoot: this.scratchRoot }, (session) => session.run(`COPY (${query}) TO ${path} (FORMAT parquet)`));
     return name;
+  }
+
+  /** The first part of a snapshot. */
+  async part({ manifest }: Snapshot): Promise<ArtifactRef> {
+    const { parts } = await this.store.readJson<SnapshotManifest>(manifest);
+    return parts[0].data;
   }
 
   /** Rows of a Parquet artifact. */

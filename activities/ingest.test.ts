@@ -19,13 +19,13 @@ describe('ingestSource', () => {
     const first = await fixture.ingest(parquet(uri));
     expect(first).toMatchObject({ rows: 5000, reused: false });
     const manifest = await fixture.store.readJson<SnapshotManifest>(first.manifest);
-    expect(manifest).toMatchObject({ source: { uri }, data: first.data, rows: 5000 });
+    expect(manifest).toMatchObject({ sources: [{ uri }], parts: [{ rows: 5000 }], typing: 'strong', rows: 5000 });
     expect(manifest.columns).toEqual([
       { name: 'when', type: 'TIMESTAMP' },
       { name: 'amount', type: 'DOUBLE' },
       { name: 'kind', type: 'VARCHAR' },
     ]);
-    expect(await fixture.rows(first.data, 'SELECT count(*) AS n, min("when") AS low FROM data')).toEqual([
+    expect(await fixture.rows(await fixture.part(first), 'SELECT count(*) AS n, min("when") AS low FROM data')).toEqual([
       { n: 5000n, low: new Date('1969-12-01T00:30:00Z') },
     ]);
     expect(await fixture.ingest(parquet(uri))).toEqual({ ...first, reused: true });
@@ -38,14 +38,14 @@ describe('ingestSource', () => {
     copyFileSync(join(fixture.root, 'one.parquet'), join(fixture.root, 'two.parquet'));
     const one = await fixture.ingest(parquet('one.parquet'));
     const two = await fixture.ingest(parquet(pathToFileURL(join(fixture.root, 'two.parquet')).href));
-    expect(two).toMatchObject({ data: one.data, reused: true });
-    expect((await fixture.store.readJson<SnapshotManifest>(two.manifest)).source.uri).toMatch(/^file:.*two\.parquet$/);
+    expect(two).toMatchObject({ digest: one.digest, reused: true });
+    expect((await fixture.store.readJson<SnapshotManifest>(two.manifest)).sources[0].uri).toMatch(/^file:.*two\.parquet$/);
   });
 
   it('takes the snapshot anew when the stored one was lost', async () => {
     const uri = await fixture.parquet('source.parquet', fixtureRows(20));
     const first = await fixture.ingest(parquet(uri));
-    await fixture.store.remove(first.data);
+    await fixture.store.remove(await fixture.part(first));
     expect(await fixture.ingest(parquet(uri))).toEqual(first);
   });
 
@@ -85,7 +85,7 @@ describe('ingestSource', () => {
   it('reads CSV as text, JSON lists and JSON lines', async () => {
     fixture.write('a.csv', 'code,n\n01234,1\n,2\n');
     const csv = await fixture.ingest({ format: 'csv', uri: 'a.csv' });
-    expect(await fixture.rows(csv.data)).toEqual([
+    expect(await fixture.rows(await fixture.part(csv))).toEqual([
       { code: '01234', n: '1' },
       { code: null, n: '2' },
     ]);
@@ -93,7 +93,7 @@ describe('ingestSource', () => {
     fixture.write('b.json', '{"a":1,"b":"x"}\n{"a":2}\n');
     for (const uri of ['a.json', 'b.json']) {
       const json = await fixture.ingest({ format: 'json', uri });
-      expect(await fixture.rows(json.data)).toEqual([
+      expect(await fixture.rows(await fixture.part(json))).toEqual([
         { a: 1n, b: 'x' },
         { a: 2n, b: null },
       ]);

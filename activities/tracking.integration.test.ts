@@ -164,8 +164,9 @@ describe('tracking activities against MLflow and Temporal', () => {
     const data = await store.putJson('the rows');
     const manifest: SnapshotManifest = {
       formatVersion: 1,
-      source: { uri: 'toy.csv', sha256: 'a'.repeat(64), sizeBytes: 10 },
-      data,
+      sources: [{ uri: 'toy.csv', sha256: 'a'.repeat(64), sizeBytes: 10 }],
+      parts: [{ data, rows: 12 }],
+      typing: 'text',
       rows: 12,
       columns: [
         { name: 'x', type: 'DOUBLE' },
@@ -175,8 +176,8 @@ describe('tracking activities against MLflow and Temporal', () => {
     const report = await store.putJson({ passed: true });
     const input = {
       tracked,
-      snapshot: { data, manifest: await store.putJson(manifest), rows: 12, reused: false },
-      validation: { report, rows: 11, quarantined: [{ reason: 'range', rows: 1 }], anomalies: [] },
+      snapshot: { manifest: await store.putJson(manifest), digest: data.sha256, rows: 12, reused: false },
+      validation: { report, passed: true, rows: 11, quarantined: [{ reason: 'range', rows: 1 }], anomalies: [] },
       prepared: { manifest: data, rows: { train: 7, validation: 2, test: 2 }, dropped: [] },
     };
     await run('logDataset', input);

@@ -9,9 +9,9 @@ beforeEach(() => {
 afterEach(() => fixture.dispose());
 
 async function refusalOf(...parameters: Parameters<typeof pipelineOf>): Promise<{ message: string; anomalies: Anomaly[] }> {
-  const failure = await failureOf(fixture.validate(pipelineOf(...parameters)));
-  expect(failure).toMatchObject({ type: 'InvalidData', nonRetryable: true });
-  return { message: failure.message, anomalies: failure.details![0] as Anomaly[] };
+  const { passed, refusal, anomalies } = await fixture.validate(pipelineOf(...parameters));
+  expect(passed).toBe(false);
+  return { message: refusal!, anomalies: [...anomalies] };
 }
 
 async function reportIn(message: string): Promise<ValidationReport> {

@@ -22,8 +22,12 @@ import type { MetricPoint, TrainInput, TrainResult } from './training.js';
 export interface ValidationResult {
   /** JSON of `ValidationReport`. */
   readonly report: ArtifactRef;
-  /** Parquet of the rows that passed; absent when the data set is refused. */
+  /** Whether no anomaly is an error. */
+  readonly passed: boolean;
+  /** Parquet of the rows that broke no rule; absent when no model can be made of them, whatever somebody decides. */
   readonly clean?: ArtifactRef;
+  /** When not passed: what is wrong and what to do, one paragraph. */
+  readonly refusal?: string;
   readonly rows: number;
   readonly quarantined: readonly { readonly reason: string; readonly rows: number }[];
   readonly anomalies: readonly Anomaly[];
@@ -57,7 +61,7 @@ export interface EvaluationResult {
 /** Queue `anneal-data`. */
 export interface DataActivities {
   ingestSource(input: { readonly source: SourceSpec }): Promise<Snapshot>;
-  /** @throws `InvalidData` with the anomalies as details, after the report was stored */
+  /** Bad data are a result, not a failure: somebody may override it. */
   validateDataset(input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec }): Promise<ValidationResult>;
   prepareDataset(input: { readonly clean: ArtifactRef; readonly spec: PipelineSpec }): Promise<PreparedDataset>;
   exportModel(input: ExportInput): Promise<ModelBundle>;

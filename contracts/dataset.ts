@@ -1,11 +1,12 @@
 import type { ArtifactRef } from './reference.js';
 import type { Task } from './pipeline.js';
 
-/** An immutable copy of a source: Parquet (zstd) in the artifact store, with a manifest beside it. */
+/** An immutable copy of a source: Parquet (zstd) in the artifact store, in one part or more, with a manifest beside it. */
 export interface Snapshot {
-  readonly data: ArtifactRef;
   /** JSON of `SnapshotManifest`. */
   readonly manifest: ArtifactRef;
+  /** sha256 that stands for the rows, wherever they came from: equal parts in equal order have equal digests. */
+  readonly digest: string;
   readonly rows: number;
   /** True when the same source had been ingested before. */
   readonly reused: boolean;
@@ -13,11 +14,29 @@ export interface Snapshot {
 
 export interface SnapshotManifest {
   readonly formatVersion: 1;
-  readonly source: { readonly uri: string; readonly sha256: string; readonly sizeBytes: number };
-  readonly data: ArtifactRef;
+  /** The files that were read, in order. */
+  readonly sources: readonly SourceIdentity[];
+  /** Parquet files with the same columns; the snapshot's rows are theirs, in order. */
+  readonly parts: readonly SnapshotPart[];
   readonly rows: number;
+  /**
+   * How far the columns' types can be trusted: `strong` (Parquet, Arrow, SQL) as they are, `json` numbers and times may be
+   * text, `text` (CSV) everything is text and the pipeline says what it means.
+   */
+  readonly typing: 'strong' | 'json' | 'text';
   /** Names and DuckDB types, in the order of the file. */
   readonly columns: readonly { readonly name: string; readonly type: string }[];
+}
+
+export interface SourceIdentity {
+  readonly uri: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export interface SnapshotPart {
+  readonly data: ArtifactRef;
+  readonly rows: number;
 }
 
 export type AnomalySeverity = 'error' | 'warn';

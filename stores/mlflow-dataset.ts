@@ -13,20 +13,29 @@ const columnTypes: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** A snapshot as MLflow shows it among a run's data sets: columns with their types, row count, source. */
-export function datasetInput(name: string, manifest: SnapshotManifest): DatasetInput {
+export function datasetInput(name: string, digest: string, manifest: SnapshotManifest): DatasetInput {
   const columns = manifest.columns.map((column) => ({
     name: column.name,
     type: columnTypes.find(([pattern]) => pattern.test(column.type))?.[1] ?? 'string',
     required: false,
   }));
+  const sizeBytes = manifest.sources.reduce((sum, source) => sum + source.sizeBytes, 0);
   return {
     name,
     // MLflow takes 36 characters; half of a SHA-256 still tells data sets apart.
-    digest: manifest.data.sha256.slice(0, 32),
+    digest: digest.slice(0, 32),
     sourceType: 'local',
-    source: JSON.stringify({ uri: manifest.source.uri, sha256: manifest.source.sha256 }),
+    source: JSON.stringify(shownSources(manifest)),
     schema: JSON.stringify({ mlflow_colspec: columns }),
-    profile: JSON.stringify({ num_rows: manifest.rows, num_columns: columns.length, size_bytes: manifest.source.sizeBytes }),
+    profile: JSON.stringify({ num_rows: manifest.rows, num_columns: columns.length, size_bytes: sizeBytes }),
     tags: { 'mlflow.data.context': 'training' },
   };
+}
+
+/** MLflow cuts a source that is longer. */
+const maxSources = 20;
+
+function shownSources({ sources }: SnapshotManifest): unknown {
+  const shown = sources.slice(0, maxSources).map(({ uri, sha256 }) => ({ uri, sha256 }));
+  return sources.length === 1 ? shown[0] : { files: sources.length, first: shown };
 }

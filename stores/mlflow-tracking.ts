@@ -55,11 +55,14 @@ export class MlflowTracking {
       this.store.readBytes(validation.report),
     ]);
     const quarantined = validation.quarantined.reduce((sum, { rows }) => sum + rows, 0);
-    await this.client.runs.logInputs(tracked.runId, [datasetInput(run.tags[tagNames.pipeline] ?? 'dataset', manifest)]);
+    await this.client.runs.logInputs(tracked.runId, [datasetInput(run.tags[tagNames.pipeline] ?? 'dataset', snapshot.digest, manifest)]);
     await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/validation.json', report);
-    await this.client.runs.setTags(tracked.runId, { [tagNames.dataDigest]: snapshot.data.sha256 });
+    await this.client.runs.setTags(tracked.runId, { [tagNames.dataDigest]: snapshot.digest });
     await this.logParameters(run, {
-      data: { source: manifest.source.uri, rows: { all: snapshot.rows, quarantined, ...prepared.rows } },
+      data: {
+        source: manifest.sources.length === 1 ? manifest.sources[0].uri : `${manifest.sources.length} files`,
+        rows: { all: snapshot.rows, quarantined, ...prepared.rows },
+      },
     });
   }
 

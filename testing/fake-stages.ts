@@ -63,11 +63,11 @@ export class FakeStages {
     return {
       ingestSource: async () => {
         await this.note('ingestSource');
-        return { data: ref, manifest: ref, rows: 1000, reused: false };
+        return { manifest: ref, digest: 'cd', rows: 1000, reused: false };
       },
       validateDataset: async () => {
         await this.note('validateDataset');
-        return { report: ref, clean: ref, rows: 990, quarantined: [{ reason: 'x below 0', rows: 10 }], anomalies: [] };
+        return { report: ref, passed: true, clean: ref, rows: 990, quarantined: [{ reason: 'x below 0', rows: 10 }], anomalies: [] };
       },
       prepareDataset: async () => {
         await this.note('prepareDataset');

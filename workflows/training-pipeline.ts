@@ -25,7 +25,11 @@ import { failureReason } from './failure-reason.js';
 import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
+import { ingest } from './training-pipeline/ingest.js';
+import { prepare } from './training-pipeline/prepare.js';
 import { RunRecord } from './training-pipeline/run-record.js';
+import { count, type RunStage, stagedBy } from './training-pipeline/staged.js';
+import { validate } from './training-pipeline/validate.js';
 import { TrackedRunHandle } from './training-pipeline/tracked-run.js';
 
 /**
@@ -86,43 +90,18 @@ interface RunContext {
   readonly record: RunRecord;
   readonly tracked: TrackedRunHandle;
   readonly approval: ReturnType<typeof approvalHandlers>;
-  readonly stage: (name: StageName, work: () => Promise<string>) => Promise<void>;
+  readonly stage: RunStage;
   readonly publish: () => void;
 }
 
 async function runStages(spec: PipelineSpec, { record, tracked, approval, stage, publish }: RunContext): Promise<void> {
   const { workflowId } = workflowInfo();
   const metric = primaryMetric(spec);
+  const staged = stagedBy(stage);
 
-  const snapshot = await staged(
-    'ingest',
-    () => data.ingestSource.executeWithOptions({ summary: spec.source.uri }, [{ source: spec.source }]),
-    (result) => {
-      record.learn({ dataDigest: result.data.sha256 });
-      return `${count(result.rows)} rows${result.reused ? ', snapshot reused' : ''}`;
-    },
-  );
-
-  const validation = await staged(
-    'validate',
-    () => data.validateDataset.executeWithOptions({ summary: `${count(snapshot.rows)} rows` }, [{ snapshot, spec }]),
-    (result) => {
-      record.learn({ anomalies: result.anomalies });
-      const quarantined = result.quarantined.map(({ reason, rows }) => `${count(rows)} quarantined (${reason})`);
-      return [`${count(result.rows)} rows pass`, ...quarantined].join(', ');
-    },
-  );
-  const clean = validation.clean!;
-
-  const prepared = await staged(
-    'prepare',
-    () => data.prepareDataset.executeWithOptions({ summary: `split by ${spec.split.kind}` }, [{ clean, spec }]),
-    (result) => {
-      const { train, validation: held, test } = result.rows;
-      const dropped = result.dropped.map(({ reason, rows }) => `${count(rows)} dropped (${reason})`);
-      return [`train ${count(train)}, validation ${count(held)}, test ${count(test)}`, ...dropped].join(', ');
-    },
-  );
+  const snapshot = await ingest(spec, staged, record);
+  const validation = await validate(spec, snapshot, staged, record);
+  const prepared = await prepare(spec, validation.clean!, staged);
 
   // Beside the search; MLflow may still be starting.
   const logged = tracked
@@ -177,7 +156,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     'evaluate',
     async () => {
       const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
-        { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.data.sha256 },
+        { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.digest },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
       champion = await tracking.currentChampion.executeWithOptions({ summary: 'who serves today' }, [{ model: spec.name }]);
@@ -200,7 +179,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     async () => {
       const opened = await openedRun('register');
       await logged;
-      const dataDigest = snapshot.data.sha256;
+      const dataDigest = snapshot.digest;
       return tracking.registerModelVersion.executeWithOptions({ summary: `model ${spec.name}` }, [
         { tracked: opened, spec: chosen, workflowId, bundle, evaluation, training: trained, parameters, dataDigest },
       ]);
@@ -254,15 +233,6 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
     }
     return tracked.get();
   }
-
-  async function staged<T>(name: StageName, work: () => Promise<T>, summarize: (result: T) => string): Promise<T> {
-    let result: T;
-    await stage(name, async () => {
-      result = await work();
-      return summarize(result);
-    });
-    return result!;
-  }
 }
 
 /** Below this many steps a network has hardly moved from where it began. */
@@ -270,10 +240,6 @@ const fewSteps = 100;
 
 function fewStepsWarning(steps: number): string {
   return `The training had only ${steps} steps; a smaller training.batchSize or more training.epochs will fit the data better.`;
-}
-
-function count(value: number): string {
-  return value.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function metricText(metrics: Metrics, name: keyof Metrics): string {

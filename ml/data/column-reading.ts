@@ -1,4 +1,5 @@
-import type { ColumnSpec, SourceSpec } from '../../contracts/pipeline.js';
+import type { SnapshotManifest } from '../../contracts/dataset.js';
+import type { ColumnSpec } from '../../contracts/pipeline.js';
 import { identifier } from './sql-quoting.js';
 
 /** How a column of the source becomes a column of the type that the pipeline says; SQL over the source's columns. */
@@ -38,12 +39,17 @@ const missingWords = ['', 'na', 'n/a', 'nan', 'nat', 'null', 'none'];
  * @param sourceType DuckDB's name of the type that the snapshot has
  * @returns undefined when values of that type are not what the pipeline expects
  */
-export function readColumn(name: string, type: ColumnType, sourceType: string, format: SourceSpec['format']): ColumnReading | undefined {
+export function readColumn(
+  name: string,
+  type: ColumnType,
+  sourceType: string,
+  typing: SnapshotManifest['typing'],
+): ColumnReading | undefined {
   const column = identifier(name);
   const text = sourceType === 'JSON' ? `(${column} ->> '$')` : `CAST(${column} AS VARCHAR)`;
   if (textType.test(sourceType)) {
     if (type === 'string') return { typed: `nullif(${text}, '')`, isMissing: `(${column} IS NULL OR ${text} = '')`, text };
-    return format === 'parquet' ? undefined : readText(type, text);
+    return typing === 'strong' ? undefined : readText(type, text);
   }
   const isMissing = `${column} IS NULL`;
   const isFloat = sourceType === 'FLOAT' || sourceType === 'DOUBLE';
@@ -51,7 +57,7 @@ export function readColumn(name: string, type: ColumnType, sourceType: string, f
   switch (type) {
     case 'string':
       // Only JSON makes dates of strings unasked.
-      return format === 'json' && (timestampType.test(sourceType) || sourceType === 'DATE') ? { typed: text, isMissing, text } : undefined;
+      return typing === 'json' && (timestampType.test(sourceType) || sourceType === 'DATE') ? { typed: text, isMissing, text } : undefined;
     case 'integer':
       if (integerType.test(sourceType)) return { typed: `TRY_CAST(${column} AS BIGINT)`, isMissing, text };
       return isNumber

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Snapshot, SnapshotManifest } from '../../contracts/dataset.js';
+import type { Snapshot, SnapshotManifest, SnapshotPart } from '../../contracts/dataset.js';
 import { AnnealError } from '../../contracts/failures.js';
 import type { SourceSpec } from '../../contracts/pipeline.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
@@ -20,6 +20,8 @@ const readers: Readonly<Record<SourceSpec['format'], (path: string) => string>> 
   csv: (path) => `read_csv(${path}, all_varchar = true, header = true, hive_partitioning = false)`,
   json: (path) => `read_json(${path}, sample_size = -1, hive_partitioning = false)`,
 };
+
+const typing: Readonly<Record<SourceSpec['format'], SnapshotManifest['typing']>> = { parquet: 'strong', csv: 'text', json: 'json' };
 
 /**
  * Copy a source into an immutable, content-addressed Parquet snapshot with a manifest.
@@ -44,18 +46,19 @@ export async function ingestSource(source: SourceSpec, projectRoot: string, cont
     const path = join(session.scratch, 'snapshot.parquet');
     const { rows, columns } = await writeSnapshot(session, source, file, path);
     await assertUnchanged(source.uri, file);
-    const data = await store.putFile(path);
+    const parts = [{ data: await store.putFile(path), rows }];
     const manifest: SnapshotManifest = {
       formatVersion,
-      source: { uri: source.uri, sha256: file.sha256, sizeBytes: file.sizeBytes },
-      data,
+      sources: [{ uri: source.uri, sha256: file.sha256, sizeBytes: file.sizeBytes }],
+      parts,
       rows,
+      typing: typing[source.format],
       columns,
     };
     const manifestRef = await store.putJson(manifest);
     await store.setPointer(pointer, manifestRef);
     onProgress?.({ phase: 'snapshot', rows, totalRows: rows });
-    return { data, manifest: manifestRef, rows, reused: false };
+    return { manifest: manifestRef, digest: digestOf(parts), rows, reused: false };
   });
 }
 
@@ -72,11 +75,25 @@ async function knownSnapshot(pointer: string, source: SourceSpec, context: DataC
   // A snapshot that was damaged or cleaned away is made again.
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<SnapshotManifest>(ref);
-  if (!(await isReadable(context, [manifest.data]))) return undefined;
+  const { parts } = manifest;
+  if (
+    !(await isReadable(
+      context,
+      parts.map(({ data }) => data),
+    ))
+  )
+    return undefined;
   // The same bytes may have come from another place before.
-  const isSamePlace = manifest.source.uri === source.uri;
-  const manifestRef = isSamePlace ? ref : await store.putJson({ ...manifest, source: { ...manifest.source, uri: source.uri } });
-  return { data: manifest.data, manifest: manifestRef, rows: manifest.rows, reused: true };
+  const [identity] = manifest.sources;
+  const isSamePlace = identity.uri === source.uri;
+  const manifestRef = isSamePlace ? ref : await store.putJson({ ...manifest, sources: [{ ...identity, uri: source.uri }] });
+  return { manifest: manifestRef, digest: digestOf(parts), rows: manifest.rows, reused: true };
+}
+
+function digestOf(parts: readonly SnapshotPart[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify(parts.map(({ data }) => data.sha256)))
+    .digest('hex');
 }
 
 async function writeSnapshot(

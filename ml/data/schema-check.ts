@@ -30,14 +30,20 @@ type SourceColumns = SnapshotManifest['columns'];
 /**
  * Compare a snapshot's columns with the declared ones, and define the views that the further checks read.
  *
- * @param path Parquet file of the snapshot
+ * @param paths the Parquet files of the snapshot's parts
  * @throws AnnealError `InvalidPipeline` when a declared column bears a reserved name
  */
-export async function checkSchema(session: DataSession, path: string, source: SourceColumns, spec: PipelineSpec): Promise<Schema> {
+export async function checkSchema(
+  session: DataSession,
+  paths: readonly string[],
+  manifest: SnapshotManifest,
+  spec: PipelineSpec,
+): Promise<Schema> {
+  const source = manifest.columns;
   refuseReservedNames(Object.keys(spec.columns));
   const rowNumber = `${internalPrefix}row`;
   const sourceView = `${internalPrefix}source`;
-  await session.run(`CREATE VIEW ${sourceView} AS ${numberedRows(path, source, rowNumber)}`);
+  await session.run(`CREATE VIEW ${sourceView} AS ${numberedRows(paths, manifest.parts, source, rowNumber)}`);
 
   const types = new Map(source.map((column) => [column.name, column.type]));
   const anomalies: Anomaly[] = [];
@@ -48,8 +54,7 @@ export async function checkSchema(session: DataSession, path: string, source: So
       anomalies.push(missingColumn(name, column, source));
       continue;
     }
-    const reading =
-      readColumn(name, column.type, found, spec.source.format) ?? (await emptyReading(session, sourceView, name, column.type));
+    const reading = readColumn(name, column.type, found, manifest.typing) ?? (await emptyReading(session, sourceView, name, column.type));
     if (reading) columns.push({ name, type: column.type, reading });
     else anomalies.push(wrongType(name, column, found));
   }
@@ -91,13 +96,17 @@ function refuseReservedNames(names: readonly string[]): void {
   );
 }
 
-function numberedRows(path: string, source: SourceColumns, rowNumber: string): string {
-  const file = pathLiteral(path);
+function numberedRows(paths: readonly string[], parts: SnapshotManifest['parts'], source: SourceColumns, rowNumber: string): string {
   const kept = source.filter((column) => column.name.toLowerCase() !== rowNumber).map((column) => identifier(column.name));
   // DuckDB refuses to number the rows of a file that has a column of that name itself.
   const hasNumber = source.some((column) => column.name.toLowerCase() === 'file_row_number');
-  const number = hasNumber ? 'row_number() OVER ()' : 'file_row_number + 1';
-  return `SELECT ${[...kept, `${number} AS ${rowNumber}`].join(', ')} FROM read_parquet(${file}, hive_partitioning = false${hasNumber ? '' : ', file_row_number = true'})`;
+  let before = 0;
+  const selects = paths.map((path, i) => {
+    const number = hasNumber ? `row_number() OVER () + ${before}` : `file_row_number + ${before + 1}`;
+    before += parts[i].rows;
+    return `SELECT ${[...kept, `${number} AS ${rowNumber}`].join(', ')} FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false${hasNumber ? '' : ', file_row_number = true'})`;
+  });
+  return selects.join(' UNION ALL ');
 }
 
 /** A column without a single value has whatever type its writer fell back on. */

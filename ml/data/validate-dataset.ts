@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { ValidationResult } from '../../contracts/activities.js';
 import type { Anomaly, Snapshot, SnapshotManifest, ValidationReport } from '../../contracts/dataset.js';
-import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { describeColumns } from './column-statistics.js';
@@ -12,43 +12,50 @@ import { identifier, textLiteral } from './sql-quoting.js';
 import { checkTarget } from './target-checks.js';
 import { assertTargetIsSound, targetColumn, targetFailure } from './target-column.js';
 
-export interface ValidatedDataset {
-  readonly report: ArtifactRef;
-  readonly clean: ArtifactRef;
-  readonly rows: number;
-  readonly quarantined: ValidationReport['quarantined'];
-  readonly anomalies: readonly Anomaly[];
-}
-
 /**
  * Hold a snapshot against a pipeline's expectations.
  *
  * Rows that break a rule are taken out into a quarantine file; the others become the clean Parquet: the declared
  * columns in their types and the target as `__target` (BOOLEAN, VARCHAR or DOUBLE by task). The report goes to the store
- * in every case. Safe to repeat: equal snapshots and expectations give equal clean files.
+ * in every case, bad data are a result and no failure. Safe to repeat: equal snapshots and expectations give equal clean files.
  *
- * @throws AnnealError `InvalidData` when the data set is refused, with the anomalies as details;
- *   `InvalidPipeline` when an expectation or the target expression cannot be applied
+ * @throws AnnealError `InvalidPipeline` when an expectation or the target expression cannot be applied
  */
 export async function validateDataset(
   input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec },
   context: DataContext,
-): Promise<ValidatedDataset> {
+): Promise<ValidationResult> {
   const { snapshot, spec } = input;
   const { store, onProgress } = context;
   const manifest = await store.readJson<SnapshotManifest>(snapshot.manifest);
-  const path = await store.localPath(snapshot.data);
+  const paths = await Promise.all(manifest.parts.map(({ data }) => store.localPath(data)));
   return withDataSession(context, async (session) => {
     onProgress?.({ phase: 'schema', totalRows: snapshot.rows });
-    const schema = await checkSchema(session, path, manifest.columns, spec);
+    const schema = await checkSchema(session, paths, manifest, spec);
     const statistics = async () => {
       onProgress?.({ phase: 'statistics', totalRows: snapshot.rows });
       const columns = schema.columns.map(({ name, type }) => ({ name, type }));
       return describeColumns(session, schema.view, schema.rowNumber, snapshot.rows, columns);
     };
-    const refuse = async (anomalies: readonly Anomaly[], quarantined: ValidationReport['quarantined'] = [], quarantine?: ArtifactRef) => {
-      const report = { passed: false, rows: snapshot.rows, anomalies, quarantined, statistics: await statistics(), target: {} };
-      throw refusal(spec, anomalies, await store.putJson({ ...report, ...(quarantine ? { quarantine } : {}) } satisfies ValidationReport));
+    const refuse = async (
+      anomalies: readonly Anomaly[],
+      quarantined: ValidationReport['quarantined'] = [],
+      quarantine?: ArtifactRef,
+      rows = 0,
+      clean?: ArtifactRef,
+    ): Promise<ValidationResult> => {
+      const report: ValidationReport = {
+        passed: false,
+        rows: snapshot.rows,
+        anomalies,
+        quarantined,
+        statistics: await statistics(),
+        target: {},
+        ...(quarantine ? { quarantine } : {}),
+      };
+      const ref = await store.putJson(report);
+      const found = { report: ref, passed: false, rows, quarantined, anomalies, refusal: refusal(spec, anomalies, ref) };
+      return clean ? { ...found, clean } : found;
     };
     if (schema.anomalies.some(isError)) return refuse(schema.anomalies);
 
@@ -62,10 +69,11 @@ export async function validateDataset(
     if (checked.clean === 0) return refuse(anomalies, checked.quarantined, quarantine);
     const target = await checkTarget(session, checked.cleanView, spec);
     anomalies.push(...target.anomalies);
-    if (anomalies.some(isError)) return refuse(anomalies, checked.quarantined, quarantine);
+    if (anomalies.some(isBeyondRepair)) return refuse(anomalies, checked.quarantined, quarantine);
 
     onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
     const clean = await writeClean(session, checked, schema, context);
+    if (anomalies.some(isError)) return refuse(anomalies, checked.quarantined, quarantine, checked.clean, clean);
     const report: ValidationReport = {
       passed: true,
       rows: snapshot.rows,
@@ -75,12 +83,17 @@ export async function validateDataset(
       target: target.summary,
       ...(quarantine ? { quarantine } : {}),
     };
-    return { report: await store.putJson(report), clean, rows: checked.clean, quarantined: checked.quarantined, anomalies };
+    return { report: await store.putJson(report), passed: true, clean, rows: checked.clean, quarantined: checked.quarantined, anomalies };
   });
 }
 
 function isError(anomaly: Anomaly): boolean {
   return anomaly.severity === 'error';
+}
+
+/** Errors that nobody can decide to overlook: there is nothing to learn from such a target. */
+function isBeyondRepair({ severity, rule }: Anomaly): boolean {
+  return severity === 'error' && ['one-class', 'constant-target'].includes(rule);
 }
 
 async function keepQuarantine(session: DataSession, checked: RowCheck, context: DataContext): Promise<ArtifactRef | undefined> {
@@ -102,16 +115,12 @@ function isExpressionFailure(error: unknown): boolean {
   return /^(Conversion|Out of Range|Invalid Input|Mismatch Type) Error/.test(firstLine(error));
 }
 
-function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: ArtifactRef): AnnealError {
+function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: ArtifactRef): string {
   const errors = anomalies.filter(isError);
   const shown = errors.slice(0, 5).map((anomaly) => {
     const subject = anomaly.column === undefined ? 'the data' : `column "${anomaly.column}"`;
     return `${subject}: expected ${anomaly.expected}, found ${anomaly.found}`;
   });
   const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
-  return new AnnealError(
-    failureTypes.invalidData,
-    `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`,
-    anomalies,
-  );
+  return `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`;
 }
