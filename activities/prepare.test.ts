@@ -28,7 +28,7 @@ describe('prepareDataset on real flights', () => {
     return {
       ...flightDelay,
       source: { format: 'parquet', uri },
-      expectations: { minRows: 1000, minRowsPerClass: 100, maxQuarantined: 0.01 },
+      expectations: { ...flightDelay.expectations, minRows: 1000, minRowsPerClass: 100, maxQuarantined: 0.01 },
     };
   }
 

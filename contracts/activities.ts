@@ -63,6 +63,10 @@ export interface DataActivities {
   ingestSource(input: { readonly source: SourceSpec }): Promise<Snapshot>;
   /** Bad data are a result, not a failure: somebody may override it. */
   validateDataset(input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec }): Promise<ValidationResult>;
+  /** What tells whether the source has changed, without reading its content. */
+  sourceIdentity(input: { readonly source: SourceSpec }): Promise<{ readonly identity: string }>;
+  /** The validated data become what the next run of the pipeline is compared with. Last writer wins. */
+  acceptDataset(input: { readonly pipeline: string; readonly report: ArtifactRef }): Promise<void>;
   prepareDataset(input: { readonly clean: ArtifactRef; readonly spec: PipelineSpec }): Promise<PreparedDataset>;
   exportModel(input: ExportInput): Promise<ModelBundle>;
   evaluateModel(input: EvaluateInput): Promise<EvaluationResult>;
@@ -108,6 +112,14 @@ export interface LogDatasetInput {
   readonly prepared: PreparedDataset;
 }
 
+/** What a run says about itself in MLflow while it goes on. */
+export interface RunTags {
+  /** What the run waits for, e.g. `override`; empty when it goes on. */
+  readonly waitsFor?: 'override' | '';
+  /** Reason why data that did not meet the expectations were let pass. */
+  readonly dataOverride?: string;
+}
+
 export interface RegisterInput {
   readonly tracked: TrackedRun;
   readonly spec: PipelineSpec;
@@ -117,6 +129,8 @@ export interface RegisterInput {
   readonly training: TrainResult;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly dataDigest: string;
+  /** Reason why data that did not meet the expectations were let pass. */
+  readonly dataOverride?: string;
 }
 
 export type RunOutcome = 'promoted' | 'rejected' | 'failed' | 'cancelled';
@@ -127,6 +141,8 @@ export interface TrackingActivities {
   openRun(input: OpenRunInput): Promise<TrackedRun>;
   logDataset(input: LogDatasetInput): Promise<void>;
   logTrial(input: LogTrialInput): Promise<void>;
+  /** Sets tags of the run's page; an empty value says that it no longer holds. */
+  tagRun(input: { readonly tracked: TrackedRun; readonly tags: RunTags }): Promise<void>;
   /** Uploads ONNX + MLmodel + reports, creates the version, sets alias `challenger`. One version a run, also on a retry. */
   registerModelVersion(input: RegisterInput): Promise<ServedVersion>;
   closeRun(input: { readonly tracked: TrackedRun; readonly outcome: RunOutcome; readonly reason?: string }): Promise<void>;

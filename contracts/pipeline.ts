@@ -7,9 +7,12 @@ import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipelin
  * it is stored with the run. `definePipeline` checks it and fills the defaults in. Each section has its file in `pipeline/`.
  */
 
-export type { ColumnSpec, ExpectationsSpec } from './pipeline/columns.js';
+export type { AugmentationSpec, ImageAugmentationSpec } from './pipeline/augmentation.js';
+export type { ColumnSpec } from './pipeline/columns.js';
 export type { GateSpec } from './pipeline/evaluation.js';
+export type { ExpectationsSpec } from './pipeline/expectations.js';
 export type { FeatureSpec } from './pipeline/features.js';
+export { frozenSchema, type FrozenColumn, type FrozenDistribution, type FrozenSchema } from './pipeline/frozen-schema.js';
 export { isLowerBetter, type MetricName, metricNames, type Metrics } from './pipeline/metrics.js';
 export type { ModelSpec } from './pipeline/model.js';
 export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } from './pipeline/schema.js';
@@ -17,7 +20,7 @@ export type { SourceSpec } from './pipeline/source.js';
 export type { SplitSpec } from './pipeline/split.js';
 export type { ParameterRange, SweepSpec } from './pipeline/sweep.js';
 export type { TargetSpec, Task } from './pipeline/target.js';
-export type { TrainingSpec } from './pipeline/training.js';
+export type { LossSpec, SamplingSpec, TrainingSpec } from './pipeline/training.js';
 
 /**
  * Check a pipeline definition and fill its defaults in.

@@ -37,7 +37,7 @@ export interface PipelineStatus {
   readonly pipeline: string;
   readonly run: string;
   readonly workflowId: string;
-  readonly state: 'running' | 'awaiting-approval' | RunOutcome;
+  readonly state: 'running' | 'awaiting-approval' | 'awaiting-override' | RunOutcome;
   readonly stages: readonly StageStatus[];
   /** Set once the sweep has started; its `sweepStatus` query tells of the trials. */
   readonly sweepWorkflowId?: string;
@@ -53,11 +53,33 @@ export interface PipelineStatus {
   readonly tracked?: TrackedRun;
   readonly rollout?: RolloutResult;
   readonly anomalies?: readonly Anomaly[];
+  /** Set while the run waits for somebody to override the validation, or for a source that was mended. */
+  readonly awaitsOverride?: AwaitedOverride;
+  /** Data that did not meet the expectations, and who let them pass. */
+  readonly dataOverride?: DataOverride;
   readonly warnings: readonly string[];
   /** Why it was rejected or has failed; one paragraph. */
   readonly reason?: string;
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
+}
+
+export interface AwaitedOverride {
+  /** What is wrong and what to do, one paragraph. */
+  readonly refusal: string;
+  /** Whether there are rows that a model could be made of. */
+  readonly canOverride: boolean;
+  /** The run fails when nothing has happened by then. */
+  readonly untilMs: number;
+  /** How often the source was looked at again. */
+  readonly looks: number;
+}
+
+export interface DataOverride {
+  readonly reason: string;
+  readonly atMs: number;
+  /** The errors that were let pass, by rule and column, e.g. `leakage of "delay"`. */
+  readonly errors: readonly string[];
 }
 
 /** Result of the workflow, and, with `links`, what `anneal run --wait --json` prints. */
@@ -81,6 +103,11 @@ export const statusQuery = defineQuery<PipelineStatus>('status');
 export const approveUpdate = defineUpdate<void, [ApprovalInput]>('approve');
 /** Accepted only while the run awaits approval. */
 export const rejectUpdate = defineUpdate<void, [ApprovalInput]>('reject');
+
+/** Accepted only while the run waits with data that a model could be made of. */
+export const overrideValidationUpdate = defineUpdate<void, [ApprovalInput]>('overrideValidation');
+/** Read the source again now, and validate it. Accepted only while the run waits for an override. */
+export const recheckSourceUpdate = defineUpdate<void, []>('recheckSource');
 
 export type TrialState = 'pending' | 'running' | 'paused' | 'pruned' | 'completed' | 'failed';
 

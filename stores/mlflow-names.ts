@@ -7,6 +7,10 @@ export const tagNames = {
   trialState: 'anneal.trial_state',
   pipeline: 'anneal.pipeline',
   dataDigest: 'anneal.data_digest',
+  /** Why data that did not meet the expectations were let pass. */
+  dataOverride: 'anneal.data_override',
+  /** What a run waits for; empty when it goes on. */
+  waitsFor: 'anneal.waits_for',
   engine: 'anneal.engine',
   outcome: 'anneal.outcome',
   reason: 'anneal.reason',

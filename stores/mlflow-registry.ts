@@ -8,7 +8,7 @@ import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { modelDirectoryFiles } from './mlflow-model-directory.js';
-import { challengerAlias, tagNames, underHeading } from './mlflow-names.js';
+import { challengerAlias, fitted, tagNames, underHeading } from './mlflow-names.js';
 import { type MlflowTracking, toMetrics } from './mlflow-tracking.js';
 
 /**
@@ -114,7 +114,7 @@ export class MlflowRegistry {
   }
 
   async #createVersion(run: Run, input: RegisterInput): Promise<ModelVersion> {
-    const { spec, bundle, dataDigest, workflowId } = input;
+    const { spec, bundle, dataDigest, dataOverride, workflowId } = input;
     const { summary } = input.evaluation;
     // A run that was reset may end in another model; the files of the first version stay as they are.
     const { others } = await this.#versionOf(run, spec.name, bundle);
@@ -130,6 +130,7 @@ export class MlflowRegistry {
         [tagNames.bundle]: canonicalJson(bundle),
         [tagNames.modelDigest]: bundle.model.sha256,
         [tagNames.dataDigest]: dataDigest,
+        ...(dataOverride !== undefined && { [tagNames.dataOverride]: fitted(dataOverride, 'tag') }),
         [tagNames.workflowId]: workflowId,
         [tagNames.primaryMetric]: summary.primaryMetric,
         ...(value !== undefined && { [tagNames.primaryMetricValue]: String(value) }),

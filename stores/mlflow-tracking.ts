@@ -1,5 +1,5 @@
 import { collect, type Metric, isMlflowError, type MlflowClient, type Run, type Tags } from 'mlflow-ts-client';
-import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, TrackedRun } from '../contracts/activities.js';
+import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, RunTags, TrackedRun } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import type { MetricPoint } from '../contracts/training.js';
@@ -80,6 +80,14 @@ export class MlflowTracking {
       tags: { [tagNames.trialState]: state },
     });
     await this.client.runs.update(run.runId, { status: state === 'failed' ? 'FAILED' : 'FINISHED', endTimeMs: Date.now() });
+  }
+
+  /** Tell what the run waits for, and what somebody decided about it. */
+  async tagRun(runId: string, { waitsFor, dataOverride }: RunTags): Promise<void> {
+    await this.client.runs.setTags(runId, {
+      ...(waitsFor !== undefined && { [tagNames.waitsFor]: waitsFor }),
+      ...(dataOverride !== undefined && { [tagNames.dataOverride]: fitted(dataOverride, 'tag') }),
+    });
   }
 
   async closeRun(runId: string, outcome: RunOutcome, reason?: string): Promise<void> {

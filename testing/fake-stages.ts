@@ -1,5 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { DataActivities, TrackingActivities, TrainingActivities } from '../contracts/activities.js';
+import type {
+  DataActivities,
+  RegisterInput,
+  RunTags,
+  TrackingActivities,
+  TrainingActivities,
+  ValidationResult,
+} from '../contracts/activities.js';
 import { failureTypes } from '../contracts/failures.js';
 import { definePipeline, type Metrics, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
 import type { TrainInput, TrainResult } from '../contracts/training.js';
@@ -38,6 +45,10 @@ export interface FakeBehaviour {
   readonly championTest?: Metrics;
   /** Called for each training; throw to make it fail. */
   readonly onTrain?: (input: TrainInput) => void | Promise<void>;
+  /** What each validation finds, by its number from 0; default: data that pass. */
+  readonly onValidate?: (validation: number) => Partial<ValidationResult>;
+  /** What the source looks like at the moment. */
+  readonly identity?: () => string;
   /** Called with the name of each other activity as it starts; throw to make it fail. */
   readonly onActivity?: (name: string) => void | Promise<void>;
 }
@@ -46,6 +57,9 @@ export interface FakeBehaviour {
 export class FakeStages {
   readonly calls: string[] = [];
   readonly trained: TrainInput[] = [];
+  readonly tags: RunTags[] = [];
+  readonly registered: RegisterInput[] = [];
+  private validations = 0;
   readonly closed: { outcome: string; reason?: string }[] = [];
 
   constructor(private readonly behaviour: FakeBehaviour = {}) {}
@@ -67,8 +81,11 @@ export class FakeStages {
       },
       validateDataset: async () => {
         await this.note('validateDataset');
-        return { report: ref, passed: true, clean: ref, rows: 990, quarantined: [{ reason: 'x below 0', rows: 10 }], anomalies: [] };
+        const found = { report: ref, passed: true, clean: ref, rows: 990, quarantined: [{ reason: 'x below 0', rows: 10 }], anomalies: [] };
+        return { ...found, ...this.behaviour.onValidate?.(this.validations++) };
       },
+      sourceIdentity: async () => ({ identity: this.behaviour.identity?.() ?? 'unchanged' }),
+      acceptDataset: () => this.note('acceptDataset'),
       prepareDataset: async () => {
         await this.note('prepareDataset');
         return { manifest: ref, rows: { train: 700, validation: 140, test: 150 }, dropped: [] };
@@ -122,7 +139,9 @@ export class FakeStages {
       openRun: async () => ({ experimentId: '1', runId: 'r', url: 'http://127.0.0.1:5000/#/r' }),
       logDataset: () => this.note('logDataset'),
       logTrial: ({ state }) => this.note(`logTrial ${state}`),
-      registerModelVersion: async () => {
+      tagRun: async ({ tags }) => void this.tags.push(tags),
+      registerModelVersion: async (input) => {
+        this.registered.push(input);
         await this.note('registerModelVersion');
         return { version: '4', bundle: { model: ref, manifest: ref, golden: ref } };
       },

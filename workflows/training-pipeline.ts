@@ -25,6 +25,7 @@ import { failureReason } from './failure-reason.js';
 import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
+import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
 import { RunRecord } from './training-pipeline/run-record.js';
@@ -49,6 +50,7 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
   });
   setHandler(statusQuery, () => record.status());
   const approval = approvalHandlers(() => record.awaitsApproval);
+  const decision = dataDecisionHandlers(() => record.awaitedOverride);
   const publish = (): void => setCurrentDetails(record.details());
   const tracked = new TrackedRunHandle(spec, run, (opened) => {
     record.learn({ tracked: opened });
@@ -66,7 +68,7 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
 
   try {
     upsertSearchAttributes([{ key: searchAttributes.pipeline, value: spec.name }]);
-    await runStages(spec, { record, tracked, approval, stage, publish });
+    await runStages(spec, { record, tracked, approval, decision, stage, publish });
     showOutcome(record);
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed';
@@ -90,17 +92,18 @@ interface RunContext {
   readonly record: RunRecord;
   readonly tracked: TrackedRunHandle;
   readonly approval: ReturnType<typeof approvalHandlers>;
+  readonly decision: DataDecision;
   readonly stage: RunStage;
   readonly publish: () => void;
 }
 
-async function runStages(spec: PipelineSpec, { record, tracked, approval, stage, publish }: RunContext): Promise<void> {
+async function runStages(spec: PipelineSpec, { record, tracked, approval, decision, stage, publish }: RunContext): Promise<void> {
   const { workflowId } = workflowInfo();
   const metric = primaryMetric(spec);
   const staged = stagedBy(stage);
 
-  const snapshot = await ingest(spec, staged, record);
-  const validation = await validate(spec, snapshot, staged, record);
+  const ingested = await ingest(spec, staged, record);
+  const { snapshot, validation, override } = await validate(spec, ingested, { staged, record, decision, tracked, publish });
   const prepared = await prepare(spec, validation.clean!, staged);
 
   // Beside the search; MLflow may still be starting.
@@ -181,7 +184,17 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, stage,
       await logged;
       const dataDigest = snapshot.digest;
       return tracking.registerModelVersion.executeWithOptions({ summary: `model ${spec.name}` }, [
-        { tracked: opened, spec: chosen, workflowId, bundle, evaluation, training: trained, parameters, dataDigest },
+        {
+          tracked: opened,
+          spec: chosen,
+          workflowId,
+          bundle,
+          evaluation,
+          training: trained,
+          parameters,
+          dataDigest,
+          dataOverride: override,
+        },
       ]);
     },
     (registered) => {

@@ -36,6 +36,8 @@ function outcome({ state }: PipelineStatus): string {
       return colors.yellow('cancelled');
     case 'awaiting-approval':
       return colors.yellow('waits for approval');
+    case 'awaiting-override':
+      return colors.yellow('waits for a decision about its data');
     case 'running':
       return colors.cyan('running');
   }

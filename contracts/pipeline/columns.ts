@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isoDate } from './scalars.js';
+import { checkSeverity, isoDate } from './scalars.js';
 
 export const columnSpec = z.strictObject({
   type: z.enum(['string', 'integer', 'float', 'boolean', 'timestamp']),
@@ -10,15 +10,12 @@ export const columnSpec = z.strictObject({
   allowed: z.array(z.string()).min(1).optional(),
   /** What happens to a row that breaks this column's rules. */
   onViolation: z.enum(['quarantine', 'fail', 'warn']).default('quarantine'),
-});
-
-export const expectationsSpec = z.strictObject({
-  minRows: z.int().min(1).default(100),
-  /** More quarantined rows than this fraction fail the run. */
-  maxQuarantined: z.number().min(0).max(1).default(0.01),
-  /** The rarest class of the training part needs this many rows. */
-  minRowsPerClass: z.int().min(1).default(10),
+  /** Largest share of missing values among the clean rows; more is an error. */
+  maxMissing: z.number().min(0).max(1).optional(),
+  /** A key: no value may occur twice among the clean rows. Missing values do not count. */
+  unique: z.boolean().optional(),
+  /** This column's own limit and severity in place of `expectations.drift`. */
+  drift: z.strictObject({ max: z.number().gt(0).max(1).optional(), severity: checkSeverity.optional() }).optional(),
 });
 
 export type ColumnSpec = z.output<typeof columnSpec>;
-export type ExpectationsSpec = z.output<typeof expectationsSpec>;

@@ -1,6 +1,8 @@
 import { modelOutputs } from '../model.js';
 import { taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
+import { splitProblems } from './split-problems.js';
+import { trainingProblems } from './training-problems.js';
 
 /** What the schema cannot say: names that must refer to something, ranges in order. */
 export function crossReferenceProblems(spec: PipelineSpec): string[] {
@@ -23,14 +25,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
     if (feature.kind === 'categorical' && !['string', 'integer', 'boolean'].includes(column.type))
       problems.push(`features.${name}: categorical needs a string, integer or boolean column, "${feature.column}" is ${column.type}`);
   }
-  if (spec.split.kind === 'time') {
-    if (spec.columns[spec.split.column]?.type !== 'timestamp')
-      problems.push(`split.column: "${spec.split.column}" is not a timestamp column in columns`);
-    for (const part of ['train', 'validation', 'test'] as const) {
-      const { from, until } = spec.split[part];
-      if (!(from < until)) problems.push(`split.${part}: from (${from}) must be before until (${until})`);
-    }
-  } else if (spec.split.validation + spec.split.test >= 1) problems.push('split: validation and test leave nothing to train on');
+  problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
   }
@@ -40,11 +35,23 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
     if (!taskMetrics[task].includes(metric))
       problems.push(`${path}: a ${task} model has no ${metric}; its metrics are ${taskMetrics[task].join(', ')}`);
   }
+  problems.push(...trainingProblems(spec));
   if (spec.sweep) {
     if (spec.sweep.rungs.some((steps, i) => i > 0 && steps <= spec.sweep!.rungs[i - 1])) problems.push('sweep.rungs: must increase');
     for (const [path, range] of Object.entries(spec.sweep.space)) {
       if (range.kind !== 'choice' && !(range.low < range.high)) problems.push(`sweep.space.${path}: low must be below high`);
     }
   }
+  return problems;
+}
+
+function expectationProblems({ expectations, columns, features }: PipelineSpec): string[] {
+  const { timeGaps, leakage, splitOverlap } = expectations;
+  const problems: string[] = [];
+  if (timeGaps.column !== undefined && columns[timeGaps.column]?.type !== 'timestamp')
+    problems.push(`expectations.timeGaps.column: "${timeGaps.column}" is not a timestamp column in columns`);
+  for (const name of leakage.allow) if (!features[name]) problems.push(`expectations.leakage.allow: there is no feature "${name}"`);
+  for (const name of splitOverlap.key ?? [])
+    if (!columns[name]) problems.push(`expectations.splitOverlap.key: there is no column "${name}" in columns`);
   return problems;
 }

@@ -9,3 +9,6 @@ export const isoDate = z
   .regex(/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z?)?$/, 'use an ISO 8601 date or date-time, in UTC');
 /** A SQL scalar expression over the raw columns, in DuckDB's dialect. The author of the pipeline is trusted with it. */
 export const sqlExpression = z.string().min(1).max(2000);
+/** What a finding of a check does to the run. */
+export const checkSeverity = z.enum(['off', 'warn', 'error']);
+export type CheckSeverity = z.output<typeof checkSeverity>;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { columnSpec, expectationsSpec } from './columns.js';
+import { columnSpec } from './columns.js';
 import { evaluationSpec, gateSpec, promotionSpec } from './evaluation.js';
+import { expectationsSpec } from './expectations.js';
 import { featureSpec } from './features.js';
+import { frozenSchema } from './frozen-schema.js';
 import type { MetricName } from './metrics.js';
 import { modelSpec } from './model.js';
 import { columnName, pipelineName } from './scalars.js';
@@ -17,6 +19,8 @@ export const pipelineSchema = z.strictObject({
   source: sourceSpec,
   columns: z.record(columnName, columnSpec),
   expectations: expectationsSpec.prefault({}),
+  /** What the data were like when somebody looked at them; the command reads it from `<name>.schema.json` beside the pipeline's file. */
+  schema: frozenSchema.optional(),
   target: targetSpec,
   split: splitSpec,
   features: z.record(columnName, featureSpec),

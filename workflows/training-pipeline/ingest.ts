@@ -8,10 +8,15 @@ import { count, type StageWithResult } from './staged.js';
 export function ingest(spec: PipelineSpec, staged: StageWithResult, record: RunRecord): Promise<Snapshot> {
   return staged(
     'ingest',
-    () => data.ingestSource.executeWithOptions({ summary: spec.source.uri }, [{ source: spec.source }]),
+    () => readSource(spec),
     (result) => {
       record.learn({ dataDigest: result.digest });
       return `${count(result.rows)} rows${result.reused ? ', snapshot reused' : ''}`;
     },
   );
+}
+
+/** Read the source without a word about it; also when a run looks again whether it was mended. */
+export function readSource(spec: PipelineSpec): Promise<Snapshot> {
+  return data.ingestSource.executeWithOptions({ summary: spec.source.uri }, [{ source: spec.source }]);
 }

@@ -1,5 +1,12 @@
 import type { Metrics, MetricName } from '../../contracts/pipeline.js';
-import { stageNames, type PipelineStatus, type RunResult, type StageName, type StageStatus } from '../../contracts/training-pipeline.js';
+import {
+  type AwaitedOverride,
+  stageNames,
+  type PipelineStatus,
+  type RunResult,
+  type StageName,
+  type StageStatus,
+} from '../../contracts/training-pipeline.js';
 import type { RunOutcome } from '../../contracts/activities.js';
 
 type Facts = Partial<
@@ -16,6 +23,8 @@ type Facts = Partial<
     | 'tracked'
     | 'rollout'
     | 'anomalies'
+    | 'awaitsOverride'
+    | 'dataOverride'
   >
 >;
 
@@ -26,7 +35,7 @@ type Facts = Partial<
  * |---|---|---|
  * | pending | `begin` | running |
  * | running | `finish` / `skip` | done / skipped |
- * | running | `wait` / `resume` | waiting / running |
+ * | running | `awaitApproval`, `awaitOverride` / `resume` | waiting / running |
  * | any stage but done | `end` with failed or cancelled | failed |
  */
 export class RunRecord {
@@ -63,9 +72,22 @@ export class RunRecord {
     this.change(stage, { state: 'waiting', summary: 'waits for approval' });
   }
 
+  awaitOverride(stage: StageName, awaited: AwaitedOverride): void {
+    this.state = 'awaiting-override';
+    this.learn({ awaitsOverride: awaited });
+    const ways = awaited.canOverride ? 'an override or a mended source' : 'a mended source';
+    this.change(stage, { state: 'waiting', summary: `waits for ${ways}` });
+  }
+
   resume(stage: StageName): void {
     this.state = 'running';
+    this.learn({ awaitsOverride: undefined });
     this.change(stage, { state: 'running', summary: undefined });
+  }
+
+  /** What an override would let pass; undefined while none is waited for. */
+  get awaitedOverride(): AwaitedOverride | undefined {
+    return this.facts.awaitsOverride;
   }
 
   get awaitsApproval(): boolean {
@@ -133,18 +155,29 @@ export class RunRecord {
       for (const name of Object.keys(test) as MetricName[])
         lines.push(`| ${name} | ${figure(test, name)} | ${figure(baseline, name)} | ${figure(champion?.metrics, name)} |`);
     }
+    if (this.facts.awaitsOverride)
+      lines.push('', this.facts.awaitsOverride.refusal, '', ...waysOut(this.identity.run, this.facts.awaitsOverride));
+    if (this.facts.dataOverride) lines.push('', `Data let pass: ${this.facts.dataOverride.reason}`);
     for (const warning of this.warnings) lines.push('', `Warning: ${warning}`);
     if (tracked) lines.push('', `[MLflow run](${tracked.url})`);
     return lines.join('\n');
   }
 
   private outcome(): RunOutcome {
-    return this.state === 'running' || this.state === 'awaiting-approval' ? 'failed' : this.state;
+    return this.state === 'running' || this.state === 'awaiting-approval' || this.state === 'awaiting-override' ? 'failed' : this.state;
   }
 
   private change(name: StageName, changes: Partial<StageStatus>): void {
     this.stages = this.stages.map((stage) => (stage.name === name ? { ...stage, ...changes } : stage));
   }
+}
+
+function waysOut(run: string, { canOverride, untilMs }: AwaitedOverride): string[] {
+  return [
+    ...(canOverride ? [`- \`anneal override ${run} --reason "…"\` goes on with these data`] : []),
+    `- correct the source: the run notices it by itself; \`anneal recheck ${run}\` looks at once`,
+    `- cancel the run; without a decision it fails at ${new Date(untilMs).toISOString()}`,
+  ];
 }
 
 function seconds(stage: StageStatus): string {

@@ -1,5 +1,5 @@
 import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
-import type { RunOutcome, TrackedRun } from '../../contracts/activities.js';
+import type { RunOutcome, RunTags, TrackedRun } from '../../contracts/activities.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { tracking } from '../proxies.js';
 
@@ -32,6 +32,15 @@ export class TrackedRunHandle {
 
   get(): Promise<TrackedRun> {
     return this.opened;
+  }
+
+  /** Write tags onto the run's page as soon as it is open; nothing waits for it. */
+  tag(tags: RunTags): void {
+    this.opened
+      .then((tracked) =>
+        this.scope.run(() => tracking.tagRun.executeWithOptions({ summary: Object.keys(tags).join(', ') }, [{ tracked, tags }])),
+      )
+      .catch(() => undefined);
   }
 
   /** Close the run's page with an outcome that is already certain; give up when MLflow stays away. */
