@@ -1,4 +1,5 @@
 import { modelOutputs } from '../model.js';
+import { expectationProblems } from './expectation-problems.js';
 import { taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
 import { splitProblems } from './split-problems.js';
@@ -26,6 +27,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(`features.${name}: categorical needs a string, integer or boolean column, "${feature.column}" is ${column.type}`);
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
+  problems.push(...expectationProblems(spec));
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
   }
@@ -42,16 +44,5 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       if (range.kind !== 'choice' && !(range.low < range.high)) problems.push(`sweep.space.${path}: low must be below high`);
     }
   }
-  return problems;
-}
-
-function expectationProblems({ expectations, columns, features }: PipelineSpec): string[] {
-  const { timeGaps, leakage, splitOverlap } = expectations;
-  const problems: string[] = [];
-  if (timeGaps.column !== undefined && columns[timeGaps.column]?.type !== 'timestamp')
-    problems.push(`expectations.timeGaps.column: "${timeGaps.column}" is not a timestamp column in columns`);
-  for (const name of leakage.allow) if (!features[name]) problems.push(`expectations.leakage.allow: there is no feature "${name}"`);
-  for (const name of splitOverlap.key ?? [])
-    if (!columns[name]) problems.push(`expectations.splitOverlap.key: there is no column "${name}" in columns`);
   return problems;
 }
