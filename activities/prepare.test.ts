@@ -209,6 +209,19 @@ describe('prepareDataset', () => {
     expect(found.filter((row) => `${String(row.__slice_month)} ${String(row.__slice_day)}` !== row.expected)).toEqual([]);
   });
 
+  it('counts the rows whose value the split does not list', async () => {
+    const uri = await fixture.parquet(
+      'a.parquet',
+      `SELECT *, chr(97 + (i % 4)::INTEGER) AS site FROM (SELECT *, row_number() OVER () AS i FROM (${fixtureRows(400)}))`,
+    );
+    const { columns } = pipelineOf(uri);
+    const split = { kind: 'column' as const, column: 'site', train: ['a'], validation: ['c'], test: ['z', 'd'] };
+    const spec = pipelineOf(uri, { columns: { ...columns, site: { type: 'string' } }, split });
+    const { rows, dropped } = await fixture.prepare(spec);
+    expect(rows).toEqual({ train: 100, validation: 100, test: 100 });
+    expect(dropped).toEqual([{ reason: 'site has a value that the split does not list', rows: 100 }]);
+  });
+
   describe('refuses', () => {
     const time = (changes: object) =>
       ({
@@ -247,7 +260,18 @@ describe('prepareDataset', () => {
         'InvalidData',
         /validation part.*at least two classes/,
       ],
-      ['a key that is no column', { split: { kind: 'random', key: ['flight'] } } as const, 'InvalidPipeline', /"flight"/],
+      [
+        'a part whose values do not occur',
+        { split: { kind: 'column', column: 'kind', train: ['a'], validation: ['b'], test: ['z', 'y'] } } as const,
+        'InvalidData',
+        /test part.*kind among "z", "y", found none \(the values are "a", "b", "c"\)/,
+      ],
+      [
+        'too few groups',
+        { split: { kind: 'group', columns: ['kind'], validation: 0.01, test: 0.01 } } as const,
+        'InvalidData',
+        /validation part.*1\.00 % of the groups of kind, found none \(there are 3 groups\)/,
+      ],
     ] as [string, Parameters<typeof pipelineOf>[1], string, RegExp][])('%s', async (_, changes, type, message) => {
       const uri = await fixture.parquet('a.parquet', fixtureRows(1000));
       const failure = await failureOf(fixture.prepare(pipelineOf(uri, changes)));

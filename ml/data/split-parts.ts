@@ -5,8 +5,9 @@ import { largestSquarable } from './column-statistics.js';
 import type { DataSession } from './duckdb-session.js';
 import { float32Max } from './lower-transform.js';
 import { internalPrefix } from './schema-check.js';
-import { outsideReason, partDescription, splitNames, splitSql } from './split-sql.js';
-import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
+import { foundInstead, outsideReason, partDescription } from './split-description.js';
+import { splitNames, splitRelation } from './split-sql.js';
+import { pathLiteral, textLiteral } from './sql-quoting.js';
 import { classAnomalies } from './target-checks.js';
 import { targetColumn } from './target-column.js';
 
@@ -41,9 +42,9 @@ export async function divideRows(session: DataSession, cleanPath: string, spec: 
 
 async function partRelation(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<string> {
   const clean = `read_parquet(${pathLiteral(cleanPath)}, hive_partitioning = false)`;
-  const query = `SELECT *, ${splitSql(spec)} AS ${partColumn} FROM ${clean}`;
+  const query = await splitRelation(session, clean, spec, partColumn);
   const relation = `${internalPrefix}parts`;
-  if (spec.split.kind === 'time') {
+  if (spec.split.kind === 'time' || spec.split.kind === 'column') {
     await session.run(`CREATE VIEW ${relation} AS ${query}`);
     return relation;
   }
@@ -135,15 +136,7 @@ async function partRows(
   const rows = { train: count(0), validation: count(1), test: count(2) };
   const empty = splitNames.find((part) => rows[part] === 0);
   if (empty === undefined) return rows;
-  let found = 'none';
-  if (spec.split.kind === 'time') {
-    const column = identifier(spec.split.column);
-    const [range] = await session.rows(
-      `SELECT CAST(min(${column}) AS VARCHAR) AS low, CAST(max(${column}) AS VARCHAR) AS high FROM ${relation}`,
-    );
-    found = `none (the data go from ${String(range.low)} to ${String(range.high)})`;
-  }
-  throw unfit(spec, empty, partDescription(spec.split, empty), found);
+  throw unfit(spec, empty, partDescription(spec.split, empty), await foundInstead(session, relation, spec.split));
 }
 
 function droppedRows(reasons: readonly (readonly [string, number])[]): { reason: string; rows: number }[] {
@@ -153,7 +146,7 @@ function droppedRows(reasons: readonly (readonly [string, number])[]): { reason:
 function unfit(spec: PipelineSpec, part: PartName, expected: string, found: string): AnnealError {
   return new AnnealError(
     failureTypes.invalidData,
-    `The ${part} part of the pipeline "${spec.name}" cannot be used: expected ${expected}, found ${found}. Move the boundaries of the split, or bring data that cover it, and start a new run.`,
+    `The ${part} part of the pipeline "${spec.name}" cannot be used: expected ${expected}, found ${found}. Change the split, or bring data that cover it, and start a new run.`,
     [{ severity: 'error', rule: 'split', column: spec.target.name, expected: `${part}: ${expected}`, found }],
   );
 }

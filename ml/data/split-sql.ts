@@ -1,36 +1,99 @@
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec, SplitSpec } from '../../contracts/pipeline.js';
+import type { DataSession } from './duckdb-session.js';
 import { parseIsoTimestamp } from './iso-timestamp.js';
+import { cutsReached, hashFraction } from './row-hash.js';
 import { timestampLiteral } from './row-rules.js';
 import { identifier, numberLiteral, textLiteral } from './sql-quoting.js';
+import { type Strata, strataCuts, strataPosition } from './strata.js';
+import { targetColumn } from './target-column.js';
 
 export const splitNames = ['train', 'validation', 'test'] as const;
+
+type SplitOf<Kind extends SplitSpec['kind']> = Extract<SplitSpec, { kind: Kind }>;
 
 /**
  * SQL over the clean data that says which part a row belongs to: the position in `splitNames`, or NULL for none.
  *
- * A random split takes the MD5 of the row (or of the key's columns) and the seed: a row stays in its part when data are
- * added or reordered and when DuckDB is updated, and copies of a row share a part, so that none leaks into the test.
+ * A random or grouped split takes the MD5 of the row (or of the key's or the group's columns) and the seed: a row stays in
+ * its part when data are added or reordered and when DuckDB is updated, and copies of a row share a part, so that none
+ * leaks into the test. A stratified split needs window functions, which hold the rows: see `splitRelation`.
  *
- * @throws AnnealError `InvalidPipeline` when ranges overlap, a date does not exist, or a key's column is not declared
+ * @throws AnnealError `InvalidPipeline` when ranges overlap or a date does not exist
  */
 export function splitSql(spec: PipelineSpec): string {
-  return spec.split.kind === 'time' ? timeSplitSql(spec.split) : randomSplitSql(spec.split, Object.keys(spec.columns));
+  const { split } = spec;
+  switch (split.kind) {
+    case 'time':
+      return timeSplitSql(split);
+    case 'column':
+      return columnSplitSql(split);
+    case 'group':
+      return `2 - ${cutsReached(fractionOf(spec), sharesOf(split).map(numberLiteral))}`;
+    case 'random':
+      return `2 - ${split.stratify ? strataPosition(strataOf(spec)) : cutsReached(fractionOf(spec), sharesOf(split).map(numberLiteral))}`;
+  }
 }
 
-/** Why a row belongs to no part. */
-export function outsideReason(split: SplitSpec): string {
-  return split.kind === 'time' ? `${split.column} is outside the ranges of the split` : 'in no part of the split';
+/**
+ * The same division for many rows: the rows stream, in their order, whatever the split.
+ *
+ * @param relation name of a view of the clean rows with the target as `__target`
+ * @returns query of all columns of the relation, and the part as `partColumn`
+ * @throws AnnealError as `splitSql`; `InvalidData` when a key of a stratified split has rows of several classes
+ */
+export async function splitRelation(session: DataSession, relation: string, spec: PipelineSpec, partColumn: string): Promise<string> {
+  const { split } = spec;
+  let part: string;
+  if (split.kind === 'random' && split.stratify) {
+    if (split.key) await assertOneClassPerKey(session, relation, spec, split.key);
+    const strata = strataOf(spec);
+    part = `2 - ${cutsReached(strata.fraction, await strataCuts(session, relation, strata))}`;
+  } else part = splitSql(spec);
+  return `SELECT *, ${part} AS ${partColumn} FROM ${relation}`;
 }
 
-/** What a part was expected to hold, for a message. */
-export function partDescription(split: SplitSpec, part: (typeof splitNames)[number]): string {
-  if (split.kind === 'time') return `rows with ${split[part].from} ≤ ${split.column} < ${split[part].until}`;
-  const share = part === 'train' ? 1 - split.validation - split.test : split[part];
-  return `${(share * 100).toPrecision(3)} % of the rows`;
+/** The test part has the lowest hashes. */
+function sharesOf({ test, validation }: SplitOf<'random' | 'group'>): number[] {
+  return [test, test + validation];
 }
 
-function timeSplitSql(split: Extract<SplitSpec, { kind: 'time' }>): string {
+function strataOf(spec: PipelineSpec): Strata {
+  const split = spec.split as SplitOf<'random'>;
+  return { fraction: fractionOf(spec), stratum: `CAST(${targetColumn} AS VARCHAR)`, shares: sharesOf(split) };
+}
+
+function fractionOf(spec: PipelineSpec): string {
+  const split = spec.split as SplitOf<'random' | 'group'>;
+  const declared = Object.keys(spec.columns);
+  const named = split.kind === 'group' ? split.columns : split.key;
+  // Rows that differ in the class alone may be cut apart between their classes; they are no copies of each other.
+  const whole = split.kind === 'random' && split.stratify ? [...declared, targetColumn] : declared;
+  return hashFraction(String(split.seed), named ?? whole);
+}
+
+async function assertOneClassPerKey(session: DataSession, relation: string, spec: PipelineSpec, key: readonly string[]): Promise<void> {
+  const columns = key.map(identifier).join(', ');
+  const [{ mixed }] = await session.rows(
+    `SELECT count(*) AS mixed FROM (SELECT 1 FROM ${relation} GROUP BY ${columns} HAVING min(${targetColumn}) <> max(${targetColumn}))`,
+  );
+  if (Number(mixed) === 0) return;
+  throw new AnnealError(
+    failureTypes.invalidData,
+    `The split of the pipeline "${spec.name}" is stratified by class, but ${String(mixed)} values of its key (${key.join(', ')}) have rows of several classes, which cannot be divided by class and stay together. Leave split.stratify out, or choose a key whose rows have one class.`,
+    [{ severity: 'error', rule: 'split', column: key[0], expected: 'one class for each key', found: `${String(mixed)} keys with several` }],
+  );
+}
+
+function columnSplitSql(split: SplitOf<'column'>): string {
+  const value = `CAST(${identifier(split.column)} AS VARCHAR)`;
+  const cases = splitNames.map(
+    (part, i) => `WHEN ${value} IN (${split[part].map((item) => textLiteral(String(item))).join(', ')}) THEN ${i}`,
+  );
+  return `CASE ${cases.join(' ')} END`;
+}
+
+function timeSplitSql(split: SplitOf<'time'>): string {
   const ranges = splitNames.map((part) => ({
     part,
     from: boundary(`split.${part}.from`, split[part].from),
@@ -55,20 +118,6 @@ function boundary(path: string, text: string): number {
   const milliseconds = parseIsoTimestamp(text);
   if (milliseconds !== undefined) return milliseconds;
   throw invalidSplit(`${path} is ${JSON.stringify(text)}, a date that does not exist. Correct it in the pipeline.`);
-}
-
-function randomSplitSql(split: Extract<SplitSpec, { kind: 'random' }>, columns: readonly string[]): string {
-  const missing = split.key?.find((name) => !columns.includes(name));
-  if (missing !== undefined)
-    throw invalidSplit(
-      `The key of the random split names the column "${missing}", which is not among the declared columns ${columns.join(', ')}. Declare it in columns, or correct split.key.`,
-    );
-  // Sorted, so that the order in which columns are declared does not matter.
-  const parts = [...(split.key ?? columns)].sort().map((name) => `coalesce(CAST(${identifier(name)} AS VARCHAR), chr(30))`);
-  const text = `concat_ws(chr(31), ${[textLiteral(String(split.seed)), ...parts].join(', ')})`;
-  const fraction = `CAST(md5_number_lower(${text}) >> 11 AS DOUBLE) / ${numberLiteral(2 ** 53)}`;
-  // Arithmetic instead of CASE: DuckDB then computes the digest once.
-  return `2 - CAST(${fraction} >= ${numberLiteral(split.test)} AS INTEGER) - CAST(${fraction} >= ${numberLiteral(split.test + split.validation)} AS INTEGER)`;
 }
 
 function invalidSplit(message: string): AnnealError {
