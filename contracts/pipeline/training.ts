@@ -1,4 +1,29 @@
 import { z } from 'zod';
+import { augmentationSpec } from './augmentation.js';
+
+/** What a training step minimizes. The first two are for classes, the others for a value. */
+const lossSpec = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('cross-entropy') }),
+  /** A row counts (1 − p)^gamma of its cross-entropy, p the probability of its class: what is learnt already counts little. */
+  z.strictObject({
+    kind: z.literal('focal'),
+    gamma: z.number().min(0).max(10).default(2),
+    /** Binary: weight of the positive class, 1 − alpha that of the negative one; default: both weigh 1. */
+    alpha: z.number().gt(0).lt(1).optional(),
+  }),
+  z.strictObject({ kind: z.literal('squared') }),
+  /** Squared up to an error of `delta` standard deviations of the target, linear beyond. */
+  z.strictObject({ kind: z.literal('huber'), delta: z.number().gt(0).max(1000).default(1) }),
+  z.strictObject({ kind: z.literal('absolute') }),
+]);
+
+/** Which rows an epoch visits, drawn anew in each; the training part only. */
+const samplingSpec = z.strictObject({
+  /** `oversample`: rows of the rare classes come more than once; `undersample`: rows of the frequent ones are left out. */
+  kind: z.enum(['oversample', 'undersample']),
+  /** Rows of a rare class for each row of the most frequent one (undersample: the reverse) that an epoch has at least. */
+  ratio: z.number().gt(0).max(1).default(1),
+});
 
 export const trainingSpec = z.strictObject({
   engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
@@ -8,12 +33,23 @@ export const trainingSpec = z.strictObject({
   schedule: z.enum(['cosine', 'constant']).default('cosine'),
   /** Decoupled weight decay (AdamW). */
   weightDecay: z.number().min(0).max(1).default(0),
-  /** `balanced`: each class weighs N / (classes · N_class); classification only. */
-  classWeights: z.enum(['balanced', 'none']).default('none'),
+  /** `balanced`: each class weighs N / (classes · N_class); or a weight by the class's name, 1 where none is given. Classification only. */
+  classWeights: z.union([z.enum(['balanced', 'none']), z.record(z.string(), z.number().gt(0).max(1e6))]).default('none'),
+  // A training that leaves the following out keeps the digest that it had before they were there.
+  /** Default `none`: an epoch visits every row once. Classification only. */
+  sampling: z.union([z.literal('none'), samplingSpec]).optional(),
+  /** Default `cross-entropy`, and `squared` for a regression. */
+  loss: lossSpec.optional(),
+  /** Share of each label that is spread evenly over all classes, against labels that are wrong; default 0. Classification only. */
+  labelSmoothing: z.number().min(0).max(0.5).optional(),
+  /** Default: rows train as they are. */
+  augmentation: augmentationSpec.optional(),
   earlyStopping: z.strictObject({ patience: z.int().min(1).default(2), minDelta: z.number().min(0).default(0.0005) }).optional(),
   seed: z.int().min(0).max(0xffff_ffff).default(1),
   /** Upper bound of a chunk of steps between two checkpoints, in seconds of wall time. */
   checkpointEverySeconds: z.number().gt(0).max(600).default(1),
 });
 
+export type LossSpec = z.output<typeof lossSpec>;
+export type SamplingSpec = z.output<typeof samplingSpec>;
 export type TrainingSpec = z.output<typeof trainingSpec>;

@@ -1,0 +1,48 @@
+import type { PipelineSpec } from './schema.js';
+
+const classLosses: ReadonlySet<string> = new Set(['cross-entropy', 'focal']);
+
+/** What of `training` does not go together with the target and the features; a sentence for each. */
+export function trainingProblems(spec: PipelineSpec): string[] {
+  return [...imbalanceProblems(spec), ...augmentationProblems(spec)];
+}
+
+function imbalanceProblems({ target, training }: PipelineSpec): string[] {
+  const problems: string[] = [];
+  const { task } = target;
+  const { classWeights, sampling, loss, labelSmoothing } = training;
+  if (loss && classLosses.has(loss.kind) !== (task !== 'regression')) {
+    const possible = task === 'regression' ? 'squared, huber, absolute' : 'cross-entropy, focal';
+    problems.push(`training.loss: a ${task} target cannot be trained with ${loss.kind}; choose one of ${possible}`);
+  }
+  if (task === 'regression') {
+    if (sampling && sampling !== 'none') problems.push('training.sampling: a regression target has no classes to sample; leave it out');
+    if (labelSmoothing) problems.push('training.labelSmoothing: a regression target has no labels to smooth; leave it out');
+    if (typeof classWeights === 'object') problems.push('training.classWeights: a regression target has no classes to weigh; leave it out');
+  }
+  if (loss?.kind === 'focal' && loss.alpha !== undefined && task === 'multiclass')
+    problems.push('training.loss.alpha: is the weight of the positive of two classes; use training.classWeights for a multiclass target');
+  if (typeof classWeights === 'object' && target.task !== 'regression') {
+    if (Object.keys(classWeights).length === 0) problems.push('training.classWeights: names no class; give a weight, "balanced" or "none"');
+    for (const name of Object.keys(classWeights)) {
+      if (target.classes && !target.classes.includes(name))
+        problems.push(`training.classWeights.${name}: the target has no such class; its classes are ${target.classes.join(', ')}`);
+    }
+  }
+  return problems;
+}
+
+function augmentationProblems({ features, training }: PipelineSpec): string[] {
+  const { augmentation } = training;
+  if (!augmentation) return [];
+  const kinds = new Set<string>(Object.values(features).map(({ kind }) => kind));
+  const problems: string[] = [];
+  const path = 'training.augmentation';
+  if (augmentation.jitter && !kinds.has('numeric'))
+    problems.push(`${path}.jitter: there is no numeric feature that noise could be added to`);
+  if (augmentation.featureDropout && ![...kinds].some((kind) => kind !== 'image'))
+    problems.push(`${path}.featureDropout: there is no numeric, categorical or calendar feature to drop; use ${path}.images.cutOut`);
+  if (augmentation.images && Object.keys(augmentation.images).length > 0 && !kinds.has('image'))
+    problems.push(`${path}.images: there is no feature of kind "image" whose images could be changed`);
+  return problems;
+}
