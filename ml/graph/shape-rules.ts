@@ -19,6 +19,7 @@ export const shapeRules: Readonly<
   DepthwiseConv2dNativeBackpropFilter: (_, { filterShape }) => [...(filterShape as number[])],
   MaxPoolGrad: ({ input }) => [...input.shape],
   AvgPoolGrad: ({ input }) => [...input.shape],
+  AnnealAffineSample: ({ images }) => [...images.shape],
   UnsortedSegmentSum: ({ x, segmentIds }, { numSegments }) => [Number(numSegments), ...x.shape.slice(segmentIds.shape.length)],
 };
 

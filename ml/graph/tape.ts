@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+// Kernels of our own must be there before a recording copies those of `cpu`.
+import './affine-sample-kernel.js';
 import './dropout-kernel.js';
+import './random-uniform-kernel.js';
 import { shapeRules } from './shape-rules.js';
 
 /** Element types that a tape may hold. */

@@ -8,7 +8,16 @@ import { type Tape, type TapeInput, recordTape } from '../tape.js';
 import { type PlainTensor, compareWithEager, runLowered } from './compare-with-eager.js';
 import { convolutionCases, imageCases, poolingCases } from './image-cases.js';
 import { lowerTape, lowerings } from './lower-tape.js';
-import { dropoutCases, elementwiseCases, gatherCases, gradientCases, matMulCases, reductionCases, shapeCases } from './lowering-cases.js';
+import {
+  affineCases,
+  elementwiseCases,
+  gatherCases,
+  gradientCases,
+  matMulCases,
+  randomNumberCases,
+  reductionCases,
+  shapeCases,
+} from './lowering-cases.js';
 
 const cases = [
   ...elementwiseCases,
@@ -16,7 +25,8 @@ const cases = [
   ...matMulCases,
   ...shapeCases,
   ...gatherCases,
-  ...dropoutCases,
+  ...randomNumberCases,
+  ...affineCases,
   ...gradientCases,
   ...convolutionCases,
   ...poolingCases,

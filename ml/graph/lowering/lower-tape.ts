@@ -1,16 +1,17 @@
 import type { GraphBuilder } from '../onnx-builder.js';
 import type { Tape, TapeCall } from '../tape.js';
 import { activationLowerings } from './activation.js';
+import { affineSampleLowerings } from './affine-sample.js';
 import { arithmeticLowerings } from './arithmetic.js';
 import { comparisonLowerings } from './comparison.js';
 import { convolutionLowerings } from './convolution.js';
-import { dropoutLowerings } from './dropout.js';
 import { gatherLowerings } from './gather.js';
 import { type ChannelsFirstResult, KernelCall, type Lowering, type LoweringTable, refusal } from './kernel-call.js';
 import { isChannelsFirst, type LoweringState, valueName } from './lowering-state.js';
 import { matMulLowerings } from './mat-mul.js';
 import { normalizationLowerings } from './normalization.js';
 import { poolingLowerings } from './pooling.js';
+import { randomNumberLowerings } from './random-numbers.js';
 import { reductionLowerings } from './reduction.js';
 import { shapeLowerings } from './shape.js';
 import { sliceLowerings } from './slice.js';
@@ -18,14 +19,15 @@ import { sliceLowerings } from './slice.js';
 /** Every kernel that can be written as ONNX. */
 export const lowerings: LoweringTable = {
   ...activationLowerings,
+  ...affineSampleLowerings,
   ...arithmeticLowerings,
   ...comparisonLowerings,
   ...convolutionLowerings,
-  ...dropoutLowerings,
   ...gatherLowerings,
   ...matMulLowerings,
   ...normalizationLowerings,
   ...poolingLowerings,
+  ...randomNumberLowerings,
   ...reductionLowerings,
   ...shapeLowerings,
   ...sliceLowerings,

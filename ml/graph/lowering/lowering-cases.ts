@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { affineSample } from '../affine-sample-kernel.js';
 import { dropoutMask } from '../dropout-kernel.js';
+import { randomUniform } from '../random-uniform-kernel.js';
 import type { Computation, RandomInput } from './compare-with-eager.js';
 
 /** What a lowering is compared on; every kernel that can be lowered stands in at least one. */
@@ -196,14 +198,38 @@ export const gatherCases: readonly LoweringCase[] = [
   ...unary((x) => tf.oneHot(x, 3, 1, 0, 'bool'), 'oneHot as bool', integer(3, 4)),
 ];
 
-export const dropoutCases: readonly LoweringCase[] = [
+const keys: RandomInput = { shape: [6], dtype: 'int32', values: [7, -8, 0x7fff_ffff, -0x8000_0000, 0, -1] };
+
+export const randomNumberCases: readonly LoweringCase[] = [
   [0, 0.5, 4, 6],
   [1, 0.1, 33, 17],
   [2, 0.9, 1, 500],
-].map(([layer, rate, rows, units]) => ({
-  label: `dropout mask of layer ${layer}, ${rows} × ${units} at ${rate}`,
-  inputs: { keys: { shape: [6], dtype: 'int32', values: [7, -8, 0x7fff_ffff, -0x8000_0000, 0, -1] } },
-  compute: ({ keys }) => dropoutMask(keys as tf.Tensor1D, layer, [rows, units], rate),
+].flatMap(([stream, rate, rows, columns]) => [
+  {
+    label: `dropout mask of layer ${stream}, ${rows} × ${columns} at ${rate}`,
+    inputs: { keys },
+    compute: (t) => dropoutMask(t.keys as tf.Tensor1D, stream, [rows, columns], rate),
+  },
+  {
+    label: `uniform numbers of stream ${stream}, ${rows} × ${columns}`,
+    inputs: { keys },
+    compute: (t) => randomUniform(t.keys as tf.Tensor1D, stream, [rows, columns]),
+  },
+]);
+
+const identity = [1, 0, 0, 0, 1, 0];
+const mirrored = [-1, 0, 0, 0, 1, 0];
+const turned = [0.8, -0.6, 0.1, 0.6, 0.8, -0.3];
+const enlarged = [0.5, 0, 0.25, 0, 0.5, -0.25];
+const farAway = [1, 0, 5, 0, 1, 0];
+
+export const affineCases: readonly LoweringCase[] = [1, 3].map((channels) => ({
+  label: `images of ${channels} channels seen through affine maps`,
+  inputs: {
+    images: { shape: [5, 6, 8, channels], dtype: 'float32' },
+    maps: { shape: [5, 6], dtype: 'float32', values: [identity, mirrored, turned, enlarged, farAway].flat() },
+  },
+  compute: ({ images, maps }) => tf.mul(affineSample(images as tf.Tensor4D, maps as tf.Tensor2D), 0.5),
 }));
 
 /** Whole gradients, so that what tfjs derives passes through the lowerings too. */
