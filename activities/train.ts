@@ -107,6 +107,7 @@ async function localJob(
       validationRows: input.validationRows,
       task: manifest.task,
       classes: manifest.classes.length,
+      classNames: manifest.classes,
       layout: manifest.layout,
       trainingPrior: manifest.trainingPrior,
       dataDigest: input.prepared.sha256,

@@ -23,7 +23,16 @@ export function layoutOf(features: readonly FittedFeature[]): FeatureLayout {
       })),
     numeric: [
       ...numeric.map((feature) => feature.name),
-      ...numeric.filter((feature) => feature.missingIndicator).map((feature) => `${feature.name} is missing`),
+      ...numeric.filter((feature) => feature.missingIndicator).map((feature) => missingIndicatorName(feature.name)),
     ],
   };
+}
+
+function missingIndicatorName(feature: string): string {
+  return `${feature} is missing`;
+}
+
+/** Whether a column of the float matrix says where another one was missing. */
+export function isMissingIndicator({ numeric }: FeatureLayout, column: number): boolean {
+  return numeric.some((feature) => missingIndicatorName(feature) === numeric[column]);
 }

@@ -9,7 +9,8 @@ import { fitTemperature } from './temperature-scaling.js';
  */
 export type Calibration =
   | { readonly kind: 'platt'; readonly slope: number; readonly intercept: number }
-  | { readonly kind: 'temperature'; readonly scale: number }
+  /** softmax(scale · (logits − offsets)); `offsets`, shape [outputs], absent = 0, are what classes that count too often gained. */
+  | { readonly kind: 'temperature'; readonly scale: number; readonly offsets?: readonly number[] }
   /** The network of a regression predicts the standardized target. */
   | { readonly kind: 'standardization'; readonly mean: number; readonly scale: number };
 
@@ -17,6 +18,7 @@ export type Calibration =
  * @param logits shape [N, outputs], finite
  * @param labels shape [N]: 0/1 or index of the class; not used for a regression
  * @param trainingPrior [mean, standard deviation] of a regression target
+ * @param classShift multiclass: how many times too often each class counted in training, shape [outputs]; absent = 1
  */
 export function fitCalibration(
   task: Task,
@@ -24,10 +26,13 @@ export function fitCalibration(
   labels: Float32Array,
   outputs: number,
   trainingPrior: readonly number[],
+  classShift?: readonly number[],
 ): Calibration {
   if (task === 'regression') return { kind: 'standardization', ...targetScaling(trainingPrior) };
   if (task === 'binary') return { kind: 'platt', ...fitPlattScaling(logits, labels) };
-  return { kind: 'temperature', ...fitTemperature(logits, labels, outputs) };
+  if (!classShift) return { kind: 'temperature', ...fitTemperature(logits, labels, outputs) };
+  const offsets = classShift.map((factor) => Math.fround(Math.log(factor)));
+  return { kind: 'temperature', ...fitTemperature(withoutOffsets(logits, offsets), labels, outputs), offsets };
 }
 
 /** Standardized target = (value − mean) / scale; a constant target has scale 1. */
@@ -54,15 +59,21 @@ export function applyCalibration(calibration: Calibration, logits: Float32Array,
     case 'standardization':
       for (let row = 0; row < logits.length; row++) predictions[row] = logits[row] * calibration.scale + calibration.mean;
       break;
-    case 'temperature':
+    case 'temperature': {
+      const shifted = calibration.offsets ? withoutOffsets(logits, calibration.offsets) : logits;
       for (let at = 0; at < logits.length; at += outputs) {
         let max = -Infinity;
-        for (let k = 0; k < outputs; k++) max = Math.max(max, logits[at + k]);
+        for (let k = 0; k < outputs; k++) max = Math.max(max, shifted[at + k]);
         let sum = 0;
-        for (let k = 0; k < outputs; k++) sum += Math.exp(calibration.scale * (logits[at + k] - max));
-        for (let k = 0; k < outputs; k++) predictions[at + k] = Math.exp(calibration.scale * (logits[at + k] - max)) / sum;
+        for (let k = 0; k < outputs; k++) sum += Math.exp(calibration.scale * (shifted[at + k] - max));
+        for (let k = 0; k < outputs; k++) predictions[at + k] = Math.exp(calibration.scale * (shifted[at + k] - max)) / sum;
       }
       break;
+    }
   }
   return predictions;
+}
+
+function withoutOffsets(logits: Float32Array, offsets: readonly number[]): Float32Array {
+  return logits.map((logit, i) => logit - offsets[i % offsets.length]);
 }

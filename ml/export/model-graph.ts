@@ -58,10 +58,13 @@ function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, t
       builder.node('Cast', [isPositive], { to: elementTypes.int64 }, classIndex); // [N, 1]
       break;
     }
-    case 'temperature':
-      builder.node('Softmax', [builder.node('Mul', [logits, float(calibration.scale)])], { axis: 1 }, probabilities); // [N, classes]
+    case 'temperature': {
+      const { scale, offsets } = calibration;
+      const shifted = offsets ? builder.node('Sub', [logits, builder.constant('float32', offsets, [1, offsets.length])]) : logits;
+      builder.node('Softmax', [builder.node('Mul', [shifted, float(scale)])], { axis: 1 }, probabilities); // [N, classes]
       builder.node('ArgMax', [probabilities], { axis: 1, keepdims: 1 }, classIndex); // [N, 1]
       break;
+    }
   }
   builder.output(probabilities, 'float32', ['N', calibration.kind === 'platt' ? 2 : network.outputs]);
   builder.output(classIndex, 'int64', ['N', 1]);

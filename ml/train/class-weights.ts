@@ -1,11 +1,10 @@
 /**
  * Weights that give every class the same share of the loss: N / (classes · N_class).
  *
- * @param target index of the class, shape [N]
+ * @param counts rows that an epoch visits of each class, shape [classes]
  * @returns shape [classes]; 0 for a class without rows
  */
-export function balancedClassWeights(target: Float32Array, classes: number): number[] {
-  const counts = Array.from({ length: classes }, () => 0);
-  for (const label of target) counts[label]++;
-  return counts.map((count) => (count === 0 ? 0 : target.length / (classes * count)));
+export function balancedClassWeights(counts: readonly number[]): number[] {
+  const rows = counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count) => (count === 0 ? 0 : rows / (counts.length * count)));
 }

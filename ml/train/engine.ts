@@ -1,5 +1,6 @@
 import type { FeatureLayout } from '../../contracts/dataset.js';
-import type { ModelSpec, Task } from '../../contracts/pipeline.js';
+import type { LossSpec, ModelSpec, Task } from '../../contracts/pipeline.js';
+import type { AugmentationPlan } from './augmentation/augmentation-plan.js';
 
 /** An encoded split in memory; row-major. */
 export interface EncodedData {
@@ -24,7 +25,15 @@ export interface StepPlan {
   readonly optimizer: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
   /** Weight of each class in the loss; absent = 1. */
   readonly classWeights?: readonly number[];
-  /** Seed of the initial parameters, and of what a step drops. */
+  /** Absent: cross-entropy, or the squared error. */
+  readonly loss?: LossSpec;
+  /** Share of a label that is spread evenly over all classes; absent = 0. */
+  readonly labelSmoothing?: number;
+  /** How the rows of a mini-batch are changed at random; absent: not at all. */
+  readonly augmentation?: AugmentationPlan;
+  /** Multiclass: how many times too often each class counts in training, which the calibration puts right; absent = 1. */
+  readonly classShift?: readonly number[];
+  /** Seed of the initial parameters, of what a step drops, and of its augmentation. */
   readonly seed: number;
   /** Threads that the engine may use. Part of the plan, since a sum's order can depend on it. */
   readonly threads: number;

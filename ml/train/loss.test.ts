@@ -51,13 +51,15 @@ describe('the training loss', () => {
   test.each(cases)(
     'is the weighted mean of the textbook formula: $task, weights $classWeights',
     ({ task, logits, target, classWeights }) => {
-      const loss = trainingLoss(task, tf.tensor2d(logits), tf.tensor1d(target), classWeights).dataSync()[0];
+      const loss = trainingLoss({ task, classWeights }, tf.tensor2d(logits), { target: tf.tensor1d(target) }).dataSync()[0];
       expect(loss).toBeCloseTo(referenceLoss(task, logits, target, classWeights), 6);
     },
   );
 
   test.each(cases)('has the gradient of that formula: $task, weights $classWeights', ({ task, logits, target, classWeights }) => {
-    const gradient = tf.grad((x) => trainingLoss(task, x as tf.Tensor2D, tf.tensor1d(target), classWeights))(tf.tensor2d(logits));
+    const gradient = tf.grad((x) => trainingLoss({ task, classWeights }, x as tf.Tensor2D, { target: tf.tensor1d(target) }))(
+      tf.tensor2d(logits),
+    );
     const values = gradient.arraySync() as number[][];
     logits.forEach((row, i) =>
       row.forEach((_, j) => {
@@ -70,9 +72,9 @@ describe('the training loss', () => {
   });
 
   test('stays finite for logits that are certain, right or wrong', () => {
-    const binary = trainingLoss('binary', tf.tensor2d([[500], [-500]]), tf.tensor1d([0, 0])).dataSync()[0];
+    const binary = trainingLoss({ task: 'binary' }, tf.tensor2d([[500], [-500]]), { target: tf.tensor1d([0, 0]) }).dataSync()[0];
     expect(binary).toBeCloseTo(250, 3);
-    const multiclass = trainingLoss('multiclass', tf.tensor2d([[500, -500]]), tf.tensor1d([1])).dataSync()[0];
+    const multiclass = trainingLoss({ task: 'multiclass' }, tf.tensor2d([[500, -500]]), { target: tf.tensor1d([1]) }).dataSync()[0];
     expect(multiclass).toBeCloseTo(1000, 3);
   });
 });

@@ -1,33 +1,69 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Task } from '../../contracts/pipeline.js';
+import type { LossSpec } from '../../contracts/pipeline.js';
+import type { NetworkPlan } from './engine.js';
+import { huberLoss } from './regression-loss.js';
+import { softClassLoss } from './soft-class-loss.js';
+
+export type LossOptions = Pick<NetworkPlan, 'task' | 'classWeights' | 'loss' | 'labelSmoothing'>;
+
+/** What the rows of a mini-batch are compared with. */
+export interface BatchTarget {
+  /** [B]: 0/1, index of the class, or the value */
+  readonly target: tf.Tensor1D;
+  /** Where rows are mixed: the targets of the other rows [B], and the share of the own one [B] in [0, 1]. */
+  readonly mixed?: { readonly partner: tf.Tensor1D; readonly share: tf.Tensor1D };
+}
 
 /**
  * Mean loss of a mini-batch; differentiable in the logits.
  *
- * Binary: sigmoid cross-entropy; multiclass: softmax cross-entropy; regression: squared error. With class weights it is the weighted
- * mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
+ * Binary: sigmoid cross-entropy; multiclass: softmax cross-entropy, both optionally focal; regression: squared, Huber's or absolute
+ * error. With class weights it is the weighted mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
+ * A label that is smoothed or mixed counts as several, each with its share.
  *
  * @param logits [B, outputs]
- * @param target [B]: 0/1, index of the class, or the value
- * @param classWeights by class; regression has none
  * @returns [] float32
  */
-export function trainingLoss(task: Task, logits: tf.Tensor2D, target: tf.Tensor1D, classWeights?: readonly number[]): tf.Scalar {
-  const losses = rowLosses(task, logits, target); // [B]
-  if (!classWeights || task === 'regression') return tf.mean(losses);
-  const weights = tf.gather(tf.tensor1d([...classWeights]), tf.cast(target, 'int32')); // [B]
+export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): tf.Scalar {
+  const { task, classWeights, loss, labelSmoothing } = options;
+  if (task === 'regression') return tf.mean(valueLosses(loss, tf.reshape(logits, [-1]), batch));
+  if (batch.mixed || labelSmoothing || loss?.kind === 'focal') return softLoss(options, logits, batch);
+  const losses = hardLosses(task, logits, batch.target); // [B]
+  if (!classWeights) return tf.mean(losses);
+  const weights = tf.gather(tf.tensor1d([...classWeights]), tf.cast(batch.target, 'int32')); // [B]
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
 }
 
-function rowLosses(task: Task, logits: tf.Tensor2D, target: tf.Tensor1D): tf.Tensor1D {
-  switch (task) {
-    case 'binary':
-      return sigmoidCrossEntropy(tf.reshape(logits, [-1]), target);
-    case 'multiclass':
-      return softmaxCrossEntropy(logits, tf.oneHot(tf.cast(target, 'int32'), logits.shape[1]));
-    case 'regression':
-      return tf.square(tf.sub(tf.reshape(logits, [-1]), target));
-  }
+function valueLosses(loss: LossSpec | undefined, values: tf.Tensor1D, { target, mixed }: BatchTarget): tf.Tensor1D {
+  const errors: tf.Tensor1D = tf.sub(values, mixed ? mix(target, mixed.partner, mixed.share) : target); // [B]
+  if (loss?.kind === 'absolute') return tf.abs(errors);
+  return loss?.kind === 'huber' ? huberLoss(errors, loss.delta) : tf.square(errors);
+}
+
+function hardLosses(task: 'binary' | 'multiclass', logits: tf.Tensor2D, target: tf.Tensor1D): tf.Tensor1D {
+  return task === 'binary'
+    ? sigmoidCrossEntropy(tf.reshape(logits, [-1]), target)
+    : softmaxCrossEntropy(logits, tf.oneHot(tf.cast(target, 'int32'), logits.shape[1]));
+}
+
+/** Each row's label as shares of the classes. */
+function softLoss(options: LossOptions, logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Scalar {
+  const { classWeights, loss, labelSmoothing } = options;
+  const classes = options.task === 'binary' ? 2 : logits.shape[1];
+  const oneHot = (labels: tf.Tensor1D) => tf.oneHot(tf.cast(labels, 'int32'), classes, 1, 0, 'float32'); // [B, classes]
+  let shares = oneHot(target);
+  if (mixed) shares = mix(shares, oneHot(mixed.partner), tf.reshape(mixed.share, [-1, 1]));
+  if (labelSmoothing) shares = tf.add(tf.mul(shares, 1 - labelSmoothing), labelSmoothing / classes);
+  const weights = classWeights ? tf.mul(shares, tf.tensor1d([...classWeights])) : shares; // [B, classes]
+  const { gamma = 0, alpha } = loss?.kind === 'focal' ? loss : {};
+  const balanced = alpha === undefined ? weights : tf.mul(weights, tf.tensor1d([1 - alpha, alpha])); // [B, classes]
+  const losses = softClassLoss(logits, balanced as tf.Tensor2D, gamma); // [B]
+  return classWeights ? tf.div(tf.sum(losses), tf.sum(weights)) : tf.mean(losses);
+}
+
+/** share · a + (1 − share) · b */
+export function mix<T extends tf.Tensor>(a: T, b: T, share: tf.Tensor): T {
+  return tf.add(b, tf.mul(share, tf.sub(a, b)));
 }
 
 /** log(1 + exp(∓x)) for labels 1 and 0, which does not overflow; its gradient σ(x) − z is given, so no cancellation enters. */

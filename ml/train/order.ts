@@ -4,19 +4,27 @@ import { seededRandom } from '../search/seeded-random.js';
  * The order in which an epoch visits the rows; a pure function of its arguments, so a resumed run visits the same ones.
  *
  * @returns a uniform permutation of 0 … rows − 1, shape [rows]
- * @see Durstenfeld 1964, algorithm 235: random permutation
  */
 export function epochOrder(seed: number, epoch: number, rows: number): Int32Array {
-  const random = seededRandom(seed, epoch);
   const order = new Int32Array(rows);
   for (let i = 0; i < rows; i++) order[i] = i;
-  for (let i = rows - 1; i > 0; i--) {
+  return shuffle(order, seededRandom(seed, epoch));
+}
+
+/**
+ * Bring items into a uniformly random order, in place.
+ *
+ * @returns `items`
+ * @see Durstenfeld 1964, algorithm 235: random permutation
+ */
+export function shuffle(items: Int32Array, random: () => number): Int32Array {
+  for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
-    const swapped = order[i];
-    order[i] = order[j];
-    order[j] = swapped;
+    const swapped = items[i];
+    items[i] = items[j];
+    items[j] = swapped;
   }
-  return order;
+  return items;
 }
 
 /**

@@ -24,7 +24,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
   const startedAt = performance.now();
   const { request } = job;
   const raw = readEncodedFiles(job.train, request.layout);
-  const plan = createTrainingPlan(request, raw.target);
+  const plan = createTrainingPlan(request, raw.target, raw.numeric);
   const trainPart = standardizeTarget(request.task, request.trainingPrior, raw);
   const validation = validationSubset(plan.step, readEncodedFiles(job.validation, request.layout), request.validationRows);
 
@@ -46,6 +46,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
       plan,
       session,
       trainRows: trainPart.rows,
+      trainLabels: trainPart.target,
       validation,
       resume,
       untilStep,

@@ -8,6 +8,7 @@ import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
 import type { EncodedData, EngineSession } from './engine.js';
 import { addLosses, addValidation, emptyHistory } from './history.js';
 import { epochOrder } from './order.js';
+import { sampledOrder } from './sampling.js';
 import { learningRates } from './schedule.js';
 import type { TrainingPlan } from './training-plan.js';
 import { assess, splitLogits } from './validation.js';
@@ -25,6 +26,8 @@ export interface TrainerOptions {
   readonly session: EngineSession;
   /** Rows of the training part. */
   readonly trainRows: number;
+  /** Their classes, shape [trainRows]; needed where the plan samples them. */
+  readonly trainLabels?: Float32Array;
   /** The rows to validate on, with the target in its own units. */
   readonly validation: EncodedData;
   /** Continue from here; its digest has been compared by the caller. */
@@ -138,8 +141,16 @@ class Trainer {
   }
 
   private epochRows(epoch: number): Int32Array {
-    if (this.order?.epoch !== epoch) this.order = { epoch, rows: epochOrder(this.plan.step.seed, epoch, this.options.trainRows) };
+    if (this.order?.epoch !== epoch) this.order = { epoch, rows: this.drawEpoch(epoch) };
     return this.order.rows;
+  }
+
+  private drawEpoch(epoch: number): Int32Array {
+    const { sampledCounts, step } = this.plan;
+    const { trainRows, trainLabels } = this.options;
+    if (!sampledCounts) return epochOrder(step.seed, epoch, trainRows);
+    if (!trainLabels) throw new Error('classes are sampled by the labels of the training part, which were not given');
+    return sampledOrder(step.seed, epoch, trainLabels, sampledCounts);
   }
 
   private async validateWhenDue(): Promise<void> {

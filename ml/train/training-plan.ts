@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { metricNames, type MetricName, type ModelSpec, type Task, type TrainingSpec } from '../../contracts/pipeline.js';
+import { type LossSpec, metricNames, type MetricName, type ModelSpec, type Task, type TrainingSpec } from '../../contracts/pipeline.js';
 import { targetScaling } from '../evaluate/prediction-calibration.js';
-import { balancedClassWeights } from './class-weights.js';
+import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
+import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
 import type { EncodedData, StepPlan } from './engine.js';
 import { epochBatches } from './order.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
@@ -18,6 +19,8 @@ export interface TrainingRequest {
   readonly task: Task;
   /** Number of classes; 0 for a regression. */
   readonly classes: number;
+  /** In the order of the indices; needed where classes are weighed by name. */
+  readonly classNames?: readonly string[];
   readonly layout: FeatureLayout;
   /** Class shares of the training part, or [mean, standard deviation] of a regression target. */
   readonly trainingPrior: readonly number[];
@@ -29,6 +32,8 @@ export interface TrainingRequest {
 /** Everything that decides the result of a run, worked out; the result is a pure function of it and the data. */
 export interface TrainingPlan {
   readonly step: StepPlan;
+  /** Rows of each class that an epoch visits; absent: every row once. */
+  readonly sampledCounts?: readonly number[];
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   /** Epochs that `totalSteps` reaches into. */
@@ -53,9 +58,11 @@ const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
 
 /**
  * @param target of the training part, not yet scaled, shape [rows]
- * @throws AnnealError `InvalidPipeline` when the task does not have the primary metric, `InvalidData` when there is no row
+ * @param numeric of the training part, shape [rows, F]; needed where its rows are augmented
+ * @throws AnnealError `InvalidPipeline` when the task does not have the primary metric or a class that has a weight, `InvalidData`
+ *   when there is no row
  */
-export function createTrainingPlan(request: TrainingRequest, target: Float32Array): TrainingPlan {
+export function createTrainingPlan(request: TrainingRequest, target: Float32Array, numeric?: Float32Array): TrainingPlan {
   const { task, training, primaryMetric } = request;
   if (!metricsByTask[task].has(primaryMetric)) {
     const possible = metricNames.filter((name) => metricsByTask[task].has(name)).join(', ');
@@ -70,9 +77,12 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       'The training part has no rows. Expected at least one. Widen the range of split.train, or look into the validation report for rows that were taken out.',
     );
   }
-  const { batchSize, stepsPerEpoch } = epochBatches(target.length, training.batchSize);
+  const imbalance: ImbalancePlan = task === 'regression' ? {} : createImbalancePlan(training, task, target, request);
+  const epochRows = imbalance.sampledCounts?.reduce((sum, count) => sum + count, 0) ?? target.length;
+  const { batchSize, stepsPerEpoch } = epochBatches(epochRows, training.batchSize);
   const totalSteps = request.totalSteps ?? training.epochs * stepsPerEpoch;
-  const isBalanced = training.classWeights === 'balanced' && task !== 'regression';
+  const { classWeights, classShift, sampledCounts } = imbalance;
+  const augmentation = createAugmentationPlan(training.augmentation, request.layout, numeric);
   return {
     step: {
       model: request.model,
@@ -81,10 +91,16 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       outputs: task === 'multiclass' ? request.classes : 1,
       batchSize,
       optimizer: { ...adam, weightDecay: training.weightDecay },
-      ...(isBalanced ? { classWeights: balancedClassWeights(target, request.classes) } : {}),
+      ...(classWeights ? { classWeights } : {}),
+      ...(classShift ? { classShift } : {}),
+      // A loss that is named though it is the default gives the same plan as one that is not.
+      ...(training.loss && !isDefaultLoss(training.loss.kind) ? { loss: training.loss } : {}),
+      ...(training.labelSmoothing ? { labelSmoothing: training.labelSmoothing } : {}),
+      ...(augmentation ? { augmentation } : {}),
       seed: training.seed,
       threads: request.threads,
     },
+    ...(sampledCounts ? { sampledCounts } : {}),
     totalSteps,
     stepsPerEpoch,
     epochs: Math.ceil(totalSteps / stepsPerEpoch),
@@ -96,6 +112,10 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
     ...(request.validationRows === undefined ? {} : { validationRows: request.validationRows }),
     dataDigest: request.dataDigest,
   };
+}
+
+function isDefaultLoss(kind: LossSpec['kind']): boolean {
+  return kind === 'cross-entropy' || kind === 'squared';
 }
 
 /** Two runs with equal digests pass through the same states, bit for bit. */

@@ -53,7 +53,7 @@ export function assess(
   trainingPrior: readonly number[],
 ): ValidationOutcome | undefined {
   if (!logits.every(Number.isFinite)) return undefined;
-  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior);
+  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, plan.classShift);
   const predicted = applyCalibration(calibration, logits, plan.outputs);
   const threshold = plan.task === 'binary' ? bestF1Threshold(predicted, actual).threshold : undefined;
   const classes = { binary: 2, multiclass: plan.outputs, regression: 0 }[plan.task];

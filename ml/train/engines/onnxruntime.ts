@@ -7,6 +7,7 @@ import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, Tr
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
 import { buildForwardGraph, buildTrainingGraph, stateNames } from './training-graph.js';
+import { randomStreams } from './training-step.js';
 
 /** Rows of one forward call; bounds the memory of its intermediate values. */
 const forwardRows = 8192;
@@ -98,7 +99,7 @@ class OnnxruntimeSession implements EngineSession {
     learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * stepScalarCount));
     const result = await this.session.run({
       ...this.resident,
-      ...this.dropoutFeed(firstStep, steps),
+      ...this.randomFeed(firstStep, steps),
       steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
       rows: new ort.Tensor('int32', rows, [steps, batchSize]),
       scalars: new ort.Tensor('float32', scalars, [steps, stepScalarCount]),
@@ -108,12 +109,12 @@ class OnnxruntimeSession implements EngineSession {
     return Float32Array.from(result.losses.data as Float32Array);
   }
 
-  private dropoutFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
-    const { dropoutLayers } = this.network;
-    if (dropoutLayers === 0) return {};
-    const keys = new Int32Array(steps * 2 * dropoutLayers);
-    for (let i = 0; i < steps; i++) keys.set(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), i * 2 * dropoutLayers);
-    return { dropoutKeys: new ort.Tensor('int32', keys, [steps, 2 * dropoutLayers]) };
+  private randomFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
+    const streams = randomStreams(this.network, this.plan);
+    if (streams === 0) return {};
+    const keys = new Int32Array(steps * 2 * streams);
+    for (let i = 0; i < steps; i++) keys.set(dropoutKeys(this.plan.seed, firstStep + i, streams), i * 2 * streams);
+    return { dropoutKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
   }
 
   async logits(data: EncodedData): Promise<Float32Array> {

@@ -7,7 +7,7 @@ import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, Tr
 import { type OptimizedVectors, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
 import { type TfjsBackend, cpuBackend, nativeBackend, wasmBackend } from './tfjs-backend.js';
-import { type Batch, splitParameters, trainingStep } from './training-step.js';
+import { type Batch, randomStreams, splitParameters, trainingStep } from './training-step.js';
 
 /** Rows of one forward call; bounds the memory of its intermediate values. */
 const forwardRows = 8192;
@@ -65,8 +65,8 @@ class TfjsSession implements EngineSession {
       losses[i] = tf.tidy(() => {
         const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
         const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
-        const { dropoutLayers } = this.network;
-        const keys = dropoutLayers > 0 ? tf.tensor1d(dropoutKeys(this.plan.seed, firstStep + i, dropoutLayers), 'int32') : undefined; // [2L]
+        const streams = randomStreams(this.network, this.plan);
+        const keys = streams > 0 ? tf.tensor1d(dropoutKeys(this.plan.seed, firstStep + i, streams), 'int32') : undefined; // [2S]
         const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
         this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
         return loss.dataSync()[0];

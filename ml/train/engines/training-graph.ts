@@ -6,7 +6,7 @@ import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
 import { stepScalarCount } from '../optimizer.js';
-import { trainingStep } from './training-step.js';
+import { randomStreams, trainingStep } from './training-step.js';
 
 /** Flat vectors that a step reads and writes, in the order of the loop's carried values. */
 export const stateNames = ['parameters', 'firstMoment', 'secondMoment'] as const;
@@ -15,8 +15,8 @@ type StateName = (typeof stateNames)[number];
 /**
  * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
  *
- * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `dropoutKeys` int32 [K, 2L] where the
- * network drops units, `categorical` int32 [N, C] and `numeric` float32 [N, F]
+ * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `dropoutKeys` int32 [K, 2S] where the
+ * step draws random numbers, `categorical` int32 [N, C] and `numeric` float32 [N, F]
  * where the layout has such columns, `target` float32 [N], and the state's three vectors [P].
  * Outputs: `<state>_next` [P] each, and `losses` float32 [K].
  *
@@ -25,11 +25,12 @@ type StateName = (typeof stateNames)[number];
 export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Array {
   const { batchSize } = plan;
   const { layout } = network;
+  const streams = randomStreams(network, plan);
   const graph = new GraphBuilder('train');
   graph.input('steps', 'int64', []);
   graph.input('rows', 'int32', ['K', batchSize]);
   graph.input('scalars', 'float32', ['K', stepScalarCount]);
-  if (network.dropoutLayers > 0) graph.input('dropoutKeys', 'int32', ['K', 2 * network.dropoutLayers]);
+  if (streams > 0) graph.input('dropoutKeys', 'int32', ['K', 2 * streams]);
   if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
   if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
   graph.input('target', 'float32', ['N']);
@@ -44,7 +45,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
   const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), {
     ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
-    ...(network.dropoutLayers > 0 ? { dropoutKeys: body.node('Gather', ['dropoutKeys', 'step'], { axis: 0 }) } : {}),
+    ...(streams > 0 ? { dropoutKeys: body.node('Gather', ['dropoutKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(stateNames.map((name) => [name, `carried_${name}`])),
   });
   body.output(body.node('Identity', ['continue']), 'bool', []);
@@ -60,6 +61,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
 function recordStep(network: Network, plan: NetworkPlan): Tape {
   const { batchSize } = plan;
   const { layout } = network;
+  const streams = randomStreams(network, plan);
   const vector: TapeInput = { shape: [network.parameterCount], dtype: 'float32' };
   const inputs: Record<string, TapeInput> = {
     parameters: vector,
@@ -68,7 +70,7 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
     target: { shape: [batchSize], dtype: 'float32' },
     scalars: { shape: [stepScalarCount], dtype: 'float32' },
   };
-  if (network.dropoutLayers > 0) inputs.dropoutKeys = { shape: [2 * network.dropoutLayers], dtype: 'int32' };
+  if (streams > 0) inputs.dropoutKeys = { shape: [2 * streams], dtype: 'int32' };
   if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
   if (layout.numeric.length > 0) inputs.numeric = { shape: [batchSize, layout.numeric.length], dtype: 'float32' };
   return recordTape(inputs, (tensors) => {

@@ -3,16 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
-import { trainingLoss } from '../loss.js';
+import { augmentBatch, augmentationStreams } from '../augmentation/augment-batch.js';
+import { type BatchTarget, trainingLoss } from '../loss.js';
 import { adamW, type OptimizedVectors } from '../optimizer.js';
 
-export interface Batch {
+export interface Batch extends BatchTarget {
   /** int32 [B, C] */
   readonly categorical?: tf.Tensor2D;
   /** float32 [B, F] */
   readonly numeric?: tf.Tensor2D;
-  /** [B] */
-  readonly target: tf.Tensor1D;
 }
 
 /**
@@ -20,7 +19,7 @@ export interface Batch {
  *
  * @param state flat vectors [P]
  * @param scalars `stepScalars` of the step
- * @param keys `dropoutKeys` of the step, where the network drops units
+ * @param keys `dropoutKeys` of the step for `randomStreams` streams; absent where there are none
  */
 export function trainingStep(
   network: Network,
@@ -31,11 +30,17 @@ export function trainingStep(
   keys?: tf.Tensor1D,
 ): OptimizedVectors & { readonly loss: tf.Scalar } {
   const parameters = splitParameters(network, state.parameters);
+  const rows = plan.augmentation && keys ? augmentBatch(plan.augmentation, batch, keys, network.dropoutLayers) : batch;
   const { value: loss, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) =>
-    trainingLoss(plan.task, network.forward(tensors, batch, keys), batch.target, plan.classWeights),
+    trainingLoss(plan, network.forward(tensors, rows, keys), rows),
   )(parameters);
   const gradient = tf.concat1d(grads.map((grad) => tf.reshape(grad, [-1]) as tf.Tensor1D)); // [P]
   return { ...adamW(state, gradient, scalars, plan.optimizer), loss: loss as tf.Scalar };
+}
+
+/** Streams of random numbers of a training step: of the layers that drop units, then of the augmentation. */
+export function randomStreams(network: Network, plan: NetworkPlan): number {
+  return network.dropoutLayers + augmentationStreams(plan.augmentation);
 }
 
 /** Flat vector [P] → the network's parameters in their shapes. */
