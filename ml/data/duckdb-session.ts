@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBAppender, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
 
 export interface DataSessionOptions {
   /** Where files being written and DuckDB's overflow lie for a while; made when it is not there. */
@@ -22,6 +22,8 @@ export interface DataSession {
   rows(sql: string): Promise<Record<string, unknown>[]>;
   /** The result in pieces of about 2,048 rows, in order, without holding all of it. */
   chunks(sql: string): AsyncIterable<DuckDBDataChunk>;
+  /** Fill a table of the session from memory; the rows are in it when the call returns. */
+  append(table: string, work: (appender: DuckDBAppender) => Promise<void>): Promise<void>;
   /** Run `work` on one thread: sums of floats then have one order, so that equal data give equal bits. */
   sequentially<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -105,6 +107,19 @@ function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortS
         signal?.throwIfAborted();
         if (!chunk || chunk.rowCount === 0) return;
         yield chunk;
+      }
+    },
+    async append(table, work) {
+      signal?.throwIfAborted();
+      const appender = await connection.createAppender(table);
+      try {
+        await work(appender);
+        appender.flushSync();
+      } catch (error) {
+        appender.clear();
+        throw error;
+      } finally {
+        appender.closeSync();
       }
     },
     async sequentially(work) {
