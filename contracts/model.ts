@@ -1,4 +1,4 @@
-import type { FeatureLayout, RawInput } from './dataset.js';
+import type { FeatureLayout, ModelInput } from './dataset.js';
 import type { GateSpec, MetricName, Metrics, Task } from './pipeline.js';
 import type { ArtifactRef } from './reference.js';
 
@@ -26,7 +26,7 @@ export interface ModelManifest {
   readonly classes: readonly string[];
   /** Binary only: probability of the positive class from which on `class_index` is 1. */
   readonly threshold?: number;
-  readonly inputs: readonly RawInput[];
+  readonly inputs: readonly ModelInput[];
   readonly layout: FeatureLayout;
   /** Class shares of the training part, or [mean, standard deviation]. */
   readonly trainingPrior: readonly number[];
@@ -36,7 +36,7 @@ export interface ModelManifest {
 
 /** Inputs with the outputs that the exporting process computed; a host serves a version only when it reproduces them. */
 export interface GoldenOutputs {
-  /** Rows by column name, as a caller of the row-oriented API would send them. */
+  /** Rows by column name, as a caller of the row-oriented API would send them; images as base64 of their bytes. */
   readonly instances: readonly Readonly<Record<string, string | number | null>>[];
   /** `probabilities` or `value`, a row each. */
   readonly outputs: readonly (readonly number[])[];

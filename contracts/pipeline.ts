@@ -9,10 +9,12 @@ import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipelin
 
 export type { AugmentationSpec, ImageAugmentationSpec } from './pipeline/augmentation.js';
 export type { ColumnSpec } from './pipeline/columns.js';
+export { type CrossValidationSpec, timeColumn } from './pipeline/cross-validation.js';
 export type { GateSpec } from './pipeline/evaluation.js';
 export type { ExpectationsSpec } from './pipeline/expectations.js';
 export type { FeatureSpec } from './pipeline/features.js';
 export { frozenSchema, type FrozenColumn, type FrozenDistribution, type FrozenSchema } from './pipeline/frozen-schema.js';
+export type { ImageColumn } from './pipeline/image.js';
 export { isLowerBetter, type MetricName, metricNames, type Metrics } from './pipeline/metrics.js';
 export type { ModelSpec } from './pipeline/model.js';
 export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } from './pipeline/schema.js';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { imageColumn } from './image.js';
 import { checkSeverity, isoDate } from './scalars.js';
 
-export const columnSpec = z.strictObject({
+const plainColumn = z.strictObject({
   type: z.enum(['string', 'integer', 'float', 'boolean', 'timestamp']),
   /** Whether missing values are expected; in a column that is not nullable they break a rule. */
   nullable: z.boolean().default(false),
@@ -17,5 +18,7 @@ export const columnSpec = z.strictObject({
   /** This column's own limit and severity in place of `expectations.drift`. */
   drift: z.strictObject({ max: z.number().gt(0).max(1).optional(), severity: checkSeverity.optional() }).optional(),
 });
+
+export const columnSpec = z.discriminatedUnion('type', [plainColumn, imageColumn]);
 
 export type ColumnSpec = z.output<typeof columnSpec>;

@@ -1,5 +1,7 @@
 import { modelOutputs } from '../model.js';
+import { crossValidationProblems } from './cross-validation.js';
 import { expectationProblems } from './expectation-problems.js';
+import { imageProblems } from './image.js';
 import { taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
 import { splitProblems } from './split-problems.js';
@@ -19,6 +21,8 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(
         `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
       );
+    if (feature.kind === 'image' && column.type !== 'image')
+      problems.push(`features.${name}: image needs an image column, "${feature.column}" is ${column.type}`);
     if (feature.kind === 'calendar' && column.type !== 'timestamp')
       problems.push(`features.${name}: calendar needs a timestamp column, "${feature.column}" is ${column.type}`);
     if (feature.kind === 'numeric' && !['integer', 'float', 'boolean'].includes(column.type))
@@ -27,6 +31,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(`features.${name}: categorical needs a string, integer or boolean column, "${feature.column}" is ${column.type}`);
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
+  if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));
   problems.push(...expectationProblems(spec));
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
@@ -37,7 +42,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
     if (!taskMetrics[task].includes(metric))
       problems.push(`${path}: a ${task} model has no ${metric}; its metrics are ${taskMetrics[task].join(', ')}`);
   }
-  problems.push(...trainingProblems(spec));
+  problems.push(...trainingProblems(spec), ...imageProblems(spec));
   if (spec.sweep) {
     if (spec.sweep.rungs.some((steps, i) => i > 0 && steps <= spec.sweep!.rungs[i - 1])) problems.push('sweep.rungs: must increase');
     for (const [path, range] of Object.entries(spec.sweep.space)) {

@@ -23,6 +23,19 @@ export const modelSpec = z.discriminatedUnion('family', [
     /** Multiplies every automatic embedding dimension. */
     embeddingScale: z.number().gt(0).max(8).default(1),
   }),
+  /** Convolutions over an image, then dense layers, which see numeric and categorical features as well. */
+  z.strictObject({
+    family: z.literal('cnn'),
+    /** Filters of each convolution; a pooling halves height and width after each. */
+    filters: z.array(z.int().min(1).max(1024)).min(1).max(12).default([32, 64]),
+    kernelSize: z.union([z.literal(3), z.literal(5)]).default(3),
+    pool: z.enum(['max', 'average', 'none']).default('max'),
+    /** The dense layers see the mean of each filter over the image, whatever the image's size, instead of every place of it. */
+    globalPooling: z.boolean().default(false),
+    ...hiddenLayers,
+    /** Dense layers before the output; none are needed. */
+    hidden: z.array(z.int().min(1).max(8192)).max(16).default([128]),
+  }),
 ]);
 
 export type ModelSpec = z.output<typeof modelSpec>;
