@@ -23,16 +23,7 @@ export function layoutOf(features: readonly FittedFeature[]): FeatureLayout {
       })),
     numeric: [
       ...numeric.map((feature) => feature.name),
-      ...numeric.filter((feature) => feature.missingIndicator).map((feature) => missingIndicatorName(feature.name)),
+      ...numeric.filter((feature) => feature.missingIndicator).map((feature) => `${feature.name} is missing`),
     ],
   };
-}
-
-function missingIndicatorName(feature: string): string {
-  return `${feature} is missing`;
-}
-
-/** Whether a column of the float matrix says where another one was missing. */
-export function isMissingIndicator({ numeric }: FeatureLayout, column: number): boolean {
-  return numeric.some((feature) => missingIndicatorName(feature) === numeric[column]);
 }

@@ -82,7 +82,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
   const { batchSize, stepsPerEpoch } = epochBatches(epochRows, training.batchSize);
   const totalSteps = request.totalSteps ?? training.epochs * stepsPerEpoch;
   const { classWeights, classShift, sampledCounts } = imbalance;
-  const augmentation = createAugmentationPlan(training.augmentation, request.layout, numeric);
+  const augmentation = createAugmentationPlan(training.augmentation, request.layout.numeric.length, numeric);
   return {
     step: {
       model: request.model,

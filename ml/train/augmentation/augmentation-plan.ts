@@ -1,6 +1,4 @@
-import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { AugmentationSpec, ImageAugmentationSpec } from '../../../contracts/pipeline.js';
-import { isMissingIndicator } from '../../data/feature-layout.js';
 
 /** How a mini-batch is changed at random, in the units of the encoded matrices; plain JSON. */
 export interface AugmentationPlan {
@@ -18,40 +16,45 @@ export interface AugmentationPlan {
 
 /**
  * Put an augmentation into the units of the encoded training part: means and standard deviations are those of its columns, so a
- * feature that is not scaled is treated like one that is. Indicators of missing values are left alone.
+ * feature that is not scaled is treated like one that is.
  *
+ * Columns of zeros and ones, which say whether something is so (a value is missing, a category is this one), are neither jittered
+ * nor dropped.
+ *
+ * @param columns number of numeric columns, F
  * @param numeric [rows, F], row-major
  * @returns undefined when nothing is asked for
  */
 export function createAugmentationPlan(
   spec: AugmentationSpec | undefined,
-  layout: FeatureLayout,
-  numeric: Float32Array | undefined,
+  columns: number,
+  numeric: Float32Array = new Float32Array(0),
 ): AugmentationPlan | undefined {
   if (!spec) return undefined;
   const { jitter, featureDropout, mixup } = spec;
   const images = spec.images && Object.keys(spec.images).length > 0 ? spec.images : undefined;
   if (!jitter && !featureDropout && !mixup && !images) return undefined;
-  const columns = jitter || featureDropout ? columnMoments(numeric ?? new Float32Array(0), layout.numeric.length) : [];
-  const isIndicator = layout.numeric.map((_, column) => isMissingIndicator(layout, column));
+  const moments = jitter || featureDropout ? Array.from({ length: columns }, (_, i) => columnMoments(numeric, columns, i)) : [];
   return {
-    ...(jitter ? { jitter: columns.map(({ deviation }, i) => (isIndicator[i] ? 0 : jitter * deviation)) } : {}),
-    ...(featureDropout
-      ? { featureDropout: { rate: featureDropout, fill: columns.map(({ mean }, i) => (isIndicator[i] ? null : mean)) } }
-      : {}),
+    ...(jitter ? { jitter: moments.map((column) => (column ? jitter * column.deviation : 0)) } : {}),
+    ...(featureDropout ? { featureDropout: { rate: featureDropout, fill: moments.map((column) => column?.mean ?? null) } } : {}),
     ...(mixup ? { mixup } : {}),
     ...(images ? { images } : {}),
   };
 }
 
-function columnMoments(numeric: Float32Array, columns: number): { mean: number; deviation: number }[] {
+/** @returns undefined for a column of zeros and ones */
+function columnMoments(numeric: Float32Array, columns: number, column: number): { mean: number; deviation: number } | undefined {
   const rows = numeric.length / columns;
-  return Array.from({ length: columns }, (_, column) => {
-    let mean = 0;
-    for (let i = column; i < numeric.length; i += columns) mean += numeric[i];
-    mean /= rows;
-    let squares = 0;
-    for (let i = column; i < numeric.length; i += columns) squares += (numeric[i] - mean) ** 2;
-    return { mean, deviation: Math.sqrt(squares / rows) };
-  });
+  let isIndicator = true;
+  let mean = 0;
+  for (let i = column; i < numeric.length; i += columns) {
+    isIndicator &&= numeric[i] === 0 || numeric[i] === 1;
+    mean += numeric[i];
+  }
+  if (isIndicator) return undefined;
+  mean /= rows;
+  let squares = 0;
+  for (let i = column; i < numeric.length; i += columns) squares += (numeric[i] - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / rows) };
 }
