@@ -1,3 +1,11 @@
+import type {
+  FindLabelIssuesInput,
+  LabelIssuesResult,
+  LogCrossValidationInput,
+  LogFoldInput,
+  PreparedFolds,
+  PrepareFoldsInput,
+} from './cross-validation.js';
 import type { Anomaly, PreparedDataset, Snapshot } from './dataset.js';
 import type { EvaluationReport, ModelBundle } from './model.js';
 import type { Metrics, PipelineSpec, SourceSpec } from './pipeline.js';
@@ -68,6 +76,10 @@ export interface DataActivities {
   /** The validated data become what the next run of the pipeline is compared with. Last writer wins. */
   acceptDataset(input: { readonly pipeline: string; readonly report: ArtifactRef }): Promise<void>;
   prepareDataset(input: { readonly clean: ArtifactRef; readonly spec: PipelineSpec }): Promise<PreparedDataset>;
+  /** Every fold of a cross-validation as a prepared data set of its own. */
+  prepareFolds(input: PrepareFoldsInput): Promise<PreparedFolds>;
+  /** The rows whose given class the folds that did not train on them doubt most. */
+  findLabelIssues(input: FindLabelIssuesInput): Promise<LabelIssuesResult>;
   exportModel(input: ExportInput): Promise<ModelBundle>;
   evaluateModel(input: EvaluateInput): Promise<EvaluationResult>;
 }
@@ -141,6 +153,9 @@ export interface TrackingActivities {
   openRun(input: OpenRunInput): Promise<TrackedRun>;
   logDataset(input: LogDatasetInput): Promise<void>;
   logTrial(input: LogTrialInput): Promise<void>;
+  logFold(input: LogFoldInput): Promise<void>;
+  /** Figures over the folds in the parent run, reports as its artifacts. */
+  logCrossValidation(input: LogCrossValidationInput): Promise<void>;
   /** Sets tags of the run's page; an empty value says that it no longer holds. */
   tagRun(input: { readonly tracked: TrackedRun; readonly tags: RunTags }): Promise<void>;
   /** Uploads ONNX + MLmodel + reports, creates the version, sets alias `challenger`. One version a run, also on a retry. */

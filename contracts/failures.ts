@@ -17,6 +17,8 @@ export const failureTypes = {
   invalidModel: 'InvalidModel',
   /** Every trial of a sweep failed. */
   sweepFailed: 'SweepFailed',
+  /** A fold of the cross-validation failed. */
+  crossValidationFailed: 'CrossValidationFailed',
   /** The model registry has no such model or version. */
   unknownModelVersion: 'UnknownModelVersion',
   /** A host could not load, warm or verify a version. */

@@ -12,6 +12,14 @@ export function trialWorkflowId(sweep: string, trial: number): string {
   return `${sweep}/trial-${trial}`;
 }
 
+export function crossValidationWorkflowId(pipelineRun: string): string {
+  return `${pipelineRun}/cross-validation`;
+}
+
+export function foldWorkflowId(crossValidation: string, fold: number): string {
+  return `${crossValidation}/fold-${fold}`;
+}
+
 export function modelWorkflowId(model: string): string {
   return `model/${model}`;
 }

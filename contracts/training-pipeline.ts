@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { RunOutcome, TrackedRun } from './activities.js';
+import type { CrossValidationSummary } from './cross-validation.js';
 import type { Anomaly } from './dataset.js';
 import type { GateResult } from './model.js';
 import type { MetricName, Metrics, PipelineSpec, SweepSpec } from './pipeline.js';
@@ -11,11 +12,13 @@ export const workflowTypes = {
   trainingPipeline: 'trainingPipeline',
   sweep: 'sweep',
   trial: 'trial',
+  crossValidation: 'crossValidation',
+  fold: 'fold',
   modelLifecycle: 'modelLifecycle',
   rollout: 'rollout',
 } as const;
 
-export const stageNames = ['ingest', 'validate', 'prepare', 'sweep', 'train', 'evaluate', 'register', 'promote'] as const;
+export const stageNames = ['ingest', 'validate', 'prepare', 'sweep', 'cross-validate', 'train', 'evaluate', 'register', 'promote'] as const;
 export type StageName = (typeof stageNames)[number];
 export type StageState = 'pending' | 'running' | 'done' | 'skipped' | 'failed' | 'waiting';
 
@@ -42,6 +45,8 @@ export interface PipelineStatus {
   /** Set once the sweep has started; its `sweepStatus` query tells of the trials. */
   readonly sweepWorkflowId?: string;
   readonly primaryMetric: MetricName;
+  /** Of the chosen configuration, on rows of the training and validation parts that were held out. */
+  readonly crossValidation?: CrossValidationSummary;
   readonly test?: Metrics;
   readonly baseline?: Metrics;
   readonly champion?: { readonly version: string; readonly metrics: Metrics };

@@ -26,6 +26,13 @@ export interface MetricPoint {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** What the best state predicts for the rows that a fold holds out. */
+export interface HeldOutResult {
+  readonly metrics: Metrics;
+  /** float32, little-endian: positive probability [rows], probabilities [rows, classes], or values [rows]. */
+  readonly predictions: ArtifactRef;
+}
+
 export interface TrainResult {
   readonly checkpoint: ArtifactRef;
   readonly step: number;
@@ -34,6 +41,8 @@ export interface TrainResult {
   readonly validation: Metrics;
   /** Decided on the validation part: maximizes F1 (binary). */
   readonly threshold?: number;
+  /** Of a fold of a cross-validation. */
+  readonly heldOut?: HeldOutResult;
   /** Thinned to at most 100 points. */
   readonly history: readonly MetricPoint[];
   readonly stopped: 'completed' | 'early' | 'rung';

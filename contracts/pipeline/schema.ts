@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { columnSpec } from './columns.js';
+import { crossValidationSpec } from './cross-validation.js';
 import { evaluationSpec, gateSpec, promotionSpec } from './evaluation.js';
 import { expectationsSpec } from './expectations.js';
 import { featureSpec } from './features.js';
@@ -27,6 +28,7 @@ export const pipelineSchema = z.strictObject({
   model: modelSpec,
   training: trainingSpec.prefault({}),
   sweep: sweepSpec.optional(),
+  crossValidation: crossValidationSpec.optional(),
   evaluation: evaluationSpec.prefault({}),
   gates: z.array(gateSpec).default([]),
   promotion: promotionSpec.prefault({}),
