@@ -38,7 +38,7 @@ function augmentationProblems({ features, training }: PipelineSpec): string[] {
   const kinds = new Set<string>(Object.values(features).map(({ kind }) => kind));
   const problems: string[] = [];
   const path = 'training.augmentation';
-  if (augmentation.jitter && !kinds.has('numeric'))
+  if (augmentation.jitter && !['numeric', 'text', 'calendar'].some((kind) => kinds.has(kind)))
     problems.push(`${path}.jitter: there is no numeric feature that noise could be added to`);
   if (augmentation.featureDropout && ![...kinds].some((kind) => kind !== 'image'))
     problems.push(`${path}.featureDropout: there is no numeric, categorical or calendar feature to drop; use ${path}.images.cutOut`);

@@ -44,8 +44,8 @@ export function augmentBatch(plan: AugmentationPlan, batch: Batch, keys: tf.Tens
 
 function dropNumbers(numeric: tf.Tensor2D, rate: number, fill: readonly (number | null)[], keys: tf.Tensor1D, stream: number): tf.Tensor2D {
   const rates = tf.tensor1d(fill.map((value) => (value === null ? 0 : rate))); // [F]
-  const kept = tf.cast(tf.greaterEqual(randomUniform(keys, stream, numeric.shape), rates), 'float32'); // [B, F]
-  return mix(numeric, tf.tensor1d(fill.map((value) => value ?? 0)) as tf.Tensor as tf.Tensor2D, kept);
+  const kept = tf.greaterEqual(randomUniform(keys, stream, numeric.shape), rates); // bool [B, F]
+  return tf.where(kept, numeric, tf.tensor2d([fill.map((value) => value ?? 0)]));
 }
 
 /**
