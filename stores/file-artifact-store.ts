@@ -6,6 +6,8 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { artifactUri, type ArtifactRef } from '../contracts/reference.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
+import { objectSegments } from './object-path.js';
+import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointerSegments } from './pointer-name.js';
 
 const copyChunkBytes = 1 << 20;
@@ -38,7 +40,7 @@ export class FileArtifactStore implements ArtifactStore {
   async putBytes(bytes: Uint8Array): Promise<ArtifactRef> {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const ref: ArtifactRef = { uri: artifactUri(sha256), sha256, sizeBytes: bytes.byteLength };
-    if (await this.#isPresent(ref)) return ref;
+    if (await this.holds(ref)) return ref;
     return this.#writeObject([bytes]);
   }
 
@@ -77,21 +79,13 @@ export class FileArtifactStore implements ArtifactStore {
 
   async setPointer(name: string, ref: ArtifactRef): Promise<void> {
     const path = this.#pointerPath(name);
-    const bytes = new TextEncoder().encode(canonicalJson({ uri: ref.uri, sha256: ref.sha256, sizeBytes: ref.sizeBytes }));
-    await this.#writeThenRename([bytes], () => path);
+    await this.#writeThenRename([encodePointer(ref)], () => path);
   }
 
   async getPointer(name: string): Promise<ArtifactRef | undefined> {
     const path = this.#pointerPath(name);
     const text = await readFile(path, 'utf8').catch(undefinedWhenMissing);
-    if (text === undefined) return undefined;
-    const ref = parsePointer(text);
-    if (ref) return ref;
-    throw new AnnealError(
-      failureTypes.artifactCorrupt,
-      `The pointer "${name}" (${path}) does not hold a reference to an artifact; something other than the artifact store has written it. Delete the file, and run the step that sets it again.`,
-      { pointer: name },
-    );
+    return text === undefined ? undefined : decodePointer(name, path, text);
   }
 
   async remove(ref: ArtifactRef): Promise<void> {
@@ -99,23 +93,8 @@ export class FileArtifactStore implements ArtifactStore {
     await rm(this.#objectPath(ref), { force: true });
   }
 
-  #objectPath(ref: ArtifactRef): string {
-    // The digest becomes part of a path, and a reference may come from a workflow's input.
-    if (!/^[0-9a-f]{64}$/.test(ref.sha256)) {
-      throw new AnnealError(
-        failureTypes.artifactCorrupt,
-        `The reference ${JSON.stringify(ref.uri)} carries the digest ${JSON.stringify(ref.sha256)}, which is not a SHA-256 in lower-case hex. Pass on the reference that the artifact store returned.`,
-        { uri: ref.uri },
-      );
-    }
-    return join(this.#root, 'sha256', ref.sha256.slice(0, 2), ref.sha256);
-  }
-
-  #pointerPath(name: string): string {
-    return `${join(this.#root, 'pointers', ...pointerSegments(name))}.json`;
-  }
-
-  async #isPresent(ref: ArtifactRef): Promise<boolean> {
+  /** @returns whether the artifact is here, whole */
+  async holds(ref: ArtifactRef): Promise<boolean> {
     return this.localPath(ref).then(
       () => true,
       (error: unknown) => {
@@ -123,6 +102,30 @@ export class FileArtifactStore implements ArtifactStore {
         throw error;
       },
     );
+  }
+
+  /**
+   * Take an artifact from elsewhere.
+   *
+   * @param chunks its content, in order; read to its end
+   * @param origin where it comes from, for the message
+   * @throws AnnealError `ArtifactCorrupt` when that is not the content that `ref` means; nothing is kept of it
+   */
+  async adopt(ref: ArtifactRef, chunks: AsyncIterable<Uint8Array>, origin: string): Promise<void> {
+    const path = this.#objectPath(ref);
+    const { sha256, stamp } = await this.#writeThenRename(chunks, (digest, size) => {
+      if (digest === ref.sha256 && size === ref.sizeBytes) return path;
+      throw corrupt(ref, `${origin} has ${size} bytes with SHA-256 ${digest}`, damagedAdvice);
+    });
+    this.#verified.set(sha256, stamp);
+  }
+
+  #objectPath(ref: ArtifactRef): string {
+    return join(this.#root, ...objectSegments(ref));
+  }
+
+  #pointerPath(name: string): string {
+    return `${join(this.#root, 'pointers', ...pointerSegments(name))}.json`;
   }
 
   async #verify(ref: ArtifactRef, path: string): Promise<void> {
@@ -136,11 +139,7 @@ export class FileArtifactStore implements ArtifactStore {
     if (this.#verified.get(ref.sha256) === stamp) return;
     const { sha256, sizeBytes } = await digestOf(fileChunks(path));
     if (sha256 !== ref.sha256 || sizeBytes !== ref.sizeBytes) {
-      throw corrupt(
-        ref,
-        `the file ${path} has ${sizeBytes} bytes with SHA-256 ${sha256}`,
-        'The file was damaged or changed after it was written: delete it and run the step that made it again, or restore it from a backup.',
-      );
+      throw corrupt(ref, `the file ${path} has ${sizeBytes} bytes with SHA-256 ${sha256}`, damagedAdvice);
     }
     this.#verified.set(ref.sha256, stamp);
   }
@@ -156,7 +155,7 @@ export class FileArtifactStore implements ArtifactStore {
 
   async #writeThenRename(
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    target: (sha256: string) => string,
+    target: (sha256: string, sizeBytes: number) => string,
   ): Promise<{ sha256: string; sizeBytes: number; stamp: string }> {
     const directory = join(this.#root, 'tmp');
     const temporary = join(directory, randomUUID());
@@ -167,7 +166,7 @@ export class FileArtifactStore implements ArtifactStore {
         await this.#removeAbandoned(directory);
       }
       const written = await copyInto(temporary, chunks);
-      const path = target(written.sha256);
+      const path = target(written.sha256, written.sizeBytes);
       await mkdir(dirname(path), { recursive: true });
       const stamp = (await fileStamp(temporary)) ?? '';
       await rename(temporary, path);
@@ -188,6 +187,9 @@ export class FileArtifactStore implements ArtifactStore {
     }
   }
 }
+
+const damagedAdvice =
+  'The file was damaged or changed after it was written: delete it and run the step that made it again, or restore it from a backup.';
 
 /** Two stats of a file agree only if nobody has replaced or rewritten it in between (a rename keeps inode and modification time). */
 async function fileStamp(path: string): Promise<string | undefined> {
@@ -243,16 +245,6 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.sync();
   } finally {
     await directory.close();
-  }
-}
-
-function parsePointer(text: string): ArtifactRef | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<ArtifactRef> | null;
-    if (typeof value?.uri !== 'string' || typeof value.sha256 !== 'string' || typeof value.sizeBytes !== 'number') return undefined;
-    return { uri: value.uri, sha256: value.sha256, sizeBytes: value.sizeBytes };
-  } catch {
-    return undefined;
   }
 }
 
