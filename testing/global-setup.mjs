@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Start one MLflow and one Temporal server for all integration tests of this run; `testing/servers.ts` tells tests where they are.
+ * Start one MLflow server, one Temporal server and one S3 service for all integration tests of this run; `testing/servers.ts` tells tests where they are.
  *
  * A server whose address is in the environment already is used as it is, which saves its start while one works on a test.
  * The servers belong to a process of their own that ends them when its input closes: at the tear-down, and also when jest is killed.

@@ -83,6 +83,13 @@ async function startTemporal(): Promise<string> {
   throw new Error(`Temporal's dev server did not become healthy on ${address}. Its output was:\n${readFileSync(log, 'utf8')}`);
 }
 
+/** Buckets are made by the tests, of which each has its own. */
+async function startS3(): Promise<string> {
+  const port = await freePort();
+  start('moto_server', ['-H', '127.0.0.1', '-p', String(port)]);
+  return `http://127.0.0.1:${port}`;
+}
+
 async function stop(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
@@ -104,6 +111,7 @@ try {
   const addresses = {
     ANNEAL_TEST_MLFLOW_URI: process.env.ANNEAL_TEST_MLFLOW_URI ?? (await startMlflow()),
     ANNEAL_TEST_TEMPORAL_ADDRESS: process.env.ANNEAL_TEST_TEMPORAL_ADDRESS ?? (await startTemporal()),
+    ANNEAL_TEST_S3_ENDPOINT: process.env.ANNEAL_TEST_S3_ENDPOINT ?? (await startS3()),
     ANNEAL_TEST_SERVER_LOGS: directory,
   };
   console.log(JSON.stringify(addresses));

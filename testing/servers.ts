@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** MLflow's first start makes its tables and imports much of Python: 12 s on 2 free cores. */
-const mlflowStartMs = 120_000;
+const startMs = 120_000;
 
 /**
  * Address of the MLflow server of this test run, once it answers.
@@ -14,14 +14,25 @@ const mlflowStartMs = 120_000;
  */
 export async function mlflowUri(): Promise<string> {
   const uri = provided('ANNEAL_TEST_MLFLOW_URI');
-  const until = Date.now() + mlflowStartMs;
+  await answers('MLflow', `${uri}/health`, (response) => response.ok);
+  return uri;
+}
+
+/**
+ * Address of the S3 service of this test run, once it answers; path-style. Any name and key are let in by the one that the run
+ * starts (moto). To test with another (MinIO, versitygw), give its address in `ANNEAL_TEST_S3_ENDPOINT` and its keys in AWS's variables.
+ */
+export async function s3Endpoint(): Promise<string> {
+  const endpoint = provided('ANNEAL_TEST_S3_ENDPOINT');
+  await answers('The S3 service', endpoint, () => true);
+  return endpoint;
+}
+
+async function answers(name: string, url: string, isReady: (response: Response) => boolean): Promise<void> {
+  const until = Date.now() + startMs;
   for (;;) {
-    const healthy = await fetch(`${uri}/health`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (healthy) return uri;
-    if (Date.now() > until) throw new Error(`MLflow does not answer on ${uri}; its log is in ${provided('ANNEAL_TEST_SERVER_LOGS')}.`);
+    if (await fetch(url).then(isReady, () => false)) return;
+    if (Date.now() > until) throw new Error(`${name} does not answer on ${url}; its log is in ${provided('ANNEAL_TEST_SERVER_LOGS')}.`);
     await sleep(200);
   }
 }
