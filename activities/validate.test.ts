@@ -123,7 +123,8 @@ describe('validateDataset', () => {
     const uri = await fixture.parquet('a.parquet', query);
     const columns = { when: { type: 'timestamp' }, amount: { type: 'integer', nullable: true }, kind: { type: 'string' } } as const;
     const target = { task: 'binary', name: 'b', expression: `kind = 'b'` } as const;
-    const result = await fixture.validate(pipelineOf(uri, { columns, target }));
+    const expectations = { minRowsPerClass: 2, leakage: { severity: 'off' } } as const;
+    const result = await fixture.validate(pipelineOf(uri, { columns, target, expectations }));
     expect(result.quarantined).toEqual([{ reason: 'amount is not an integer', rows: 1 }]);
     expect(result.anomalies).toEqual([expect.objectContaining({ rule: 'type', found: expect.stringContaining('row 2 ("1.5")') })]);
   });
@@ -188,7 +189,8 @@ describe('validateDataset', () => {
       amount: { type: 'float', nullable: true },
       kind: { type: 'string', allowed: ['a', "b'"], onViolation: 'warn' },
     } satisfies NonNullable<Parameters<typeof pipelineOf>[1]>['columns'];
-    const { anomalies } = await fixture.validate(pipelineOf(uri, { columns }));
+    const expectations = { minRowsPerClass: 2, duplicates: { max: 0 } };
+    const { anomalies } = await fixture.validate(pipelineOf(uri, { columns, expectations }));
     expect(anomalies).toEqual([
       expect.objectContaining({ rule: 'allowed', column: 'kind', rows: 204, expected: `one of "a", "b'"` }),
       expect.objectContaining({ rule: 'duplicate-rows', rows: 7 }),

@@ -3,7 +3,7 @@ import type { PipelineSpec, TargetSpec } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
 import { type RowRule, shortList } from './row-rules.js';
 import { internalPrefix, type Schema } from './schema-check.js';
-import { identifier, textLiteral } from './sql-quoting.js';
+import { textLiteral } from './sql-quoting.js';
 import { targetColumn, targetSql } from './target-column.js';
 
 export interface RowCheck {
@@ -63,7 +63,6 @@ export async function checkRows(session: DataSession, schema: Schema, spec: Pipe
     });
   }
   anomalies.push(...totalAnomalies(clean, rows, quarantined, anomalies, spec));
-  if (clean > 0) anomalies.push(...(await duplicateAnomalies(session, cleanView, schema)));
 
   const reasonList = `[${reasons.map(textLiteral).join(', ')}]`;
   const quarantineQuery =
@@ -156,21 +155,4 @@ function totalAnomalies(
       rows: clean,
     });
   return anomalies;
-}
-
-async function duplicateAnomalies(session: DataSession, cleanView: string, schema: Schema): Promise<Anomaly[]> {
-  if (schema.columns.length === 0) return [];
-  const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
-  // A collision of 64-bit hashes would miscount one row, in a warning.
-  const [{ copies }] = await session.rows(`SELECT count(*) - count(DISTINCT hash(${columns})) AS copies FROM ${cleanView}`);
-  if (Number(copies) === 0) return [];
-  return [
-    {
-      severity: 'warn',
-      rule: 'duplicate-rows',
-      expected: 'each row once',
-      found: `${String(copies)} exact copies of other rows`,
-      rows: Number(copies),
-    },
-  ];
 }

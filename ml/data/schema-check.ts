@@ -1,6 +1,7 @@
 import type { Anomaly, SnapshotManifest } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ColumnSpec, PipelineSpec } from '../../contracts/pipeline.js';
+import { frozenColumnAnomalies } from './checks/frozen-columns.js';
 import { type ColumnReading, readColumn, sqlTypes } from './column-reading.js';
 import type { DataSession } from './duckdb-session.js';
 import { type RowRule, rulesOf, shortList } from './row-rules.js';
@@ -59,13 +60,15 @@ export async function checkSchema(
     else anomalies.push(wrongType(name, column, found));
   }
   const extra = source.filter((column) => !Object.hasOwn(spec.columns, column.name)).map((column) => column.name);
-  if (extra.length > 0)
+  const unknown = extra.filter((name) => !Object.hasOwn(spec.schema?.columns ?? {}, name));
+  if (unknown.length > 0)
     anomalies.push({
       severity: 'warn',
       rule: 'extra-column',
-      expected: 'the columns that the pipeline declares',
-      found: `${extra.length} more, which are not used: ${shortList(extra)}`,
+      expected: `the columns that the pipeline declares${spec.schema ? ' and the frozen schema knows' : ''}`,
+      found: `${unknown.length} more, which are not used: ${shortList(unknown)}`,
     });
+  anomalies.push(...frozenColumnAnomalies(source, spec));
 
   const rules = columns.flatMap(({ name, reading }) => rulesOf(name, spec.columns[name], reading));
   const brokenRule = `${internalPrefix}rule`;

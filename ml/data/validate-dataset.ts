@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import type { ValidationResult } from '../../contracts/activities.js';
 import type { Anomaly, Snapshot, SnapshotManifest, ValidationReport } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { describeSource } from '../../contracts/pipeline/source.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
+import { lastAccepted } from './accepted-data.js';
+import { checkCleanRows } from './checks/clean-checks.js';
 import { describeColumns } from './column-statistics.js';
 import type { DataContext } from './data-context.js';
 import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
@@ -73,6 +76,10 @@ export async function validateDataset(
 
     onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
     const clean = await writeClean(session, checked, schema, context);
+    onProgress?.({ phase: 'checks', rows: checked.clean, totalRows: snapshot.rows });
+    const accepted = await lastAccepted(context, spec.name);
+    const path = await store.localPath(clean);
+    anomalies.push(...(await checkCleanRows(session, { path, rows: checked.clean, columns: schema.columns, spec, accepted })));
     if (anomalies.some(isError)) return refuse(anomalies, checked.quarantined, quarantine, checked.clean, clean);
     const report: ValidationReport = {
       passed: true,
@@ -122,5 +129,5 @@ function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: Arti
     return `${subject}: expected ${anomaly.expected}, found ${anomaly.found}`;
   });
   const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
-  return `The data of "${spec.source.uri}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`;
+  return `The data of "${describeSource(spec.source)}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`;
 }

@@ -3,6 +3,7 @@ import type { ValidationResult } from '../../contracts/activities.js';
 import type { Anomaly, Snapshot } from '../../contracts/dataset.js';
 import { failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { describeSource } from '../../contracts/pipeline/source.js';
 import { searchAttributes } from '../../contracts/search-attributes.js';
 import { failureReason } from '../failure-reason.js';
 import { data } from '../proxies.js';
@@ -114,7 +115,7 @@ async function readAgain(
 }
 
 function lookAtSource(spec: PipelineSpec): Promise<{ readonly identity: string }> {
-  return data.sourceIdentity.executeWithOptions({ summary: spec.source.uri }, [{ source: spec.source }]);
+  return data.sourceIdentity.executeWithOptions({ summary: describeSource(spec.source) }, [{ source: spec.source }]);
 }
 
 function beginWaiting(validation: ValidationResult, untilMs: number, looks: number, { record, tracked, publish }: ValidationContext): void {
