@@ -66,7 +66,7 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
   try {
     const manifest = await store.readJson<PreparedManifest>(input.prepared);
     const job = await localJob(store, manifest, input, threads, await keeper.candidates(), directory);
-    const { checkpoint, result } = await pool.run(
+    const { checkpoint, heldOut, result } = await pool.run(
       job,
       {
         onProgress: (next) => {
@@ -77,7 +77,8 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
       },
       signal,
     );
-    return { checkpoint: await keeper.save(checkpoint), ...result };
+    const kept = heldOut && { heldOut: { metrics: heldOut.metrics, predictions: await store.putFile(heldOut.predictions) } };
+    return { checkpoint: await keeper.save(checkpoint), ...result, ...kept };
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
@@ -96,7 +97,11 @@ async function localJob(
   candidates: readonly string[],
   directory: string,
 ): Promise<TrainingJob> {
-  const [train, validation] = await Promise.all([localSplit(store, manifest.train), localSplit(store, manifest.validation)]);
+  const [train, validation, heldOut] = await Promise.all([
+    localSplit(store, manifest.train),
+    localSplit(store, manifest.validation),
+    manifest.heldOut && localSplit(store, manifest.heldOut),
+  ]);
   return {
     key: input.key,
     request: {
@@ -115,6 +120,7 @@ async function localJob(
     },
     train,
     validation,
+    ...(heldOut ? { heldOut } : {}),
     untilStep: input.untilStep,
     candidates,
     directory,
@@ -122,10 +128,11 @@ async function localJob(
 }
 
 async function localSplit(store: ArtifactStore, split: EncodedSplit): Promise<EncodedFiles> {
-  const [categorical, numeric, target] = await Promise.all([
+  const [categorical, numeric, image, target] = await Promise.all([
     split.categorical && store.localPath(split.categorical),
     split.numeric && store.localPath(split.numeric),
+    split.image && store.localPath(split.image),
     store.localPath(split.target),
   ]);
-  return { rows: split.rows, categorical, numeric, target };
+  return { rows: split.rows, categorical, numeric, image, target };
 }

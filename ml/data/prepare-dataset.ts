@@ -18,7 +18,8 @@ import { encodedColumns, rawColumn } from './transform-sql.js';
 
 /** Grows when the same clean rows would give another prepared data set. */
 const formatVersion = 1;
-const encodedTarget = `${internalPrefix}target`;
+/** Name of the target as a number, in the views of the parts. */
+export const encodedTarget = `${internalPrefix}target`;
 
 /**
  * Split the clean rows, fit the transforms on the training part alone, encode training and validation into arrays, and
@@ -97,7 +98,7 @@ async function knownDataset(pointer: string, context: DataContext): Promise<Prep
 }
 
 /** A view for each part: raw inputs under their names, slices under theirs, and the target as a number. */
-async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
+export async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
   const columns = [
     `${parts.target} AS ${encodedTarget}`,
     ...rawInputsOf(spec).map((input) => `${rawColumn(input, identifier(input.name))} AS ${identifier(input.name)}`),
@@ -106,7 +107,7 @@ async function createViews(session: DataSession, parts: SplitParts, spec: Pipeli
   const views = { train: `${internalPrefix}train`, validation: `${internalPrefix}validation`, test: `${internalPrefix}test` };
   for (const [i, part] of splitNames.entries()) {
     await session.run(
-      `CREATE VIEW ${views[part]} AS SELECT * FROM (SELECT ${columns} FROM ${parts.relation} WHERE ${parts.partColumn} = ${i}) WHERE ${encodedTarget} IS NOT NULL`,
+      `CREATE OR REPLACE VIEW ${views[part]} AS SELECT * FROM (SELECT ${columns} FROM ${parts.relation} WHERE ${parts.partColumn} = ${i}) WHERE ${encodedTarget} IS NOT NULL`,
     );
   }
   return views;
@@ -129,7 +130,7 @@ async function writeTest(
   return context.store.putFile(path);
 }
 
-async function keepSplit(files: EncodedSplitFiles, context: DataContext): Promise<EncodedSplit> {
+export async function keepSplit(files: EncodedSplitFiles, context: DataContext): Promise<EncodedSplit> {
   const { store } = context;
   return {
     rows: files.rows,

@@ -14,7 +14,7 @@ import { targetColumn } from './target-column.js';
 export type PartName = (typeof splitNames)[number];
 
 export interface SplitParts {
-  /** Relation with the clean columns and `__anneal_part`. */
+  /** Relation with the clean columns, `__anneal_row` and `__anneal_part`. */
   readonly relation: string;
   readonly partColumn: string;
   readonly rows: Readonly<Record<PartName, number>>;
@@ -28,6 +28,8 @@ export interface SplitParts {
 }
 
 const partColumn = `${internalPrefix}part`;
+/** Number of the row among the clean rows, from 1. */
+export const rowNumberColumn = `${internalPrefix}row`;
 
 /**
  * Divide the clean rows into training, validation and test, and see that each part can do its work.
@@ -41,7 +43,12 @@ export async function divideRows(session: DataSession, cleanPath: string, spec: 
 }
 
 async function partRelation(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<string> {
-  const clean = `read_parquet(${pathLiteral(cleanPath)}, hive_partitioning = false)`;
+  // DuckDB refuses to number the rows of a file that has a column of that name itself.
+  const hasNumber = Object.keys(spec.columns).some((name) => name.toLowerCase() === 'file_row_number');
+  const file = `read_parquet(${pathLiteral(cleanPath)}, hive_partitioning = false${hasNumber ? '' : ', file_row_number = true'})`;
+  const clean = hasNumber
+    ? `(SELECT *, row_number() OVER () AS ${rowNumberColumn} FROM ${file})`
+    : `(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS ${rowNumberColumn} FROM ${file})`;
   const query = await splitRelation(session, clean, spec, partColumn);
   const relation = `${internalPrefix}parts`;
   if (spec.split.kind === 'time' || spec.split.kind === 'column') {

@@ -46,7 +46,7 @@ export async function splitRelation(session: DataSession, relation: string, spec
   const { split } = spec;
   let part: string;
   if (split.kind === 'random' && split.stratify) {
-    if (split.key) await assertOneClassPerKey(session, relation, spec, split.key);
+    if (split.key) await assertOneClassPerKey(session, relation, `The split of the pipeline "${spec.name}"`, split.key);
     const strata = strataOf(spec);
     part = `2 - ${cutsReached(strata.fraction, await strataCuts(session, relation, strata))}`;
   } else part = splitSql(spec);
@@ -72,7 +72,8 @@ function fractionOf(spec: PipelineSpec): string {
   return hashFraction(String(split.seed), named ?? whole);
 }
 
-async function assertOneClassPerKey(session: DataSession, relation: string, spec: PipelineSpec, key: readonly string[]): Promise<void> {
+/** @param what is stratified, for the message. @throws AnnealError `InvalidData` when rows that stay together have several classes */
+export async function assertOneClassPerKey(session: DataSession, relation: string, what: string, key: readonly string[]): Promise<void> {
   const columns = key.map(identifier).join(', ');
   const [{ mixed }] = await session.rows(
     `SELECT count(*) AS mixed FROM (SELECT 1 FROM ${relation} GROUP BY ${columns} HAVING min(${targetColumn}) <> max(${targetColumn}))`,
@@ -80,7 +81,7 @@ async function assertOneClassPerKey(session: DataSession, relation: string, spec
   if (Number(mixed) === 0) return;
   throw new AnnealError(
     failureTypes.invalidData,
-    `The split of the pipeline "${spec.name}" is stratified by class, but ${String(mixed)} values of its key (${key.join(', ')}) have rows of several classes, which cannot be divided by class and stay together. Leave split.stratify out, or choose a key whose rows have one class.`,
+    `${what} is stratified by class, but ${String(mixed)} values of its key (${key.join(', ')}) have rows of several classes, which cannot be divided by class and stay together. Leave stratify out, or choose a key whose rows have one class.`,
     [{ severity: 'error', rule: 'split', column: key[0], expected: 'one class for each key', found: `${String(mixed)} keys with several` }],
   );
 }

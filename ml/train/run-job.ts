@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from './checkpoint.js';
 import { readEncodedFiles } from './encoded-files.js';
 import { selectEngine } from './engines/index.js';
+import { predictHeldOut } from './held-out.js';
 import { train, type RunState } from './trainer.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
 import { createTrainingPlan, planDigest, standardizeTarget } from './training-plan.js';
@@ -57,8 +58,12 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
     });
     // A run that is finished has validated at its last step.
     const best = state.best!;
+    const last = write(state);
+    const heldOut = job.heldOut && readEncodedFiles(job.heldOut, request.layout);
+    const heldOutFile = heldOut && (await predictHeldOut(session, plan, { best, state: state.state }, heldOut, job.directory));
     return {
-      checkpoint: write(state),
+      checkpoint: last,
+      ...(heldOutFile ? { heldOut: heldOutFile } : {}),
       result: {
         step: state.step,
         epoch: Math.ceil(state.step / plan.stepsPerEpoch),

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../contracts/pipeline.js';
 import type { TrainProgress, TrainResult } from '../../contracts/training.js';
 import type { FailureMessage } from '../child/failure-message.js';
 import type { EncodedFiles } from './encoded-files.js';
@@ -10,6 +11,8 @@ export interface TrainingJob {
   readonly request: TrainingRequest;
   readonly train: EncodedFiles;
   readonly validation: EncodedFiles;
+  /** Rows that a fold of a cross-validation holds out: predicted when the training has ended. */
+  readonly heldOut?: EncodedFiles;
   readonly untilStep?: number;
   /** Checkpoint files that the run may continue from; those of another plan or beyond `untilStep` are passed over. */
   readonly candidates: readonly string[];
@@ -19,10 +22,18 @@ export interface TrainingJob {
 
 export type JobProgress = Omit<TrainProgress, 'checkpoint'>;
 
+/** What the best state predicts for the rows that were held out. */
+export interface HeldOutFile {
+  readonly metrics: Metrics;
+  /** File in the job's directory, with the content of `HeldOutResult.predictions`. */
+  readonly predictions: string;
+}
+
 export interface JobOutcome {
   /** File with the last state, in the job's directory. */
   readonly checkpoint: string;
-  readonly result: Omit<TrainResult, 'checkpoint'>;
+  readonly heldOut?: HeldOutFile;
+  readonly result: Omit<TrainResult, 'checkpoint' | 'heldOut'>;
 }
 
 /** Parent → child. */
