@@ -1,0 +1,203 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { ArtifactRef } from '../contracts/reference.js';
+import type { FileArtifactStore } from './file-artifact-store.js';
+import { objectSegments } from './object-path.js';
+import { decodePointer, encodePointer } from './pointer-content.js';
+import { pointerSegments } from './pointer-name.js';
+import { explainS3Failure, s3FailureKind } from './s3-failure.js';
+import { s3ObjectChunks } from './s3-object-chunks.js';
+import { type S3Location, s3Uri } from './s3-uri.js';
+
+/** Larger objects are uploaded in parts, some at a time, each of which is tried again by itself. */
+const partBytes = 16 << 20;
+const partsAtOnce = 4;
+/** S3 takes 10,000 parts of one object. */
+const maxParts = 9_000;
+
+type Verb = 'read' | 'write' | 'remove';
+
+export interface S3ArtifactStoreOptions {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Beginning of all keys; empty or ending in `/`. */
+  readonly prefix: string;
+  /** Everything that is read or written passes through it; it may be deleted while no process uses it. */
+  readonly cache: FileArtifactStore;
+}
+
+/**
+ * The artifact store in a bucket of S3, or of a service that speaks its protocol.
+ *
+ * Layout below the prefix as in `FileArtifactStore`: `sha256/ab/<hex>`, `pointers/<name>.json`. No key is seen before it is
+ * written whole, and the last write wins: S3 promises both, so no conditional writes are needed, which not every service has. An
+ * upload that was killed can leave parts behind, which a lifecycle rule of the bucket clears away (AbortIncompleteMultipartUpload).
+ *
+ * Failures of the service are plain errors of one paragraph, since another attempt succeeds once somebody has mended it.
+ */
+export class S3ArtifactStore implements ArtifactStore {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #cache: FileArtifactStore;
+  readonly #fetching = new Map<string, Promise<void>>();
+
+  constructor({ client, bucket, prefix, cache }: S3ArtifactStoreOptions) {
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#cache = cache;
+  }
+
+  async putFile(path: string): Promise<ArtifactRef> {
+    return this.#upload(await this.#cache.putFile(path));
+  }
+
+  async putBytes(bytes: Uint8Array): Promise<ArtifactRef> {
+    return this.#upload(await this.#cache.putBytes(bytes));
+  }
+
+  async putJson(value: unknown): Promise<ArtifactRef> {
+    return this.#upload(await this.#cache.putJson(value));
+  }
+
+  async localPath(ref: ArtifactRef): Promise<string> {
+    await this.#fetch(ref);
+    return this.#cache.localPath(ref);
+  }
+
+  async readBytes(ref: ArtifactRef): Promise<Uint8Array> {
+    await this.#fetch(ref);
+    return this.#cache.readBytes(ref);
+  }
+
+  async readJson<T>(ref: ArtifactRef): Promise<T> {
+    await this.#fetch(ref);
+    return this.#cache.readJson<T>(ref);
+  }
+
+  async setPointer(name: string, ref: ArtifactRef): Promise<void> {
+    const location = this.#pointer(name);
+    await this.#try(location, 'write', () =>
+      this.#client.send(new PutObjectCommand({ ...target(location), Body: encodePointer(ref), ContentType: 'application/json' })),
+    );
+  }
+
+  async getPointer(name: string): Promise<ArtifactRef | undefined> {
+    const location = this.#pointer(name);
+    const text = await this.#try(location, 'read', async () => {
+      const { Body } = await this.#client.send(new GetObjectCommand(target(location)));
+      return Body?.transformToString();
+    });
+    return text === undefined ? undefined : decodePointer(name, s3Uri(location), text);
+  }
+
+  async remove(ref: ArtifactRef): Promise<void> {
+    const location = this.#object(ref);
+    await this.#try(location, 'remove', () => this.#client.send(new DeleteObjectCommand(target(location))));
+    await this.#cache.remove(ref);
+  }
+
+  #object(ref: ArtifactRef): S3Location {
+    return { bucket: this.#bucket, key: `${this.#prefix}${objectSegments(ref).join('/')}` };
+  }
+
+  #pointer(name: string): S3Location {
+    return { bucket: this.#bucket, key: `${this.#prefix}pointers/${pointerSegments(name).join('/')}.json` };
+  }
+
+  /** @returns the same reference once the bucket has it */
+  async #upload(ref: ArtifactRef): Promise<ArtifactRef> {
+    const location = this.#object(ref);
+    if (await this.#isStored(ref, location)) return ref;
+    const path = await this.#cache.localPath(ref);
+    if (ref.sizeBytes > partBytes) {
+      await this.#try(location, 'write', () => this.#uploadParts(ref, location, path));
+      return ref;
+    }
+    // The service compares the digest with what has arrived.
+    const request = { ...target(location), Body: await readFile(path), ChecksumSHA256: base64Digest(ref), Metadata: metadata(ref) };
+    await this.#try(location, 'write', () => this.#client.send(new PutObjectCommand(request)));
+    return ref;
+  }
+
+  async #uploadParts(ref: ArtifactRef, location: S3Location, path: string): Promise<void> {
+    const stream = createReadStream(path, { highWaterMark: 1 << 20 });
+    try {
+      const partSize = Math.max(partBytes, Math.ceil(ref.sizeBytes / maxParts));
+      const params = { ...target(location), Body: stream, Metadata: metadata(ref) };
+      await new Upload({ client: this.#client, params, partSize, queueSize: partsAtOnce }).done();
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  /** Whoever overwrites an object by hand does not say that it still is what its name says. */
+  async #isStored(ref: ArtifactRef, location: S3Location): Promise<boolean> {
+    const found = await this.#try(location, 'read', () => this.#client.send(new HeadObjectCommand(target(location))));
+    return found?.ContentLength === ref.sizeBytes && found.Metadata?.sha256 === ref.sha256;
+  }
+
+  /** Bring an artifact into the cache; the callers of one at the same time share the transfer. */
+  async #fetch(ref: ArtifactRef): Promise<void> {
+    const location = this.#object(ref);
+    if (await this.#cache.holds(ref)) return;
+    let running = this.#fetching.get(ref.sha256);
+    if (!running) {
+      running = this.#download(ref, location).finally(() => this.#fetching.delete(ref.sha256));
+      this.#fetching.set(ref.sha256, running);
+    }
+    await running;
+  }
+
+  async #download(ref: ArtifactRef, location: S3Location): Promise<void> {
+    await this.#cache.adopt(ref, this.#content(ref, location), s3Uri(location));
+  }
+
+  async *#content(ref: ArtifactRef, location: S3Location): AsyncGenerator<Uint8Array> {
+    try {
+      yield* s3ObjectChunks(this.#client, location);
+    } catch (error) {
+      throw s3FailureKind(error) === 'missing' ? missingArtifact(ref, location) : failure(location, 'read', error);
+    }
+  }
+
+  /** @returns undefined when there is no such object */
+  async #try<T>(location: S3Location, verb: Verb, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      // HEAD says the same of a bucket that is not there as of an object; the write that follows says which.
+      if (verb !== 'write' && s3FailureKind(error) === 'missing') return undefined;
+      throw failure(location, verb, error);
+    }
+  }
+}
+
+function target({ bucket, key }: S3Location): { readonly Bucket: string; readonly Key: string } {
+  return { Bucket: bucket, Key: key };
+}
+
+function metadata({ sha256 }: ArtifactRef): Record<string, string> {
+  return { sha256 };
+}
+
+function base64Digest({ sha256 }: ArtifactRef): string {
+  return Buffer.from(sha256, 'hex').toString('base64');
+}
+
+function failure(location: S3Location, verb: Verb, cause: unknown): Error {
+  return new Error(`The artifact store could not ${verb} ${s3Uri(location)}: ${explainS3Failure(cause)}`, { cause });
+}
+
+function missingArtifact(ref: ArtifactRef, location: S3Location): AnnealError {
+  return new AnnealError(
+    failureTypes.artifactCorrupt,
+    `The artifact ${ref.uri} cannot be used: there is no object ${s3Uri(location)}; expected ${ref.sizeBytes} bytes with SHA-256 ${ref.sha256}. It was deleted, or this worker uses another artifact store than the one that wrote it: check ANNEAL_ARTIFACT_STORE.`,
+    { uri: ref.uri },
+  );
+}
