@@ -1,4 +1,4 @@
-import { buildCnn } from '../ml/models/cnn.js';
+import type { ModelSpec } from '../contracts/pipeline.js';
 import { buildNetwork } from '../ml/models/build-network.js';
 import type { Network } from '../ml/models/network.js';
 import { createRandom } from '../ml/models/random.js';
@@ -48,17 +48,27 @@ export function mlpWorkload(threads: number): Workload {
   };
 }
 
+const cnn: ModelSpec = {
+  family: 'cnn',
+  filters: [32, 64],
+  kernelSize: 3,
+  pool: 'max',
+  globalPooling: false,
+  hidden: [],
+  activation: 'relu',
+};
+
 export function cnnWorkload(threads: number): Workload {
   const rows = 2000;
   const random = createRandom(2000);
   return {
     name: 'cnn',
     title: 'CNN 28×28×1 → 3×3 convolution 32 → pool → 3×3 convolution 64 → pool → dense 10, batch 64, Adam, 2,000 images',
-    network: buildCnn({ image: [28, 28, 1], filters: [32, 64], filterSize: 3 }, 10, 1),
+    network: buildNetwork(cnn, { categorical: [], numeric: [], image: { name: 'image', height: 28, width: 28, channels: 1 } }, 10, 1),
     plan: { task: 'multiclass', batchSize: 64, optimizer, seed: 1, threads },
     data: {
       rows,
-      numeric: Float32Array.from({ length: rows * 28 * 28 }, () => random()),
+      image: Uint8Array.from({ length: rows * 28 * 28 }, () => Math.floor(random() * 256)),
       target: Float32Array.from({ length: rows }, () => Math.floor(random() * 10)),
     },
     rounds: 5,

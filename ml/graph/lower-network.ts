@@ -1,5 +1,6 @@
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Network } from '../models/network.js';
+import type { ImageShape } from '../../contracts/image-input.js';
 import { lowerTape } from './lowering/lower-tape.js';
 import type { GraphBuilder } from './onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from './tape.js';
@@ -10,6 +11,8 @@ export interface NetworkInputNames {
   readonly categorical?: string;
   /** float32 [N, F] */
   readonly numeric?: string;
+  /** float32 [N, height, width, channels] */
+  readonly image?: string;
 }
 
 /**
@@ -46,22 +49,38 @@ function recordForward(network: Network, batch: number): Tape {
   const inputs: Record<string, TapeInput> = Object.fromEntries(
     network.parameters.map(({ shape }, i) => [`parameter_${i}`, { shape, dtype: 'float32' }]),
   );
-  const { categorical, numeric } = network.layout;
+  const { categorical, numeric, image } = network.layout;
   if (categorical.length > 0) inputs.categorical = { shape: [batch, categorical.length], dtype: 'int32' };
   if (numeric.length > 0) inputs.numeric = { shape: [batch, numeric.length], dtype: 'float32' };
+  if (image) inputs.image = { shape: [batch, image.height, image.width, image.channels], dtype: 'float32' };
   return recordTape(inputs, (tensors) => ({
     logits: network.forward(
       network.parameters.map((_, i) => tensors[`parameter_${i}`]),
-      { categorical: tensors.categorical as Tensor2D | undefined, numeric: tensors.numeric as Tensor2D | undefined },
+      {
+        categorical: tensors.categorical as Tensor2D | undefined,
+        numeric: tensors.numeric as Tensor2D | undefined,
+        image: tensors.image as Tensor4D | undefined,
+      },
     ),
   }));
 }
 
 /** A prime that divides no length of the network, so that a length of the tape is the batch's exactly when it equals it. */
 function batchStandIn(network: Network): number {
-  const lengths = network.parameters.flatMap(({ shape, size }) => [...shape, size]);
-  const primes = [1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069];
+  const { image } = network.layout;
+  const lengths = [...network.parameters.flatMap(({ shape, size }) => [...shape, size]), ...(image ? sidesOf(image) : [])];
+  // A recording holds values of so many rows, and those of images are large.
+  const primes = image
+    ? [7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97]
+    : [1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069];
   const free = primes.find((prime) => lengths.every((length) => length % prime !== 0));
   if (free === undefined) throw new Error('no stand-in for the length of the batch is left');
   return free;
+}
+
+/** Height and width, as given and after each halving. */
+function sidesOf({ height, width, channels }: ImageShape): number[] {
+  const sides = [channels];
+  for (let [h, w] = [height, width]; h > 0 || w > 0; [h, w] = [h >> 1, w >> 1]) sides.push(...[h, w, h * w].filter((side) => side > 0));
+  return sides;
 }

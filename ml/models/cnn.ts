@@ -1,32 +1,48 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { addAffine } from './dense.js';
-import { type ImageLayer, addPooledConvolution } from './convolution.js';
+import type { FeatureLayout } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import type { ModelSpec } from '../../contracts/pipeline.js';
+import { addConvolution } from './convolution.js';
+import { addDenseStack } from './dense.js';
+import { addEmbeddings } from './embedding.js';
+import { concatColumns } from './mlp.js';
 import { type Network, NetworkBuilder } from './network.js';
 
-export interface CnnOptions {
-  /** Height, width, channels; a row of the numeric matrix is one image, channels last. */
-  readonly image: readonly [number, number, number];
-  /** Filters of each convolution; a pooling halves the image after each. */
-  readonly filters: readonly number[];
-  /** Height and width of a filter. */
-  readonly filterSize: number;
+export type CnnOptions = Omit<Extract<ModelSpec, { family: 'cnn' }>, 'family'>;
+
+/**
+ * Convolutions with pooling over the image, then dense layers over what they found, beside the embeddings of the categories
+ * and the numbers, if there are any.
+ *
+ * @throws AnnealError `InvalidModel` when the layout has no image, or it is too small to be halved after each convolution
+ */
+export function buildCnn(options: CnnOptions, layout: FeatureLayout, outputs: number, seed: number): Network {
+  const { image } = layout;
+  if (!image) throw invalid('The model is a cnn, and the feature layout has no image. Add a feature of kind "image".');
+  const { filters, pool, globalPooling } = options;
+  const builder = new NetworkBuilder(layout, outputs);
+  let { height, width } = image;
+  const layers = filters.map((count, i) => {
+    const layer = addConvolution(builder, `convolution_${i}`, options, i === 0 ? image.channels : filters[i - 1], count);
+    builder.makesImage(height * width * count);
+    if (pool !== 'none') [height, width] = [Math.floor(height / 2), Math.floor(width / 2)];
+    return layer;
+  });
+  if (height === 0 || width === 0)
+    throw invalid(
+      `The model halves an image of ${image.height} × ${image.width} ${filters.length} times, and nothing is left. Name fewer filters in model.filters, or set model.pool to "none".`,
+    );
+  const flat = (globalPooling ? 1 : height * width) * (filters.at(-1) ?? image.channels);
+  const embeddings = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'vectors' });
+  const head = addDenseStack(builder, flat + embeddings.width + layout.numeric.length, options, outputs);
+  return builder.build(seed, (read, inputs, keys) => {
+    const found = layers.reduce((x, layer) => layer(read, x), inputs.image!); // [N, height, width, filters]
+    const row: tf.Tensor2D = globalPooling ? tf.mean(found, [1, 2]) : tf.reshape(found, [-1, flat]); // [N, flat]
+    const { vectors } = embeddings.lookUp(read, inputs); // [N, dimension] each
+    return head(read, concatColumns([row, ...vectors, ...(inputs.numeric ? [inputs.numeric] : [])]), keys); // [N, outputs]
+  });
 }
 
-/** Convolutions with pooling, then a dense layer. No family of the pipeline yet: nothing ingests images. */
-export function buildCnn({ image, filters, filterSize }: CnnOptions, outputs: number, seed: number): Network {
-  const [height, width, channels] = image;
-  const layout = { categorical: [], numeric: Array.from({ length: height * width * channels }, (_, i) => `pixel_${i}`) };
-  const builder = new NetworkBuilder(layout, outputs);
-  let [pooledHeight, pooledWidth] = [height, width];
-  const layers = filters.map((count, i): ImageLayer => {
-    [pooledHeight, pooledWidth] = [Math.floor(pooledHeight / 2), Math.floor(pooledWidth / 2)];
-    return addPooledConvolution(builder, `convolution_${i}`, filterSize, i === 0 ? channels : filters[i - 1], count);
-  });
-  const flat = pooledHeight * pooledWidth * (filters.at(-1) ?? channels);
-  const logits = addAffine(builder, 'logits', flat, outputs);
-  return builder.build(seed, (read, { numeric }) => {
-    const images: tf.Tensor4D = tf.reshape(numeric!, [-1, height, width, channels]);
-    const features = layers.reduce((x, layer) => layer(read, x), images); // [N, pooledHeight, pooledWidth, filters]
-    return logits(read, tf.reshape(features, [-1, flat])); // [N, outputs]
-  });
+function invalid(message: string): AnnealError {
+  return new AnnealError(failureTypes.invalidModel, message);
 }

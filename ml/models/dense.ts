@@ -1,15 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { type Activation, activate } from './activation.js';
 import { glorotUniform, heUniform, ones, zeros } from './initializer.js';
 import type { NetworkBuilder, ParameterReader } from './network.js';
-
-export type Activation = 'relu' | 'tanh' | 'elu' | 'sigmoid';
-
-const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>> = {
-  relu: (x) => tf.relu(x),
-  tanh: (x) => tf.tanh(x),
-  elu: (x) => tf.elu(x),
-  sigmoid: (x) => tf.sigmoid(x),
-};
 
 /** x [N, inputs] → [N, units] */
 export type Layer = (read: ParameterReader, x: tf.Tensor2D, keys?: tf.Tensor1D) => tf.Tensor2D;
@@ -47,7 +39,7 @@ function addHidden(builder: NetworkBuilder, name: string, inputs: number, units:
   return (read, x, keys) => {
     const sum = affine(read, x); // [N, units]
     return tf.tidy(name, () => {
-      const active = activations[options.activation](normalize ? normalize(read, sum) : sum); // [N, units]
+      const active = activate(options.activation, normalize ? normalize(read, sum) : sum); // [N, units]
       const kept = dropOut(keys, active); // [N, units]
       if (!options.residual) return kept;
       return tf.add(kept, shortcut === undefined ? x : tf.matMul(x, read(shortcut) as tf.Tensor2D)); // [N, units]

@@ -1,4 +1,4 @@
-import { mul, type Tensor1D, type Tensor2D, type Tensor } from '@tensorflow/tfjs-core';
+import { mul, type Tensor1D, type Tensor2D, type Tensor4D, type Tensor } from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import { dropoutMask } from '../graph/dropout-kernel.js';
 import { createRandom } from './random.js';
@@ -19,6 +19,8 @@ export interface NetworkInputs {
   readonly categorical?: Tensor2D;
   /** float32 [N, F] */
   readonly numeric?: Tensor2D;
+  /** float32 [N, height, width, channels] in [0, 1] */
+  readonly image?: Tensor4D;
 }
 
 /** A model as a pure function of its parameters; written with tfjs, run by any engine. */
@@ -32,6 +34,8 @@ export interface Network {
   readonly parameterCount: number;
   /** How many of its layers drop units in training; 0 = the network is the same function in training and after it. */
   readonly dropoutLayers: number;
+  /** Numbers that the widest convolution makes of a row, by which the memory of a forward pass is bounded; 0 without one. */
+  readonly widestImage: number;
   /** @returns a fresh copy of the seeded initial parameters, flat */
   initialParameters(): Float32Array;
   /**
@@ -55,6 +59,7 @@ export class NetworkBuilder {
   private readonly parameters: (NetworkParameter & { readonly initializer: Initializer })[] = [];
   private count = 0;
   private dropoutLayers = 0;
+  private widestImage = 0;
 
   constructor(
     readonly layout: FeatureLayout,
@@ -66,6 +71,11 @@ export class NetworkBuilder {
     this.parameters.push({ name, shape, size, offset: this.count, initializer });
     this.count += size;
     return name;
+  }
+
+  /** @param size numbers that a layer makes of the image of one row */
+  makesImage(size: number): void {
+    this.widestImage = Math.max(this.widestImage, size);
   }
 
   /** @param rate share of the units that are dropped */
@@ -84,6 +94,7 @@ export class NetworkBuilder {
       parameters,
       parameterCount: this.count,
       dropoutLayers: this.dropoutLayers,
+      widestImage: this.widestImage,
       initialParameters: () => {
         const flat = new Float32Array(this.count);
         this.parameters.forEach(({ initializer, size, offset }, i) =>

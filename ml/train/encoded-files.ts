@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { imageSize } from '../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import type { EncodedData } from './engine.js';
@@ -8,6 +9,7 @@ export interface EncodedFiles {
   readonly rows: number;
   readonly categorical?: string;
   readonly numeric?: string;
+  readonly image?: string;
   readonly target: string;
 }
 
@@ -23,6 +25,7 @@ export function readEncodedFiles(files: EncodedFiles, layout: FeatureLayout): En
     ...data,
     ...(files.categorical === undefined ? {} : { categorical: readIntegers(files.categorical, rows * layout.categorical.length) }),
     ...(files.numeric === undefined ? {} : { numeric: readFloats(files.numeric, rows * layout.numeric.length) }),
+    ...(files.image === undefined ? {} : { image: readExactly(files.image, rows * (layout.image ? imageSize(layout.image) : 0)) }),
   };
 }
 

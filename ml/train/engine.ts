@@ -9,6 +9,8 @@ export interface EncodedData {
   readonly categorical?: Int32Array;
   /** [rows, F] */
   readonly numeric?: Float32Array;
+  /** [rows, height · width · channels] */
+  readonly image?: Uint8Array;
   /** [rows]: 0/1, index of the class, or the (standardized) value. */
   readonly target: Float32Array;
 }

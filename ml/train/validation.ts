@@ -1,3 +1,4 @@
+import { imageSize } from '../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { Metrics } from '../../contracts/pipeline.js';
 import { bestF1Threshold } from '../evaluate/best-threshold.js';
@@ -77,16 +78,18 @@ export function validationSubset(plan: StepPlan, data: EncodedData, rows: number
   const chosen = epochOrder(subsetSeed, 0, data.rows).slice(0, rows).sort();
   const target = Float32Array.from(chosen, (row) => data.target[row]);
   const taken = { rows, target };
-  const { categorical, numeric } = data;
+  const { categorical, numeric, image } = data;
+  const pixels = plan.layout.image ? imageSize(plan.layout.image) : 0;
   const widths = { categorical: plan.layout.categorical.length, numeric: plan.layout.numeric.length };
   return {
     ...taken,
     ...(categorical ? { categorical: takeRows(categorical, new Int32Array(rows * widths.categorical), chosen, widths.categorical) } : {}),
     ...(numeric ? { numeric: takeRows(numeric, new Float32Array(rows * widths.numeric), chosen, widths.numeric) } : {}),
+    ...(image ? { image: takeRows(image, new Uint8Array(rows * pixels), chosen, pixels) } : {}),
   };
 }
 
-function takeRows<T extends Int32Array | Float32Array>(source: T, into: T, rows: Int32Array, width: number): T {
+function takeRows<T extends Int32Array | Float32Array | Uint8Array>(source: T, into: T, rows: Int32Array, width: number): T {
   rows.forEach((row, i) => into.set(source.subarray(row * width, (row + 1) * width), i * width));
   return into;
 }
@@ -94,10 +97,12 @@ function takeRows<T extends Int32Array | Float32Array>(source: T, into: T, rows:
 function rowRange(data: EncodedData, plan: StepPlan, from: number, until: number): EncodedData {
   const columns = plan.layout.categorical.length;
   const numbers = plan.layout.numeric.length;
+  const pixels = plan.layout.image ? imageSize(plan.layout.image) : 0;
   return {
     rows: until - from,
     target: data.target.subarray(from, until),
     ...(data.categorical ? { categorical: data.categorical.subarray(from * columns, until * columns) } : {}),
     ...(data.numeric ? { numeric: data.numeric.subarray(from * numbers, until * numbers) } : {}),
+    ...(data.image ? { image: data.image.subarray(from * pixels, until * pixels) } : {}),
   };
 }

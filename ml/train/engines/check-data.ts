@@ -1,3 +1,4 @@
+import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { Task } from '../../../contracts/pipeline.js';
 import type { Network } from '../../models/network.js';
@@ -12,6 +13,7 @@ import type { EncodedData } from '../engine.js';
 export function checkData(task: Task, { layout, outputs }: Pick<Network, 'layout' | 'outputs'>, data: EncodedData): void {
   expectLength('target', data.target.length, data.rows);
   if (layout.numeric.length > 0) expectLength('numeric', data.numeric?.length ?? 0, data.rows * layout.numeric.length);
+  if (layout.image) expectLength('image', data.image?.length ?? 0, data.rows * imageSize(layout.image));
   const columns = layout.categorical.length;
   if (columns > 0) {
     const indices = data.categorical ?? new Int32Array(0);

@@ -1,12 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
-import { buildCnn } from '../../models/cnn.js';
+import { buildNetwork } from '../../models/build-network.js';
+import type { ModelSpec } from '../../../contracts/pipeline.js';
 import { createRandom } from '../../models/random.js';
 import type { EncodedData, EngineSession, NetworkPlan } from '../engine.js';
 import { openCompiled } from './onnxruntime.js';
 import { openEager } from './tfjs.js';
 import { cpuBackend } from './tfjs-backend.js';
 
-const network = buildCnn({ image: [9, 8, 2], filters: [4, 6], filterSize: 3 }, 3, 5);
+const model: ModelSpec = {
+  family: 'cnn',
+  filters: [4, 6],
+  kernelSize: 3,
+  pool: 'max',
+  globalPooling: false,
+  hidden: [],
+  activation: 'relu',
+};
+const layout = { categorical: [], numeric: [], image: { name: 'image', height: 9, width: 8, channels: 2 } };
+const network = buildNetwork(model, layout, 3, 5);
 const plan: NetworkPlan = {
   task: 'multiclass',
   batchSize: 8,
@@ -17,10 +28,12 @@ const plan: NetworkPlan = {
 const steps = 50;
 const rows = 60;
 const random = createRandom(23);
+const classes = Int32Array.from({ length: rows }, () => Math.floor(random() * 3));
 const data: EncodedData = {
   rows,
-  numeric: Float32Array.from({ length: rows * 9 * 8 * 2 }, () => random() * 2 - 1),
-  target: Float32Array.from({ length: rows }, () => Math.floor(random() * 3)),
+  // Each class is brighter than the one before.
+  image: Uint8Array.from({ length: rows * 9 * 8 * 2 }, (_, i) => 40 * classes[Math.floor(i / (9 * 8 * 2))] + Math.floor(random() * 176)),
+  target: Float32Array.from(classes),
 };
 const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * rows));
 const rates = new Float32Array(steps).fill(0.01);
@@ -53,7 +66,7 @@ describe('a convolutional network', () => {
     expect(relativeDifference(actual.state.parameters, expected.state.parameters)).toBeLessThan(2e-4);
     expect(relativeDifference(actual.state.firstMoment, expected.state.firstMoment)).toBeLessThan(2e-3);
     expect(relativeDifference(actual.state.secondMoment, expected.state.secondMoment)).toBeLessThan(2e-3);
-    expect(actual.losses.at(-1)).toBeLessThan(0.5 * actual.losses[0]);
+    expect(actual.losses.at(-1)).toBeLessThan(0.75 * actual.losses[0]);
   });
 
   test('ends in the same bits on two threads, however the steps are cut', async () => {

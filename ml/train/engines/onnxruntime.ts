@@ -1,4 +1,5 @@
 import ort from 'onnxruntime-node';
+import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { dropoutKeys } from '../../models/dropout-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
@@ -6,11 +7,9 @@ import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
+import { forwardRows } from './forward-rows.js';
 import { buildForwardGraph, buildTrainingGraph, stateNames } from './training-graph.js';
 import { randomStreams } from './training-step.js';
-
-/** Rows of one forward call; bounds the memory of its intermediate values. */
-const forwardRows = 8192;
 
 /**
  * The compiled engine: one recorded training step, lowered to ONNX, repeated in a `Loop` by onnxruntime.
@@ -121,8 +120,9 @@ class OnnxruntimeSession implements EngineSession {
     this.forward ??= await createSession(buildForwardGraph(this.network), this.plan);
     const { outputs } = this.network;
     const logits = new Float32Array(data.rows * outputs);
-    for (let from = 0; from < data.rows; from += forwardRows) {
-      const rows = Math.min(forwardRows, data.rows - from);
+    const atOnce = forwardRows(this.network);
+    for (let from = 0; from < data.rows; from += atOnce) {
+      const rows = Math.min(atOnce, data.rows - from);
       const result = await this.forward.run({ parameters: this.state[0], ...matrices(this.network, data, from, rows) });
       logits.set(result.logits.data as Float32Array, from * outputs);
     }
@@ -160,5 +160,9 @@ function matrices({ layout }: Network, data: EncodedData, from: number, rows: nu
     result.categorical = new ort.Tensor('int32', data.categorical!.subarray(from * indices, (from + rows) * indices), [rows, indices]);
   if (numbers > 0)
     result.numeric = new ort.Tensor('float32', data.numeric!.subarray(from * numbers, (from + rows) * numbers), [rows, numbers]);
+  if (layout.image) {
+    const size = imageSize(layout.image);
+    result.image = new ort.Tensor('uint8', data.image!.subarray(from * size, (from + rows) * size), [rows, size]);
+  }
   return result;
 }

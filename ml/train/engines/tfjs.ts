@@ -1,16 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { dropoutKeys } from '../../models/dropout-keys.js';
+import { pixelScale } from '../../graph/lower-pixels.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { type OptimizedVectors, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
+import { forwardRows } from './forward-rows.js';
 import { type TfjsBackend, cpuBackend, nativeBackend, wasmBackend } from './tfjs-backend.js';
 import { type Batch, randomStreams, splitParameters, trainingStep } from './training-step.js';
-
-/** Rows of one forward call; bounds the memory of its intermediate values. */
-const forwardRows = 8192;
 
 /**
  * An eager engine: the same training step, each operation run by a tfjs backend as it comes.
@@ -80,8 +80,9 @@ class TfjsSession implements EngineSession {
     this.backend.activate();
     const { outputs } = this.network;
     const logits = new Float32Array(data.rows * outputs);
-    for (let from = 0; from < data.rows; from += forwardRows) {
-      const rows = Math.min(forwardRows, data.rows - from);
+    const atOnce = forwardRows(this.network);
+    for (let from = 0; from < data.rows; from += atOnce) {
+      const rows = Math.min(atOnce, data.rows - from);
       const part = tf.tidy(() =>
         this.network.forward(splitParameters(this.network, this.state.parameters), this.matrices(data, from, rows)).dataSync(),
       );
@@ -115,15 +116,18 @@ class TfjsSession implements EngineSession {
 
   private gather(rows: Int32Array): Batch {
     const [indices, numbers] = [this.network.layout.categorical.length, this.network.layout.numeric.length];
-    const { categorical, numeric, target } = this.data;
+    const { categorical, numeric, image, target } = this.data;
+    const size = this.imageSize();
     const batch = {
       categorical: new Int32Array(rows.length * indices),
       numeric: new Float32Array(rows.length * numbers),
+      image: new Uint8Array(rows.length * size),
       target: new Float32Array(rows.length),
     };
     rows.forEach((row, i) => {
       for (let c = 0; c < indices; c++) batch.categorical[i * indices + c] = categorical![row * indices + c];
       for (let f = 0; f < numbers; f++) batch.numeric[i * numbers + f] = numeric![row * numbers + f];
+      if (size > 0) batch.image.set(image!.subarray(row * size, (row + 1) * size), i * size);
       batch.target[i] = target[row];
     });
     return { ...this.matrices({ rows: rows.length, ...batch }, 0, rows.length), target: tf.tensor1d(batch.target) };
@@ -136,7 +140,23 @@ class TfjsSession implements EngineSession {
       categorical:
         indices > 0 ? tf.tensor2d(data.categorical!.subarray(from * indices, until * indices), [rows, indices], 'int32') : undefined,
       numeric: numbers > 0 ? tf.tensor2d(data.numeric!.subarray(from * numbers, until * numbers), [rows, numbers]) : undefined,
+      image: this.images(data, from, until),
     };
+  }
+
+  /** @returns float32 [until − from, height, width, channels] */
+  private images(data: EncodedData, from: number, until: number): tf.Tensor4D | undefined {
+    const { image } = this.network.layout;
+    if (!image) return undefined;
+    const size = this.imageSize();
+    const bytes = data.image!.subarray(from * size, until * size);
+    const pixels = Float32Array.from(bytes, (byte) => byte / pixelScale);
+    return tf.tensor4d(pixels, [until - from, image.height, image.width, image.channels]);
+  }
+
+  private imageSize(): number {
+    const { image } = this.network.layout;
+    return image ? imageSize(image) : 0;
   }
 }
 

@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { imageSize } from '../../../contracts/image-input.js';
 import { lowerForward } from '../../graph/lower-network.js';
+import { lowerPixels } from '../../graph/lower-pixels.js';
 import { lowerTape } from '../../graph/lowering/lower-tape.js';
 import { GraphBuilder } from '../../graph/onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
@@ -17,7 +19,7 @@ type StateName = (typeof stateNames)[number];
  *
  * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `dropoutKeys` int32 [K, 2S] where the
  * step draws random numbers, `categorical` int32 [N, C] and `numeric` float32 [N, F]
- * where the layout has such columns, `target` float32 [N], and the state's three vectors [P].
+ * where the layout has such columns, `image` uint8 [N, height · width · channels] where it has one, `target` float32 [N], and the state's three vectors [P].
  * Outputs: `<state>_next` [P] each, and `losses` float32 [K].
  *
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
@@ -33,6 +35,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
   if (streams > 0) graph.input('dropoutKeys', 'int32', ['K', 2 * streams]);
   if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
   if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
+  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
   graph.input('target', 'float32', ['N']);
   for (const name of stateNames) graph.input(name, 'float32', [network.parameterCount]);
 
@@ -44,6 +47,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
   const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
   const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), {
     ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
+    ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { dropoutKeys: body.node('Gather', ['dropoutKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(stateNames.map((name) => [name, `carried_${name}`])),
@@ -73,18 +77,23 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
   if (streams > 0) inputs.dropoutKeys = { shape: [2 * streams], dtype: 'int32' };
   if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
   if (layout.numeric.length > 0) inputs.numeric = { shape: [batchSize, layout.numeric.length], dtype: 'float32' };
+  if (layout.image) {
+    const { height, width, channels } = layout.image;
+    inputs.image = { shape: [batchSize, height, width, channels], dtype: 'float32' };
+  }
   return recordTape(inputs, (tensors) => {
     const { parameters, firstMoment, secondMoment, target, scalars } = tensors as Record<string, tf.Tensor1D>;
     const dropout = tensors.dropoutKeys as tf.Tensor1D | undefined;
     const { categorical, numeric } = tensors as Record<string, tf.Tensor2D | undefined>;
+    const image = tensors.image as tf.Tensor4D | undefined;
     return {
-      ...trainingStep(network, plan, { parameters, firstMoment, secondMoment }, { categorical, numeric, target }, scalars, dropout),
+      ...trainingStep(network, plan, { parameters, firstMoment, secondMoment }, { categorical, numeric, image, target }, scalars, dropout),
     };
   });
 }
 
 /**
- * The forward pass with the parameters as an input: `parameters` [P], `categorical`, `numeric` → `logits` float32 [N, outputs].
+ * The forward pass with the parameters as an input: `parameters` [P], `categorical`, `numeric`, `image` → `logits` float32 [N, outputs].
  *
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
  */
@@ -95,6 +104,7 @@ export function buildForwardGraph(network: Network): Uint8Array {
   const inputs = {
     categorical: layout.categorical.length > 0 ? graph.input('categorical', 'int32', ['N', layout.categorical.length]) : undefined,
     numeric: layout.numeric.length > 0 ? graph.input('numeric', 'float32', ['N', layout.numeric.length]) : undefined,
+    image: layout.image && lowerPixels(graph, graph.input('image', 'uint8', ['N', imageSize(layout.image)]), -1, layout.image),
   };
   const parts = parameters.map(({ name }) => graph.unique(name));
   const sizes = graph.constant(

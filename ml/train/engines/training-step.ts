@@ -12,6 +12,8 @@ export interface Batch extends BatchTarget {
   readonly categorical?: tf.Tensor2D;
   /** float32 [B, F] */
   readonly numeric?: tf.Tensor2D;
+  /** float32 [B, height, width, channels] in [0, 1] */
+  readonly image?: tf.Tensor4D;
 }
 
 /**
