@@ -2,6 +2,8 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
+import { type DataSpec, sizeInBytes } from '../contracts/pipeline/data.js';
+import type { RemoteFiles } from '../contracts/remote-files.js';
 import type { DataContext, DataProgress } from '../ml/data/data-context.js';
 
 /** A query may take longer than the time between two reports of its stage. */
@@ -9,6 +11,8 @@ const heartbeatEveryMs = 1000;
 
 export interface DataDependencies {
   readonly store: ArtifactStore;
+  /** Where `s3://` sources are read from; without it they are refused. */
+  readonly remote?: RemoteFiles;
   /** Directory that relative sources and `npm:` names are resolved from; default: this installation of Anneal. */
   readonly projectRoot?: string;
   /** Where files lie until they are stored; default: the system's directory for temporary files. */
@@ -21,11 +25,13 @@ export const installationRoot = fileURLToPath(new URL('..', import.meta.url));
  * Run a stage of the data within an activity: heartbeats `DataProgress` every second, interrupts the running query when
  * the activity is cancelled.
  *
+ * @param limits of the pipeline
  * @throws what the cancellation says when the activity was cancelled, else what the stage throws
  */
 export async function runDataStage<T>(
-  { store, scratchRoot = tmpdir() }: DataDependencies,
+  { store, remote, scratchRoot = tmpdir() }: DataDependencies,
   stage: (context: DataContext) => Promise<T>,
+  limits?: Pick<DataSpec, 'memoryLimit'>,
 ): Promise<T> {
   // The heartbeats come from a timer and from DuckDB's callbacks, so the context is taken along.
   const context = Context.current();
@@ -38,6 +44,8 @@ export async function runDataStage<T>(
     return await stage({
       store,
       scratchRoot,
+      ...(remote ? { remote } : {}),
+      ...(limits ? { memoryLimitBytes: sizeInBytes(limits.memoryLimit) } : {}),
       signal,
       onProgress: (next) => {
         progress = next;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SnapshotManifest } from '../contracts/dataset.js';
-import { DataFixture, failureOf, fixtureRows } from './data-fixture.js';
+import { failureOf, fixtureRows, IngestFixture } from './ingest-fixture.js';
 
-let fixture: DataFixture;
+let fixture: IngestFixture;
 beforeEach(() => {
-  fixture = new DataFixture();
+  fixture = new IngestFixture();
 });
 afterEach(() => fixture.dispose());
 
@@ -63,7 +63,7 @@ describe('ingestSource', () => {
 
   it('gives equal bytes for equal sources in another store', async () => {
     const uri = await fixture.parquet('source.parquet', fixtureRows(300_000));
-    const other = new DataFixture();
+    const other = new IngestFixture();
     try {
       copyFileSync(join(fixture.root, uri), join(other.root, uri));
       expect(await other.ingest(parquet(uri))).toEqual(await fixture.ingest(parquet(uri)));

@@ -9,7 +9,7 @@ type PrepareActivities = Pick<DataActivities, 'prepareDataset' | 'prepareFolds'>
 /** `prepareDataset` and `prepareFolds` of queue `anneal-data`: splits, fitted transforms, and arrays to train on. */
 export function createPrepareActivities(dependencies: DataDependencies): PrepareActivities {
   return withActivityFailures<PrepareActivities>({
-    prepareDataset: (input) => runDataStage(dependencies, (context) => prepareDataset(input, context)),
+    prepareDataset: (input) => runDataStage(dependencies, (context) => prepareDataset(input, context), input.spec.data),
     prepareFolds: (input) => runDataStage(dependencies, (context) => prepareFolds(input, context)),
   });
 }

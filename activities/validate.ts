@@ -10,8 +10,10 @@ type ValidateActivities = Pick<DataActivities, 'validateDataset' | 'sourceIdenti
 /** Of queue `anneal-data`: the rows that meet the pipeline's expectations with a report on all of them, and what surrounds a decision about them. */
 export function createValidateActivities(dependencies: DataDependencies): ValidateActivities {
   return withActivityFailures<ValidateActivities>({
-    validateDataset: (input) => runDataStage(dependencies, (context) => validateDataset(input, context)),
-    sourceIdentity: async ({ source }) => ({ identity: await sourceIdentity(source, dependencies.projectRoot ?? installationRoot) }),
+    validateDataset: (input) => runDataStage(dependencies, (context) => validateDataset(input, context), input.spec.data),
+    sourceIdentity: async ({ source }) => ({
+      identity: await sourceIdentity(source, dependencies.projectRoot ?? installationRoot, dependencies.remote),
+    }),
     acceptDataset: ({ pipeline, report }) => acceptDataset(dependencies, pipeline, report),
   });
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
+import { mapSourceUris } from '../contracts/pipeline/source.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
 import { projectRoot } from './project-root.js';
@@ -89,7 +90,11 @@ export function parseAssignment(assignment: string): { path: string; value: unkn
 }
 
 function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {
-  const { uri } = spec.source;
-  if (isAbsolute(uri) || /^[a-z][a-z0-9+.-]*:/i.test(uri)) return spec;
-  return { ...spec, source: { ...spec.source, uri: resolve(uri) } };
+  return { ...spec, source: mapSourceUris(spec.source, absolute) };
+}
+
+/** A slash at the end stays: it says that a folder is meant. */
+function absolute(uri: string): string {
+  if (isAbsolute(uri) || /^[a-z][a-z0-9+.-]*:/i.test(uri)) return uri;
+  return uri.endsWith('/') ? `${resolve(uri)}/` : resolve(uri);
 }

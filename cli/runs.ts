@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { parsePipelineWorkflowId, pipelineWorkflowId } from '../contracts/ids.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
+import { describeSource } from '../contracts/pipeline/source.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { statusQuery, workflowTypes, type PipelineStatus, type TrainingPipelineInput } from '../contracts/training-pipeline.js';
 import { CommandError, usageError } from './command-error.js';
@@ -41,7 +42,8 @@ export async function startRun(client: Client, spec: PipelineSpec): Promise<stri
 /** What Temporal's UI shows of a run from the start. */
 export function runDescription(spec: PipelineSpec): { staticSummary: string; staticDetails?: string } {
   return {
-    staticSummary: `${spec.name}: ${spec.target.task} model of ${spec.target.name} from ${spec.source.uri.split('/').pop()}`.slice(0, 190),
+    staticSummary:
+      `${spec.name}: ${spec.target.task} model of ${spec.target.name} from ${describeSource(spec.source).split('/').pop()}`.slice(0, 190),
     ...(spec.description ? { staticDetails: spec.description } : {}),
   };
 }

@@ -9,6 +9,8 @@ import type {
 import type { Anomaly, PreparedDataset, Snapshot } from './dataset.js';
 import type { EvaluationReport, ModelBundle } from './model.js';
 import type { Metrics, PipelineSpec, SourceSpec } from './pipeline.js';
+import type { DataSpec } from './pipeline/data.js';
+import type { ResolvedWindow } from './pipeline/window.js';
 import type { ArtifactRef } from './reference.js';
 import type {
   ActivateVersionInput,
@@ -68,7 +70,50 @@ export interface EvaluationResult {
 
 /** Queue `anneal-data`. */
 export interface DataActivities {
-  ingestSource(input: { readonly source: SourceSpec }): Promise<Snapshot>;
+export interface IngestInput {
+  readonly source: SourceSpec;
+  readonly window?: ResolvedWindow;
+  readonly data: DataSpec;
+}
+
+/** One of both. */
+export interface IngestResult {
+  readonly snapshot?: Snapshot;
+  readonly plan?: {
+    /** JSON of `IngestionPlan`. */
+    readonly plan: ArtifactRef;
+    readonly partitions: number;
+    readonly files: number;
+    readonly sizeBytes: number;
+  };
+}
+
+export interface IngestPartitionInput {
+  /** JSON of `IngestionPlan`. */
+  readonly plan: ArtifactRef;
+  /** From 0. */
+  readonly partition: number;
+  readonly data: DataSpec;
+}
+
+export interface IngestedPartition {
+  /** JSON of `IngestedFile[]`. */
+  readonly files: ArtifactRef;
+}
+
+export interface SealInput {
+  /** JSON of `IngestionPlan`. */
+  readonly plan: ArtifactRef;
+  readonly partitions: readonly IngestedPartition[];
+  readonly data: DataSpec;
+}
+
+  /** A source of one partition is ingested at once; of a larger one the plan comes back. */
+  ingestSource(input: IngestInput): Promise<IngestResult>;
+  /** @returns what `sealSnapshot` takes */
+  ingestPartition(input: IngestPartitionInput): Promise<IngestedPartition>;
+  /** One snapshot of all partitions, given in their order; of a query, its result. */
+  sealSnapshot(input: SealInput): Promise<Snapshot>;
   /** Bad data are a result, not a failure: somebody may override it. */
   validateDataset(input: { readonly snapshot: Snapshot; readonly spec: PipelineSpec }): Promise<ValidationResult>;
   /** What tells whether the source has changed, without reading its content. */

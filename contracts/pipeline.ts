@@ -10,6 +10,7 @@ import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipelin
 export type { AugmentationSpec, ImageAugmentationSpec } from './pipeline/augmentation.js';
 export type { ColumnSpec } from './pipeline/columns.js';
 export { type CrossValidationSpec, timeColumn } from './pipeline/cross-validation.js';
+export type { DataSpec } from './pipeline/data.js';
 export type { GateSpec } from './pipeline/evaluation.js';
 export type { ExpectationsSpec } from './pipeline/expectations.js';
 export type { FeatureSpec } from './pipeline/features.js';

@@ -16,3 +16,6 @@ export const searchAttributeTypes: Readonly<Record<string, 'Keyword' | 'Double'>
   AnnealModelVersion: 'Keyword',
   AnnealMetric: 'Double',
 };
+
+/** Set by Temporal on what a schedule starts: the time that the start was meant for. */
+export const scheduledStartTime = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);

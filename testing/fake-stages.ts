@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type {
   DataActivities,
+  IngestInput,
   RegisterInput,
   RunTags,
   TrackingActivities,
@@ -43,6 +44,8 @@ export interface FakeBehaviour {
   /** Test metrics of the model that was trained. */
   readonly test?: Metrics;
   readonly championTest?: Metrics;
+  /** Number of partitions that the source is said to have; one when absent. */
+  readonly partitions?: number;
   /** Called for each training; throw to make it fail. */
   readonly onTrain?: (input: TrainInput) => void | Promise<void>;
   /** What each validation finds, by its number from 0; default: data that pass. */
@@ -57,6 +60,7 @@ export interface FakeBehaviour {
 export class FakeStages {
   readonly calls: string[] = [];
   readonly trained: TrainInput[] = [];
+  readonly ingested: IngestInput[] = [];
   readonly tags: RunTags[] = [];
   readonly registered: RegisterInput[] = [];
   private validations = 0;
@@ -75,8 +79,19 @@ export class FakeStages {
 
   private data(): DataActivities & TestActivities['data'] {
     return {
-      ingestSource: async () => {
+      ingestSource: async (input) => {
+        this.ingested.push(input);
         await this.note('ingestSource');
+        const { partitions } = this.behaviour;
+        if (partitions !== undefined) return { plan: { plan: ref, partitions, files: partitions, sizeBytes: 1 } };
+        return { snapshot: { manifest: ref, digest: this.behaviour.identity?.() ?? 'cd', rows: 1000, reused: false } };
+      },
+      ingestPartition: async ({ partition }) => {
+        await this.note(`ingestPartition ${partition}`);
+        return { files: { ...ref, sizeBytes: partition } };
+      },
+      sealSnapshot: async ({ partitions }) => {
+        await this.note(`sealSnapshot ${partitions.map(({ files }) => files.sizeBytes).join(' ')}`);
         return { manifest: ref, digest: 'cd', rows: 1000, reused: false };
       },
       validateDataset: async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ingestSource } from '../../ml/data/ingest-source.js';
+import { ingestSource } from '../../ml/data/ingest/ingest-source.js';
 import { prepareDataset } from '../../ml/data/prepare-dataset.js';
 import { validateDataset } from '../../ml/data/validate-dataset.js';
 import flightDelay from '../../pipelines/flight-delay.js';

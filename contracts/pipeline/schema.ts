@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { columnSpec } from './columns.js';
 import { crossValidationSpec } from './cross-validation.js';
+import { dataSpec } from './data.js';
 import { evaluationSpec, gateSpec, promotionSpec } from './evaluation.js';
 import { expectationsSpec } from './expectations.js';
 import { featureSpec } from './features.js';
@@ -18,6 +19,7 @@ export const pipelineSchema = z.strictObject({
   name: pipelineName,
   description: z.string().max(2000).optional(),
   source: sourceSpec,
+  data: dataSpec.prefault({}),
   columns: z.record(columnName, columnSpec),
   expectations: expectationsSpec.prefault({}),
   /** What the data were like when somebody looked at them; the command reads it from `<name>.schema.json` beside the pipeline's file. */

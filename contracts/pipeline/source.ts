@@ -1,12 +1,132 @@
 import { z } from 'zod';
+import { columnName } from './scalars.js';
+import { windowSpec } from './window.js';
 
-export const sourceSpec = z.strictObject({
-  format: z.enum(['parquet', 'csv', 'json']),
+const uri = z.string().min(1).max(4096);
+
+const files = {
   /**
-   * Where the data are: a file path (the command takes a relative one from the folder where it is called), `file://…`, or
-   * `npm:<package>/<path>` for a file that an installed npm package ships.
+   * Where the data are: a file, a folder (its files of the format, and those of the folders in it), a pattern
+   * (`data/*.parquet`, `data/**\/*.csv`), or a list of these. Each a path (the command takes a relative one from the folder
+   * where it is called), `file://…`, `npm:<package>/<path>` for what an installed npm package ships, or `s3://bucket/…`.
+   * The files of a folder or pattern are read in the order of their names.
    */
-  uri: z.string().min(1),
-});
+  uri: z.union([uri, z.array(uri).min(1).max(1000)], { error: 'give a path or a list of paths' }),
+  /** Columns that some of the files lack are missing values there. @default false: files with differing columns are an error */
+  unionByName: z.boolean().optional(),
+  /**
+   * What the folders named `key=value` below the given one become: columns of whole numbers or dates where all values are
+   * such (`typed`), of text (`text`), or nothing (`ignore`). A column of that name in the file itself comes first.
+   * @default 'typed'
+   */
+  hivePartitions: z.enum(['typed', 'text', 'ignore']).optional(),
+};
+
+const textFiles = {
+  ...files,
+  /** @default 'auto': by the first bytes of the file and its name (`.gz`, `.zst`) */
+  compression: z.enum(['auto', 'none', 'gzip', 'zstd']).optional(),
+};
+
+const oneCharacter = z.string().length(1, 'one character');
+
+const delimitedFiles = {
+  ...textFiles,
+  /** @default a comma for `csv`, a tab for `tsv` */
+  delimiter: z
+    .string()
+    .regex(/^[^\r\n\0]{1,4}$/, 'one to four characters, no line end')
+    .optional(),
+  /** Around values that hold a delimiter, a quote or a line end; `''` for none. @default '"' */
+  quote: z.union([z.literal(''), oneCharacter]).optional(),
+  /** Before a quote within quotes. @default the quote itself */
+  escape: z.union([z.literal(''), oneCharacter]).optional(),
+  /** Whether the first line names the columns. @default true; without it they are `column0`, `column1`, … or `names` */
+  header: z.boolean().optional(),
+  /** The columns' names where there is no header. */
+  names: z.array(columnName).min(1).max(10_000).optional(),
+  /** Lines that begin with it are left out. */
+  comment: oneCharacter.optional(),
+  /** Lines before the header that are left out. @default 0 */
+  skipRows: z.number().int().min(0).max(1_000_000).optional(),
+  /** What stands for a missing value, besides nothing. */
+  nullText: z.union([z.string(), z.array(z.string()).min(1).max(100)]).optional(),
+  /** A label of the WHATWG Encoding Standard (`utf-16`, `windows-1252`, `shift_jis`, …), or `latin-1`. @default 'utf-8' */
+  encoding: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{1,40}$/, 'the name of an encoding, for example "windows-1252"')
+    .optional(),
+  /** A row with too few values: an error, or its last columns are missing. One with too many is always an error. @default 'error' */
+  ragged: z.enum(['error', 'pad']).optional(),
+};
+
+const window = { window: windowSpec.optional() };
+
+/** Types that a column of text can be given within a query. */
+const types = { types: z.record(columnName, z.enum(['string', 'integer', 'float', 'boolean', 'timestamp', 'date'])).optional() };
+
+const namesWithoutHeader = ({ header, names }: { readonly header?: boolean; readonly names?: readonly string[] }): boolean =>
+  names === undefined || header === false;
+const namesProblem = { error: 'names are for files without a header: set header to false', path: ['names'] };
+
+/** A table that a query can name. */
+const namedSource = z.discriminatedUnion('format', [
+  z.strictObject({ format: z.enum(['csv', 'tsv']), ...delimitedFiles, ...types }).refine(namesWithoutHeader, namesProblem),
+  z.strictObject({ format: z.enum(['json', 'ndjson']), ...textFiles }),
+  z.strictObject({ format: z.enum(['parquet', 'arrow']), ...files }),
+]);
+
+const tableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'use letters, digits and underscores');
+
+/** Rows of files as they are, or the result of a SQL query over several. */
+export const sourceSpec = z.discriminatedUnion('format', [
+  z.strictObject({ format: z.enum(['csv', 'tsv']), ...delimitedFiles, ...window }).refine(namesWithoutHeader, namesProblem),
+  z.strictObject({ format: z.enum(['json', 'ndjson']), ...textFiles, ...window }),
+  z.strictObject({ format: z.enum(['parquet', 'arrow']), ...files, ...window }),
+  z.strictObject({
+    format: z.undefined().optional(),
+    /** One SELECT in DuckDB's dialect over the names in `sources`; it can read nothing else. */
+    query: z.string().min(1).max(100_000),
+    /** Columns of CSV files are text within the query, unless the source's `types` say otherwise. */
+    sources: z
+      .record(tableName, namedSource)
+      .refine((tables) => Object.keys(tables).length > 0, 'name at least one')
+      .refine(
+        (tables) => new Set(Object.keys(tables).map((name) => name.toLowerCase())).size === Object.keys(tables).length,
+        'names must differ in more than upper and lower case',
+      ),
+    ...window,
+  }),
+]);
 
 export type SourceSpec = z.output<typeof sourceSpec>;
+export type QuerySource = Extract<SourceSpec, { query: string }>;
+export type NamedSource = z.output<typeof namedSource>;
+export type FileSource = Exclude<SourceSpec, QuerySource>;
+export type DelimitedSource = Extract<NamedSource, { format: 'csv' | 'tsv' }>;
+
+export function isQuery(source: SourceSpec): source is QuerySource {
+  return 'query' in source;
+}
+
+/** @returns the places of a source's files, as they were written */
+export function sourceUris(source: SourceSpec): readonly string[] {
+  return isQuery(source) ? Object.values(source.sources).flatMap(({ uri: place }) => place) : [source.uri].flat();
+}
+
+/** @returns a copy of a source with each of its places replaced */
+export function mapSourceUris<S extends SourceSpec>(source: S, replace: (uri: string) => string): S {
+  const mapped = <F extends FileSource | NamedSource>(of: F): F => ({
+    ...of,
+    uri: typeof of.uri === 'string' ? replace(of.uri) : of.uri.map(replace),
+  });
+  if (!isQuery(source)) return mapped(source as FileSource) as S;
+  return { ...source, sources: Object.fromEntries(Object.entries(source.sources).map(([name, table]) => [name, mapped(table)])) };
+}
+
+/** A source in a few words, for summaries and messages. */
+export function describeSource(source: SourceSpec): string {
+  if (isQuery(source)) return `a query over ${Object.keys(source.sources).join(', ')}`.slice(0, 200);
+  const [first, ...others] = sourceUris(source);
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}

@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '../../contracts/artifact-store.js';
 import { AnnealError } from '../../contracts/failures.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
+import type { RemoteFiles } from '../../contracts/remote-files.js';
 
 /** What a stage is doing now. */
 export interface DataProgress {
@@ -15,6 +16,10 @@ export interface DataContext {
   readonly store: ArtifactStore;
   /** For files that are being written; best on the disk of the store. */
   readonly scratchRoot: string;
+  /** Where `s3://` sources are read from; without it such a source is refused. */
+  readonly remote?: RemoteFiles;
+  /** Memory that the stage may take, in bytes. @default 1 GiB */
+  readonly memoryLimitBytes?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: DataProgress) => void;
 }

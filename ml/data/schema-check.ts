@@ -5,7 +5,8 @@ import { frozenColumnAnomalies } from './checks/frozen-columns.js';
 import { type ColumnReading, readColumn, sqlTypes } from './column-reading.js';
 import type { DataSession } from './duckdb-session.js';
 import { type RowRule, rulesOf, shortList } from './row-rules.js';
-import { identifier, pathLiteral } from './sql-quoting.js';
+import { snapshotRelation } from './snapshot-relation.js';
+import { identifier } from './sql-quoting.js';
 import { targetColumn } from './target-column.js';
 
 /** Names that the stages of the data give to columns of their own. */
@@ -44,7 +45,7 @@ export async function checkSchema(
   refuseReservedNames(Object.keys(spec.columns));
   const rowNumber = `${internalPrefix}row`;
   const sourceView = `${internalPrefix}source`;
-  await session.run(`CREATE VIEW ${sourceView} AS ${numberedRows(paths, manifest.parts, source, rowNumber)}`);
+  await session.run(`CREATE VIEW ${sourceView} AS ${snapshotRelation(paths, manifest, rowNumber)}`);
 
   const types = new Map(source.map((column) => [column.name, column.type]));
   const anomalies: Anomaly[] = [];
@@ -97,19 +98,6 @@ function refuseReservedNames(names: readonly string[]): void {
     failureTypes.invalidPipeline,
     `The column "${reserved}" bears a name that Anneal gives to columns of its own (${targetColumn}, ${internalPrefix}…, ${slicePrefix}…). Rename it in the data and in columns.`,
   );
-}
-
-function numberedRows(paths: readonly string[], parts: SnapshotManifest['parts'], source: SourceColumns, rowNumber: string): string {
-  const kept = source.filter((column) => column.name.toLowerCase() !== rowNumber).map((column) => identifier(column.name));
-  // DuckDB refuses to number the rows of a file that has a column of that name itself.
-  const hasNumber = source.some((column) => column.name.toLowerCase() === 'file_row_number');
-  let before = 0;
-  const selects = paths.map((path, i) => {
-    const number = hasNumber ? `row_number() OVER () + ${before}` : `file_row_number + ${before + 1}`;
-    before += parts[i].rows;
-    return `SELECT ${[...kept, `${number} AS ${rowNumber}`].join(', ')} FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false${hasNumber ? '' : ', file_row_number = true'})`;
-  });
-  return selects.join(' UNION ALL ');
 }
 
 /** A column without a single value has whatever type its writer fell back on. */

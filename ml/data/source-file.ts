@@ -44,7 +44,8 @@ export async function resolveSourcePath(uri: string, projectRoot: string): Promi
   );
 }
 
-function candidatePaths(uri: string, projectRoot: string): string[] {
+/** The paths that a uri may mean, in the order in which they are tried. */
+export function candidatePaths(uri: string, projectRoot: string): string[] {
   if (uri.includes('\0')) throw unavailable(uri, 'the path holds a NUL character', 'Correct source.uri in the pipeline.');
   if (uri.startsWith('npm:')) return packagePaths(uri, projectRoot);
   if (uri.startsWith('file:')) {
