@@ -54,6 +54,8 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
     openRun: (input) => withMlflow((tracking) => tracking.openRun(input)),
     logDataset: (input) => withMlflow((tracking) => tracking.logDataset(input)),
     logTrial: (input) => withMlflow((tracking) => tracking.logTrial(input)),
+    logFold: (input) => withMlflow((tracking) => tracking.logFold(input)),
+    logCrossValidation: (input) => withMlflow((tracking) => tracking.logCrossValidation(input)),
     registerModelVersion: (input) => withMlflow((_tracking, registry) => registry.register(input)),
     tagRun: ({ tracked, tags }) => withMlflow((tracking) => tracking.tagRun(tracked.runId, tags)),
     closeRun: ({ tracked, outcome, reason }) => withMlflow((tracking) => tracking.closeRun(tracked.runId, outcome, reason)),

@@ -5,6 +5,7 @@ export const tagNames = {
   temporalUrl: 'anneal.temporal_url',
   trialWorkflowId: 'anneal.trial_workflow_id',
   trialState: 'anneal.trial_state',
+  foldWorkflowId: 'anneal.fold_workflow_id',
   pipeline: 'anneal.pipeline',
   dataDigest: 'anneal.data_digest',
   /** Why data that did not meet the expectations were let pass. */

@@ -1,5 +1,6 @@
 import { collect, type Metric, isMlflowError, type MlflowClient, type Run, type Tags } from 'mlflow-ts-client';
 import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, RunTags, TrackedRun } from '../contracts/activities.js';
+import type { LogCrossValidationInput, LogFoldInput } from '../contracts/cross-validation.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import type { MetricPoint } from '../contracts/training.js';
@@ -88,6 +89,33 @@ export class MlflowTracking {
       ...(waitsFor !== undefined && { [tagNames.waitsFor]: waitsFor }),
       ...(dataOverride !== undefined && { [tagNames.dataOverride]: fitted(dataOverride, 'tag') }),
     });
+  }
+
+  /** A nested run with the history of the fold's training and its figures on the rows held out. */
+  async logFold({ tracked, foldWorkflowId, fold, rows, metrics, history }: LogFoldInput): Promise<void> {
+    const run = await this.#findOrCreate(tracked.experimentId, tagNames.foldWorkflowId, foldWorkflowId, `fold-${fold}`, {
+      [tagNames.foldWorkflowId]: foldWorkflowId,
+      'mlflow.parentRunId': tracked.runId,
+      'mlflow.source.type': 'JOB',
+    });
+    await this.logParameters(run, { fold, rows });
+    const reached: MetricPoint = { step: history.at(-1)?.step ?? 0, metrics: underHeading('heldOut', metrics) };
+    await this.client.runs.logBatch(run.runId, { metrics: toMetrics([...history, reached], run.startTimeMs) });
+    await this.client.runs.update(run.runId, { status: 'FINISHED', endTimeMs: Date.now() });
+  }
+
+  async logCrossValidation({ tracked, summary }: LogCrossValidationInput): Promise<void> {
+    const run = await this.client.runs.get(tracked.runId);
+    const figures = Object.entries(summary.metrics).flatMap(([name, { mean, standardDeviation }]): [string, number][] => [
+      [`crossValidation/${name}/mean`, mean],
+      [`crossValidation/${name}/std`, standardDeviation],
+    ]);
+    const metrics = toMetrics([{ step: 0, metrics: Object.fromEntries(figures) }], run.startTimeMs);
+    await this.client.runs.logBatch(tracked.runId, { metrics });
+    await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/cross-validation.json', JSON.stringify(summary, undefined, 2));
+    if (!summary.labelIssues) return;
+    const report = await this.store.readBytes(summary.labelIssues.report);
+    await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/label-issues.json', report);
   }
 
   async closeRun(runId: string, outcome: RunOutcome, reason?: string): Promise<void> {

@@ -105,6 +105,16 @@ export class FakeStages {
         await this.note('prepareDataset');
         return { manifest: ref, rows: { train: 700, validation: 140, test: 150 }, dropped: [] };
       },
+      prepareFolds: async ({ spec }) => {
+        await this.note('prepareFolds');
+        const rows = { train: 600, validation: 100, heldOut: 140 };
+        const folds = Array.from({ length: spec.crossValidation!.folds }, (_, i) => ({ fold: i + 1, prepared: ref, rows }));
+        return { folds, assignment: ref };
+      },
+      findLabelIssues: async () => {
+        await this.note('findLabelIssues');
+        return { rows: 12, share: 0.0143, report: ref };
+      },
       exportModel: async () => {
         await this.note('exportModel');
         return { model: { ...ref, sha256: 'ab' }, manifest: ref, golden: ref };
@@ -138,6 +148,9 @@ export class FakeStages {
           validation: { auc: 0.5 + learningRate },
           history: [{ step: 1, metrics: { loss: 0.7 } }],
           stopped: 'completed',
+          ...(input.key.includes('/fold-')
+            ? { heldOut: { metrics: { auc: 0.7 + Number(input.key.at(-1)) / 100 }, predictions: ref } }
+            : {}),
           engine: { name: 'onnxruntime', reason: 'test' },
           parametersDigest: '00',
           parameters: 2,
@@ -153,6 +166,8 @@ export class FakeStages {
     return {
       openRun: async () => ({ experimentId: '1', runId: 'r', url: 'http://127.0.0.1:5000/#/r' }),
       logDataset: () => this.note('logDataset'),
+      logFold: ({ fold }) => this.note(`logFold ${fold}`),
+      logCrossValidation: () => this.note('logCrossValidation'),
       logTrial: ({ state }) => this.note(`logTrial ${state}`),
       tagRun: async ({ tags }) => void this.tags.push(tags),
       registerModelVersion: async (input) => {

@@ -26,6 +26,7 @@ import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
+import { crossValidate } from './training-pipeline/cross-validate.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
 import { RunRecord } from './training-pipeline/run-record.js';
@@ -34,7 +35,7 @@ import { validate } from './training-pipeline/validate.js';
 import { TrackedRunHandle } from './training-pipeline/tracked-run.js';
 
 /**
- * The life of one model version: ingest → validate → prepare → sweep → train → evaluate → register → promote.
+ * The life of one model version: ingest → validate → prepare → sweep → cross-validate → train → evaluate → register → promote.
  *
  * Ends `promoted` or `rejected` as a result; fails when a stage fails, cancels when it is cancelled.
  */
@@ -138,6 +139,9 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
     parameters = result.best.parameters;
     chosen = applyParameters(spec, parameters);
   } else record.skip('sweep', 'the pipeline has none');
+
+  const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
+  await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
   const trained = await staged(
     'train',

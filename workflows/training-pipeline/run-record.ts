@@ -13,6 +13,7 @@ type Facts = Partial<
   Pick<
     PipelineStatus,
     | 'sweepWorkflowId'
+    | 'crossValidation'
     | 'test'
     | 'baseline'
     | 'champion'
@@ -23,6 +24,7 @@ type Facts = Partial<
     | 'tracked'
     | 'rollout'
     | 'anomalies'
+    | 'validationReport'
     | 'awaitsOverride'
     | 'dataOverride'
   >
