@@ -4,8 +4,7 @@ import { definePipeline, type PipelineInput, type PipelineSpec, type Task } from
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { type DataSession, withDataSession } from '../ml/data/duckdb-session.js';
-import { layoutOf } from '../ml/data/feature-layout.js';
-import { encodedColumns } from '../ml/data/transform-sql.js';
+import { encodedColumns, layoutOf } from '../ml/data/transform/transform-kinds.js';
 
 const inputs: readonly RawInput[] = [
   { name: 'origin', type: 'string', columnType: 'string', nullable: true },
@@ -92,7 +91,8 @@ async function encodedSplit(
   where: string,
 ): Promise<{ split: PreparedManifest['train']; target: Float32Array }> {
   const columns = encodedColumns(transform);
-  const rows = await session.rows(`SELECT [${columns.categorical.join(', ')}] AS indices, [${columns.numeric.join(', ')}] AS numbers,
+  const rows =
+    await session.rows(`SELECT [${columns.categorical.join(', ')}] AS indices, [${columns.numeric.map(({ sql }) => sql).join(', ')}] AS numbers,
     ${targets[task].sql} AS target FROM raw WHERE ${where} ORDER BY i`);
   const categorical = Int32Array.from(rows.flatMap((row) => row.indices as number[]).map(Number));
   const numeric = Float32Array.from(rows.flatMap((row) => row.numbers as number[]));

@@ -1,6 +1,7 @@
 import { modelOutputs } from '../model.js';
 import { crossValidationProblems } from './cross-validation.js';
 import { expectationProblems } from './expectation-problems.js';
+import { featureProblems } from './feature-problems.js';
 import { imageProblems } from './image.js';
 import { taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
@@ -21,14 +22,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(
         `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
       );
-    if (feature.kind === 'image' && column.type !== 'image')
-      problems.push(`features.${name}: image needs an image column, "${feature.column}" is ${column.type}`);
-    if (feature.kind === 'calendar' && column.type !== 'timestamp')
-      problems.push(`features.${name}: calendar needs a timestamp column, "${feature.column}" is ${column.type}`);
-    if (feature.kind === 'numeric' && !['integer', 'float', 'boolean'].includes(column.type))
-      problems.push(`features.${name}: numeric needs an integer, float or boolean column, "${feature.column}" is ${column.type}`);
-    if (feature.kind === 'categorical' && !['string', 'integer', 'boolean'].includes(column.type))
-      problems.push(`features.${name}: categorical needs a string, integer or boolean column, "${feature.column}" is ${column.type}`);
+    problems.push(...featureProblems(name, feature, column.type));
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));

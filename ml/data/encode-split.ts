@@ -1,11 +1,16 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DuckDBDataChunk } from '@duckdb/node-api';
+import { DuckDBBlobValue, type DuckDBDataChunk } from '@duckdb/node-api';
 import type { DataSession } from './duckdb-session.js';
-import type { EncodedColumns } from './transform-sql.js';
+import type { EncodedColumns } from './transform/transform-kinds.js';
+import type { NumberSql } from './transform/transform-kind.js';
 
-/** Rows between two writes to disk. */
+/** Rows between two reports of progress, and most rows between two writes to disk. */
 const blockRows = 65_536;
+/** Numbers between two writes, so that wide rows do not fill the memory. */
+const blockNumbers = 4_194_304;
+/** Rows of a chunk of DuckDB's. */
+const chunkRows = 2048;
 
 /** Local files of an encoded split, little-endian and row-major. */
 export interface EncodedSplitFiles {
@@ -32,9 +37,9 @@ export async function encodeSplit(
   onRows: (rows: number) => void,
 ): Promise<EncodedSplitFiles> {
   const matrices = [
-    { part: 'categorical', expressions: columns.categorical, Block: Int32Array },
+    { part: 'categorical', expressions: columns.categorical.map(singleColumn), Block: Int32Array },
     { part: 'numeric', expressions: columns.numeric, Block: Float32Array },
-    { part: 'target', expressions: [target], Block: Float32Array },
+    { part: 'target', expressions: [singleColumn(target)], Block: Float32Array },
   ].filter(({ expressions }) => expressions.length > 0);
   const writers: MatrixWriter[] = [];
   let rows = 0;
@@ -42,11 +47,13 @@ export async function encodeSplit(
     let firstColumn = 0;
     for (const { part, expressions, Block } of matrices) {
       const path = join(session.scratch, `${name}-${part}`);
-      const width = expressions.length;
-      writers.push(new MatrixWriter(part, path, await open(path, 'w'), firstColumn, width, new Block(blockRows * width)));
-      firstColumn += width;
+      const widths = expressions.map(({ width }) => width);
+      const rowWidth = widths.reduce((sum, width) => sum + width, 0);
+      const rowsOfBlock = Math.max(chunkRows, Math.min(blockRows, Math.floor(blockNumbers / rowWidth)));
+      writers.push(new MatrixWriter(part, path, await open(path, 'w'), firstColumn, widths, rowWidth, new Block(rowsOfBlock * rowWidth)));
+      firstColumn += widths.length;
     }
-    const expressions = matrices.flatMap((matrix) => matrix.expressions);
+    const expressions = matrices.flatMap((matrix) => matrix.expressions.map(({ sql }) => sql));
     const query = `SELECT ${expressions.map((expression, i) => `${expression} AS e${i}`).join(', ')} FROM ${relation}`;
     for await (const chunk of session.chunks(query)) {
       for (const writer of writers) await writer.append(chunk);
@@ -63,6 +70,10 @@ export async function encodeSplit(
   return { rows, categorical: paths.categorical, numeric: paths.numeric, target: paths.target };
 }
 
+function singleColumn(sql: string): NumberSql {
+  return { sql, width: 1 };
+}
+
 /** Puts columns side by side into row-major blocks and appends them to a file. */
 class MatrixWriter {
   /** Rows in the block that are not written yet. */
@@ -73,31 +84,52 @@ class MatrixWriter {
     readonly path: string,
     private readonly file: FileHandle,
     private readonly firstColumn: number,
-    private readonly width: number,
+    /** Columns of the matrix that each expression gives. */
+    private readonly widths: readonly number[],
+    private readonly rowWidth: number,
     private readonly block: Int32Array | Float32Array,
   ) {}
 
   async append(chunk: DuckDBDataChunk): Promise<void> {
-    const { block, width } = this;
-    // A chunk has at most 2,048 rows, and a block is a multiple of that.
-    if ((this.#filled + chunk.rowCount) * width > block.length) await this.flush();
-    for (let column = 0; column < width; column += 1) {
-      const vector = chunk.getColumnVector(this.firstColumn + column);
-      let at = this.#filled * width + column;
-      for (let row = 0; row < chunk.rowCount; row += 1) {
-        const value = vector.getItem(row);
-        if (typeof value !== 'number') throw new TypeError(`Encoded column ${this.firstColumn + column} gave ${typeof value} in a row.`);
-        block[at] = value;
-        at += width;
-      }
+    // A chunk has at most as many rows as the smallest block.
+    if ((this.#filled + chunk.rowCount) * this.rowWidth > this.block.length) await this.flush();
+    let column = 0;
+    for (const [i, width] of this.widths.entries()) {
+      if (width === 1) this.#fillColumn(chunk, this.firstColumn + i, column);
+      else this.#fillColumns(chunk, this.firstColumn + i, column, width);
+      column += width;
     }
     this.#filled += chunk.rowCount;
+  }
+
+  #fillColumn(chunk: DuckDBDataChunk, expression: number, column: number): void {
+    const { block, rowWidth } = this;
+    const vector = chunk.getColumnVector(expression);
+    let at = this.#filled * rowWidth + column;
+    for (let row = 0; row < chunk.rowCount; row += 1) {
+      const value = vector.getItem(row);
+      if (typeof value !== 'number') throw new TypeError(`Encoded column ${expression} gave ${typeof value} in a row.`);
+      block[at] = value;
+      at += rowWidth;
+    }
+  }
+
+  #fillColumns(chunk: DuckDBDataChunk, expression: number, column: number, width: number): void {
+    const { block, rowWidth } = this;
+    const vector = chunk.getColumnVector(expression);
+    for (let row = 0; row < chunk.rowCount; row += 1) {
+      const value = vector.getItem(row);
+      if (!(value instanceof DuckDBBlobValue) || value.bytes.length !== width * block.BYTES_PER_ELEMENT)
+        throw new TypeError(`Encoded column ${expression} gave no ${width} numbers in a row.`);
+      const at = ((this.#filled + row) * rowWidth + column) * block.BYTES_PER_ELEMENT;
+      new Uint8Array(block.buffer).set(value.bytes, at);
+    }
   }
 
   async flush(): Promise<void> {
     if (this.#filled === 0) return;
     const { buffer, BYTES_PER_ELEMENT } = this.block;
-    const bytes = new Uint8Array(buffer, 0, this.#filled * this.width * BYTES_PER_ELEMENT);
+    const bytes = new Uint8Array(buffer, 0, this.#filled * this.rowWidth * BYTES_PER_ELEMENT);
     for (let done = 0; done < bytes.length;) done += (await this.file.write(bytes, done)).bytesWritten;
     this.#filled = 0;
   }

@@ -13,13 +13,13 @@ import { sliceColumns } from './slice-columns.js';
 import { divideRows, type PartName, type SplitParts } from './split-parts.js';
 import { splitNames } from './split-sql.js';
 import { identifier, textLiteral } from './sql-quoting.js';
-import { targetColumn } from './target-column.js';
-import { encodedColumns, rawColumn } from './transform-sql.js';
+import { encodedTarget, targetColumn } from './target-column.js';
+import { trainingEncoding } from './training-encoding.js';
+import { rawColumn } from './transform/raw-column.js';
+import { encodedColumns, type EncodedColumns } from './transform/transform-kinds.js';
 
 /** Grows when the same clean rows would give another prepared data set. */
 const formatVersion = 1;
-/** Name of the target as a number, in the views of the parts. */
-export const encodedTarget = `${internalPrefix}target`;
 
 /**
  * Split the clean rows, fit the transforms on the training part alone, encode training and validation into arrays, and
@@ -48,15 +48,17 @@ export async function prepareDataset(
     const views = await createViews(session, parts, spec);
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
     const transform = await fitTransform(session, views.train, spec, parts.rows.train);
-    const columns = encodedColumns(transform);
-    const encode = (part: 'train' | 'validation') =>
-      encodeSplit(session, views[part], columns, encodedTarget, part, (rows) =>
+    const training = await trainingEncoding(session, views.train, spec, transform, parts.rows.train);
+    const encode = (part: 'train' | 'validation', relation: string, columns: EncodedColumns) =>
+      encodeSplit(session, relation, columns, encodedTarget, part, (rows) =>
         onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
       );
-    const train = await encode('train');
+    const train = await encode('train', training.relation, training.columns);
     onProgress?.({ phase: 'check against the graph' });
-    await assertNoSkew(session, views.train, transform, train);
-    const validation = await encode('validation');
+    await assertNoSkew(session, views.train, transform, train, training.differing);
+    const validation = await encode('validation', views.validation, encodedColumns(transform));
+    // What training rows encode otherwise is seen as it serves in the validation rows alone.
+    if (training.differing.size > 0) await assertNoSkew(session, views.validation, transform, validation);
     onProgress?.({ phase: 'test rows', totalRows: parts.rows.test });
     const test = await writeTest(session, views.test, transform, spec, context);
 

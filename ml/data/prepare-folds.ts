@@ -10,10 +10,12 @@ import { type DataSession, withDataSession } from './duckdb-session.js';
 import { encodeSplit } from './encode-split.js';
 import { fitTransform } from './fit-transform.js';
 import { assignFolds, assignmentQuery } from './fold-assignment.js';
-import { createViews, encodedTarget, keepSplit } from './prepare-dataset.js';
+import { createViews, keepSplit } from './prepare-dataset.js';
 import { divideRows, type PartName, type SplitParts } from './split-parts.js';
 import { textLiteral } from './sql-quoting.js';
-import { encodedColumns } from './transform-sql.js';
+import { encodedTarget } from './target-column.js';
+import { trainingEncoding } from './training-encoding.js';
+import { encodedColumns } from './transform/transform-kinds.js';
 
 /** Grows when the same rows would give other folds. */
 const formatVersion = 1;
@@ -72,14 +74,14 @@ async function prepareFold(
   const views = await createViews(session, parts, spec);
   const rows = await foldRows(session, views, fold, spec);
   const transform = await fitTransform(session, views.train, spec, rows.train);
-  const columns = encodedColumns(transform);
-  const encode = async (part: PartName) =>
-    keepSplit(await encodeSplit(session, views[part], columns, encodedTarget, `fold-${fold}-${part}`, () => undefined), context);
+  const training = await trainingEncoding(session, views.train, spec, transform, rows.train);
+  const encode = async (part: PartName, relation = views[part], columns = encodedColumns(transform)) =>
+    keepSplit(await encodeSplit(session, relation, columns, encodedTarget, `fold-${fold}-${part}`, () => undefined), context);
   const manifest: PreparedManifest = {
     ...prepared,
     transform: await context.store.putJson(transform),
     layout: transform.layout,
-    train: await encode('train'),
+    train: await encode('train', training.relation, training.columns),
     validation: await encode('validation'),
     heldOut: await encode('test'),
     trainingPrior: await priorOf(session, views.train, prepared),

@@ -5,17 +5,21 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { GraphBuilder } from '../graph/onnx-builder.js';
 import type { DataSession } from './duckdb-session.js';
 import type { EncodedSplitFiles } from './encode-split.js';
-import { missingTimestamp } from './lower-calendar.js';
-import { lowerTransform } from './lower-transform.js';
+import { missingTimestamp } from './missing-timestamp.js';
+import { lowerTransform } from './transform/transform-kinds.js';
 import { identifier } from './sql-quoting.js';
 
 const sampleRows = 5000;
+/** Two implementations of a sine need not end in the same bit. */
+const tolerance = 1e-6;
 
 /**
- * Hold the encoded training data against the graph that will serve: some 5,000 rows, spread pseudo-randomly over the
- * part, go raw through onnxruntime and must come out as what lies in the files.
+ * Hold encoded data against the graph that will serve: some 5,000 rows, spread pseudo-randomly over the part, go raw
+ * through onnxruntime and must come out as what lies in the files: indices exactly, numbers within 1e-6, relative to the
+ * larger of the value and 1.
  *
  * @param relation name of the view that the files were encoded from
+ * @param differing float columns that differ by design (see `trainingEncoding`)
  * @throws AnnealError `InvalidModel` naming row, feature and both values
  */
 export async function assertNoSkew(
@@ -23,6 +27,7 @@ export async function assertNoSkew(
   relation: string,
   transform: FittedTransform,
   files: EncodedSplitFiles,
+  differing: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const names = transform.inputs.map((input) => identifier(input.name));
   const stride = Math.max(1, Math.floor(files.rows / sampleRows));
@@ -32,9 +37,21 @@ export async function assertNoSkew(
   const positions = sample.map((row) => Number(row.__anneal_position));
   const { categorical, numeric } = await encodeByGraph(transform, sample);
   const { layout } = transform;
-  const columns = layout.categorical.map((column) => column.name);
-  compare(files.categorical, Int32Array, columns, positions, categorical);
-  compare(files.numeric, Float32Array, layout.numeric, positions, numeric);
+  const compare = (path: string | undefined, Row: RowConstructor, columns: readonly (string | undefined)[], served?: ArrayLike<number>) => {
+    if (path !== undefined && served !== undefined) compareRows(path, Row, columns, positions, served);
+  };
+  compare(
+    files.categorical,
+    Int32Array,
+    layout.categorical.map((column) => column.name),
+    categorical,
+  );
+  compare(
+    files.numeric,
+    Float32Array,
+    layout.numeric.map((name) => (differing.has(name) ? undefined : name)),
+    numeric,
+  );
 }
 
 async function encodeByGraph(
@@ -54,6 +71,12 @@ async function encodeByGraph(
   } finally {
     await session.release();
   }
+}
+
+type RowConstructor = Int32ArrayConstructor | Float32ArrayConstructor;
+
+function isEqual(a: number, b: number, Row: RowConstructor): boolean {
+  return a === b || (Row === Float32Array && Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a), Math.abs(b)));
 }
 
 /** @returns a tensor of shape [rows, 1] */
@@ -83,14 +106,13 @@ function rawTensor(input: RawInput, rows: readonly Readonly<Record<string, unkno
 }
 
 /** Reads synchronously: a few thousand rows from the page cache take milliseconds, a trip to the thread pool each would not. */
-function compare(
-  path: string | undefined,
-  Row: Int32ArrayConstructor | Float32ArrayConstructor,
-  columns: readonly string[],
+function compareRows(
+  path: string,
+  Row: RowConstructor,
+  columns: readonly (string | undefined)[],
   positions: readonly number[],
-  computed: ArrayLike<number> | undefined,
+  computed: ArrayLike<number>,
 ): void {
-  if (path === undefined || computed === undefined) return;
   const width = columns.length;
   const row = new Row(width);
   const bytes = new Uint8Array(row.buffer);
@@ -100,10 +122,10 @@ function compare(
       readSync(file, bytes, 0, bytes.length, position * bytes.length);
       for (let column = 0; column < width; column += 1) {
         const served = computed[i * width + column];
-        if (served === row[column]) continue;
+        if (columns[column] === undefined || isEqual(served, row[column], Row)) continue;
         throw new AnnealError(
           failureTypes.invalidModel,
-          `Training and serving would see different data: in row ${position} of the training part the feature "${columns[column]}" is ${row[column]} as encoded for training and ${served} by the graph that serves. This is a fault of Anneal, not of the data; please report it with the feature's definition, and leave that feature out until it is mended.`,
+          `Training and serving would see different data: in row ${position} of the encoded rows the feature "${columns[column]}" is ${row[column]} as encoded for training and ${served} by the graph that serves. This is a fault of Anneal, not of the data; please report it with the feature's definition, and leave that feature out until it is mended.`,
           { row: position, feature: columns[column], training: row[column], serving: served },
         );
       }

@@ -1,16 +1,16 @@
+import type { CalendarPart } from '../../contracts/fitted-feature.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { slicePrefix } from './schema-check.js';
 import { identifier } from './sql-quoting.js';
+import { calendarSql } from './transform/calendar-parts.js';
 
 const missingSlice = '(missing)';
 
-const calendarText = {
-  month: (time: string) => `monthname(${time})`,
-  dayOfMonth: (time: string) => `CAST(dayofmonth(${time}) AS VARCHAR)`,
-  dayOfWeek: (time: string) => `dayname(${time})`,
-  hour: (time: string) => `CAST(hour(${time}) AS VARCHAR)`,
-  minute: (time: string) => `CAST(minute(${time}) AS VARCHAR)`,
-} as const;
+/** SQL of a calendar part as text; months and weekdays have names. */
+function calendarText(part: CalendarPart, time: string): string {
+  if (part === 'month') return `monthname(${time})`;
+  return part === 'dayOfWeek' ? `dayname(${time})` : `CAST(${calendarSql[part](time)} AS VARCHAR)`;
+}
 
 /**
  * The values that cut the test split into slices, as people read them: hour "13", weekday "Monday", the category itself.
@@ -23,7 +23,7 @@ export function sliceColumns(spec: PipelineSpec): { readonly name: string; reado
   return [...new Set(spec.evaluation.slices)].map((name) => {
     const feature = Object.hasOwn(spec.features, name) ? spec.features[name] : undefined;
     const column = identifier(feature?.column ?? name);
-    const text = feature?.kind === 'calendar' ? calendarText[feature.part](column) : `nullif(CAST(${column} AS VARCHAR), '')`;
+    const text = feature?.kind === 'calendar' ? calendarText(feature.part, column) : `nullif(CAST(${column} AS VARCHAR), '')`;
     return { name: `${slicePrefix}${name}`, sql: `coalesce(${text}, '${missingSlice}')` };
   });
 }

@@ -5,6 +5,9 @@ import { type DataSession, firstLine } from './duckdb-session.js';
 /** Name of the target in clean data and test data. */
 export const targetColumn = '__target';
 
+/** Name of the target as a number, in the views of the parts. */
+export const encodedTarget = '__anneal_target';
+
 /**
  * SQL of the target over the typed columns: BOOLEAN, VARCHAR or DOUBLE by task, NULL where there is none.
  *

@@ -1,7 +1,8 @@
 import type { FittedTransform, RawInput } from '../../contracts/dataset.js';
 import { type DataSession } from '../data/duckdb-session.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
-import { encodedColumns } from '../data/transform-sql.js';
+import { encodedNumbers } from '../data/transform/encoded-numbers.js';
+import { encodedColumns } from '../data/transform/transform-kinds.js';
 import type { EncodedData } from '../train/engine.js';
 
 /** A row by column name, as a caller of the row-oriented API would send it. */
@@ -56,14 +57,19 @@ export async function sampleRows(
     first AS (SELECT * FROM taken ORDER BY place LIMIT 1),
     sample AS (${variants.join(' UNION ALL ')})
     SELECT ${names.map((name, i) => `${name} AS input_${i}`).join(', ')},
-      CAST([${categorical.join(', ')}] AS INTEGER[]) AS indices, CAST([${numeric.join(', ')}] AS FLOAT[]) AS numbers
+      ${numeric.map(({ sql }, i) => `${sql} AS number_${i},`).join(' ')} CAST([${categorical.join(', ')}] AS INTEGER[]) AS indices
     FROM sample ORDER BY place`);
+  const numbersOf = (row: Readonly<Record<string, unknown>>) =>
+    encodedNumbers(
+      numeric,
+      numeric.map((_, i) => row[`number_${i}`]),
+    );
   return {
     instances: found.map((row) => Object.fromEntries(inputs.map((input, i) => [input.name, toJson(input, row[`input_${i}`])]))),
     encoded: {
       rows: found.length,
       ...(categorical.length > 0 ? { categorical: Int32Array.from(found.flatMap((row) => row.indices as number[])) } : {}),
-      ...(numeric.length > 0 ? { numeric: Float32Array.from(found.flatMap((row) => row.numbers as number[])) } : {}),
+      ...(numeric.length > 0 ? { numeric: Float32Array.from(found.flatMap(numbersOf)) } : {}),
       target: new Float32Array(found.length),
     },
   };

@@ -20,10 +20,14 @@ export type Attribute =
 
 const modelOpset = 17;
 const mlOpset = 3;
+const contribDomain = 'com.microsoft';
+const contribOpset = 1;
 const irVersion = 8;
 
 interface Names {
   next: number;
+  /** Whether a node of the domain `com.microsoft` was written. */
+  usesContribOps: boolean;
   /** Names of inputs, which come from outside: a raw column may well be called "Cast_3". */
   readonly inputs: Set<string>;
 }
@@ -43,7 +47,7 @@ export class GraphBuilder {
 
   constructor(
     readonly name: string,
-    private readonly names: Names = { next: 0, inputs: new Set() },
+    private readonly names: Names = { next: 0, usesContribOps: false, inputs: new Set() },
   ) {}
 
   /** A graph for a `Loop` or `If` attribute; it may refer to values of this one by name. */
@@ -117,6 +121,14 @@ export class GraphBuilder {
     return output;
   }
 
+  /** A node of onnxruntime's own domain `com.microsoft`; the model then runs in onnxruntime alone. */
+  contribNode(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    const output = this.unique(opType);
+    this.names.usesContribOps = true;
+    this.nodeWithOutputs(opType, inputs, [output], attributes, contribDomain);
+    return output;
+  }
+
   /** A constant tensor; equal constants of one graph are stored once. */
   constant(type: ElementType, data: ArrayLike<number | bigint | string>, shape: readonly number[] = [data.length], name?: string): string {
     const tensor = tensorProto(type, data, shape);
@@ -155,6 +167,7 @@ export class GraphBuilder {
       opsetImport: [
         { domain: '', version: modelOpset },
         { domain: 'ai.onnx.ml', version: mlOpset },
+        ...(this.names.usesContribOps ? [{ domain: contribDomain, version: contribOpset }] : []),
       ],
       graph: this.toGraph(),
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),

@@ -24,33 +24,41 @@ export interface EmbeddingOptions {
 }
 
 export interface Embeddings {
-  /** Sum of the widths of the categories' vectors. */
+  /** Sum of the widths of the categories' vectors and one-hot rows. */
   readonly width: number;
-  /** @returns the vectors of the categories [N, dimension] and the last `extra` columns of their tables [N, extra], a tensor each per feature */
+  /** @returns the vectors of the categories [N, dimension], or one-hot rows [N, size], and the last `extra` columns of their tables [N, extra], a tensor each per feature */
   lookUp(read: ParameterReader, inputs: NetworkInputs): { readonly vectors: tf.Tensor2D[]; readonly extra: tf.Tensor2D[] };
 }
 
 /**
- * One table per categorical feature: [size, dimension + extra].
+ * One table per categorical feature: [size, dimension + extra]. A one-hot feature has a row of zeros and a one in place of a
+ * trained vector, and a table [size, extra] where there are extra columns.
  *
  * The `extra` columns let a linear part share the table, and so the look-up and its gradient, with the vectors.
  */
 export function addEmbeddings(builder: NetworkBuilder, options: EmbeddingOptions): Embeddings {
   const features = builder.layout.categorical.map((feature) => {
-    const dimension = feature.dimension === 'auto' ? automaticDimension(feature.size, options.scale) : feature.dimension;
-    return { name: `embedding/${feature.name}`, size: feature.size, dimension };
+    const { size, encoding } = feature;
+    const isOneHot = encoding === 'one-hot';
+    const dimension = isOneHot ? 0 : feature.dimension === 'auto' ? automaticDimension(size, options.scale) : feature.dimension;
+    return { name: `${isOneHot ? 'one-hot' : 'embedding'}/${feature.name}`, size, dimension, isOneHot };
   });
-  for (const { name, size, dimension } of features) {
-    const initializer = options.initial === 'zeros' ? zeros : embeddingVectors(dimension, options.extra);
-    builder.parameter(name, [size, dimension + options.extra], initializer);
+  for (const { name, size, dimension, isOneHot } of features) {
+    const initializer = isOneHot || options.initial === 'zeros' ? zeros : embeddingVectors(dimension, options.extra);
+    if (dimension + options.extra > 0) builder.parameter(name, [size, dimension + options.extra], initializer);
   }
   return {
-    width: features.reduce((sum, feature) => sum + feature.dimension, 0),
+    width: features.reduce((sum, feature) => sum + (feature.isOneHot ? feature.size : feature.dimension), 0),
     lookUp: (read, inputs) => {
       const columns = indexColumns(inputs, (matrix) => tf.unstack(matrix, 1));
       const vectors: tf.Tensor2D[] = [];
       const extra: tf.Tensor2D[] = [];
-      features.forEach(({ name, dimension }, i) => {
+      features.forEach(({ name, size, dimension, isOneHot }, i) => {
+        if (isOneHot) {
+          vectors.push(tf.tidy(name, () => tf.oneHot(columns[i], size, 1, 0, 'float32') as tf.Tensor2D)); // [N, size]
+          if (options.extra > 0) extra.push(tf.tidy(name, () => tf.gather(read(name) as tf.Tensor2D, columns[i]))); // [N, extra]
+          return;
+        }
         const rows = tf.tidy(name, () => tf.gather(read(name) as tf.Tensor2D, columns[i])); // [N, dimension + extra]
         if (options.extra === 0) {
           vectors.push(rows);

@@ -7,7 +7,7 @@ import { type Network, NetworkBuilder } from './network.js';
 /** Logistic, softmax or linear regression: a weight per category and output, plus a dense layer on the numbers. */
 export function buildLinear(layout: FeatureLayout, outputs: number, seed: number): Network {
   const builder = new NetworkBuilder(
-    { ...layout, categorical: layout.categorical.map((feature) => ({ ...feature, dimension: outputs })) },
+    { ...layout, categorical: layout.categorical.map(({ name, size }) => ({ name, size, dimension: outputs })) },
     outputs,
   );
   const weights = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'zeros' });
