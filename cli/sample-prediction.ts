@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { GoldenOutputs } from '../contracts/model.js';
 import type { PredictResult } from '../contracts/serving.js';
-import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
 import { predictUrl } from './links.js';
@@ -23,7 +23,8 @@ export async function samplePrediction(
 ): Promise<{ readonly command: string; readonly answer: PredictResult; readonly answerText: string }> {
   const { champion } = await readServingState(client, model);
   if (!champion) throw new CommandError(`The model "${model}" has no champion. "anneal promote ${model} <version>" makes a version serve.`);
-  const golden = await new FileArtifactStore(settings.artifacts).readJson<GoldenOutputs>(champion.bundle.golden);
+  const store = await openArtifactStore(settings);
+  const golden = await store.readJson<GoldenOutputs>(champion.bundle.golden);
   const instances = golden.instances.slice(0, 1);
   const url = predictUrl(settings, model);
   for (let attempt = 1; ; attempt++) {

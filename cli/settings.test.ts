@@ -79,11 +79,15 @@ describe('the embedded stack', () => {
       ANNEAL_HTTP_PORT: '7003',
       ANNEAL_GRPC_PORT: '7004',
       MLFLOW_TRACKING_URI: 'http://mlflow:5000',
+      ANNEAL_ARTIFACT_STORE: 's3://models/team-a',
+      AWS_ENDPOINT_URL_S3: 'http://minio:9000',
     });
     const seen = readSettings(workerEnvironment(settings));
     expect(seen).toMatchObject({
       home,
       artifacts: settings.artifacts,
+      artifactStore: 's3://models/team-a',
+      s3: { endpoint: 'http://minio:9000' },
       ports: settings.ports,
       hostId: settings.hostId,
       temporal: { address: '127.0.0.1:7001', namespace: 'default', uiUrl: settings.temporal.uiUrl },

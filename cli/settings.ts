@@ -24,6 +24,9 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
     ports: { ...running.ports, ...(said('ANNEAL_HTTP_PORT') ? { http: settings.ports.http } : {}) },
     httpHost: said('ANNEAL_HTTP_HOST') ? settings.httpHost : running.httpHost,
     temporal: said('TEMPORAL_ADDRESS', 'ANNEAL_TEMPORAL_PORT') ? settings.temporal : running.temporal,
+    artifacts: said('ANNEAL_ARTIFACTS') ? settings.artifacts : running.artifacts,
+    artifactStore: said('ANNEAL_ARTIFACT_STORE') ? settings.artifactStore : running.artifactStore,
+    s3: said('ANNEAL_ARTIFACT_STORE', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL') ? settings.s3 : running.s3,
     mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : { ...running.mlflow, auth: settings.mlflow.auth },
   };
 }

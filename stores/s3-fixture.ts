@@ -40,7 +40,9 @@ export class S3Fixture {
   }
 
   async put(key: string, bytes: Uint8Array | string): Promise<void> {
-    await this.client.send(new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: bytes }));
+    await this.client.send(
+      new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: typeof bytes === 'string' ? Buffer.from(bytes) : bytes }),
+    );
   }
 
   key(ref: ArtifactRef): string {

@@ -13,16 +13,23 @@ const permanent: ReadonlySet<S3FailureKind> = new Set(['missing', 'noBucket', 'd
 /** Objects of S3, or of a service that speaks its protocol, as sources. */
 export class S3RemoteFiles implements RemoteFiles {
   readonly #client: S3Client;
+  readonly #pageSize: number;
 
-  constructor(client: S3Client) {
+  /** @param pageSize objects in one answer of a listing, at most 1,000 */
+  constructor(client: S3Client, pageSize = 1000) {
     this.#client = client;
+    this.#pageSize = pageSize;
   }
 
   async list(uri: string, signal?: AbortSignal): Promise<readonly RemoteFile[]> {
     const { bucket, key } = locationOf(uri);
     const files: RemoteFile[] = [];
     try {
-      const pages = paginateListObjectsV2({ client: this.#client }, { Bucket: bucket, Prefix: key }, { abortSignal: signal });
+      const pages = paginateListObjectsV2(
+        { client: this.#client, pageSize: this.#pageSize },
+        { Bucket: bucket, Prefix: key },
+        { abortSignal: signal },
+      );
       for await (const { Contents = [] } of pages) {
         signal?.throwIfAborted();
         for (const { Key = '', Size = 0, ETag } of Contents) {

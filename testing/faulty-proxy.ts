@@ -11,14 +11,14 @@ export type Fault =
 /** An HTTP proxy before a real server that breaks what a test tells it to. */
 export class FaultyProxy {
   readonly requests: { readonly method: string; readonly path: string; readonly range?: string }[] = [];
-  /** Asked for each request. */
-  fault: (request: IncomingMessage) => Fault = () => ({ kind: 'none' });
+  /** Asked for each request, which waits for the answer. */
+  fault: (request: IncomingMessage) => Fault | Promise<Fault> = () => ({ kind: 'none' });
   readonly #server: Server;
   readonly #target: URL;
 
   private constructor(target: string) {
     this.#target = new URL(target);
-    this.#server = createServer((incoming, answer) => this.#handle(incoming, answer));
+    this.#server = createServer((incoming, answer) => void this.#handle(incoming, answer));
   }
 
   static async open(target: string): Promise<FaultyProxy> {
@@ -38,10 +38,10 @@ export class FaultyProxy {
     await once(this.#server, 'close');
   }
 
-  #handle(incoming: IncomingMessage, answer: ServerResponse): void {
+  async #handle(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { method = '', url: path = '', headers } = incoming;
     this.requests.push({ method, path, range: headers.range });
-    const fault = this.fault(incoming);
+    const fault = await this.fault(incoming);
     if (fault.kind === 'status') {
       incoming.resume().once('end', () => answer.writeHead(fault.status).end());
       return;

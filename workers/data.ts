@@ -5,21 +5,23 @@ import { createIngestActivities } from '../activities/ingest.js';
 import { createPrepareActivities } from '../activities/prepare.js';
 import { createValidateActivities } from '../activities/validate.js';
 import { taskQueues } from '../contracts/task-queues.js';
-import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
+import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { runWorker, workerDefaults } from './run-worker.js';
 
 /** Data sets and evaluation: two activities at a time, as each may hold a gigabyte and more. */
-await runWorker('data', ({ settings, temporal }) => {
-  const store = new FileArtifactStore(settings.artifacts);
+await runWorker('data', async ({ settings, temporal }) => {
+  const store = await openArtifactStore(settings);
+  const remote = openRemoteFiles(settings.s3);
   return Worker.create({
     ...workerDefaults,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.data,
     activities: {
-      ...createIngestActivities({ store }),
-      ...createValidateActivities({ store }),
-      ...createPrepareActivities({ store }),
+      ...createIngestActivities({ store, remote }),
+      ...createValidateActivities({ store, remote }),
+      ...createPrepareActivities({ store, remote }),
       ...createExportActivities({ store }),
       ...createEvaluateActivities({ store }),
     },

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { hostTaskQueue } from '../contracts/task-queues.js';
-import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
 import { ServingChild } from './inference/serving-child.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
@@ -23,7 +23,7 @@ const readyAtLatestMs = 5000;
  * @throws Error that names the variable to set when an address cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
-  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), new FileArtifactStore(settings.artifacts));
+  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), await openArtifactStore(settings));
   const host = await InferenceHost.open({ hostId: settings.hostId, cache, logger });
   const restored = signalOnce();
   const serving = new ServingChild({

@@ -1,7 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { createTrackingActivities } from '../activities/tracking.js';
 import { taskQueues } from '../contracts/task-queues.js';
-import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { runWorker, workerDefaults } from './run-worker.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import { workflowBundle } from './workflow-bundle.js';
@@ -13,7 +13,7 @@ await runWorker('orchestration', async ({ settings, logger, temporal }) => {
     mlflow: settings.mlflow,
     temporalUiUrl: settings.temporal.uiUrl,
     namespace: temporal.namespace,
-    store: new FileArtifactStore(settings.artifacts),
+    store: await openArtifactStore(settings),
     client: temporal.client,
   });
   return Worker.create({

@@ -39,11 +39,24 @@ describe('readSettings', () => {
     expect(threads).toBe(1);
   });
 
+  it('keeps artifacts in its directory unless a bucket is named', () => {
+    expect(readSettings({}).artifactStore).toBeUndefined();
+    const settings = readSettings({
+      ANNEAL_ARTIFACT_STORE: 's3://models/team-a',
+      AWS_ENDPOINT_URL: 'http://other:1',
+      AWS_ENDPOINT_URL_S3: 'http://minio:9000',
+      AWS_REGION: 'eu-west-1',
+    });
+    expect(settings).toMatchObject({ artifactStore: 's3://models/team-a', s3: { endpoint: 'http://minio:9000', region: 'eu-west-1' } });
+  });
+
   it.each([
     ['ANNEAL_HTTP_PORT', 'eighty'],
     ['ANNEAL_HTTP_PORT', '70000'],
     ['MLFLOW_TRACKING_URI', 'not a url'],
     ['ANNEAL_HOST_ID', '../../etc'],
+    ['ANNEAL_ARTIFACT_STORE', 'minio:9000/models'],
+    ['ANNEAL_ARTIFACT_STORE', 's3://Models/a'],
   ])('names the variable that it cannot use: %s=%s', (name, value) => {
     expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`${name} is set to "${value.replaceAll('.', '\\.')}"`));
   });

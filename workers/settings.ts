@@ -9,8 +9,17 @@ const defaultPorts = { http: 8080, grpc: 8081 } as const;
 
 const environment = z.object({
   ANNEAL_HOME: z.string().min(1).default('.anneal'),
-  /** Root of the artifact store; default `<ANNEAL_HOME>/artifacts`. */
+  /** Root of the artifact store, or of the cache of one in S3; default `<ANNEAL_HOME>/artifacts`. */
   ANNEAL_ARTIFACTS: z.string().min(1).optional(),
+  /** `s3://<bucket>/<prefix>`; default: the directory itself. */
+  ANNEAL_ARTIFACT_STORE: z
+    .string()
+    .regex(/^s3:\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](\/[A-Za-z0-9!_.*'()/-]*)?$/, 'expected s3://<bucket>/<prefix>')
+    .optional(),
+  /** AWS's own variables: the address of a service other than AWS, and the region. AWS's client reads the credentials itself. */
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
+  AWS_ENDPOINT_URL: z.url().optional(),
+  AWS_REGION: z.string().min(1).optional(),
   ANNEAL_TEMPORAL_PORT: port(7233),
   ANNEAL_TEMPORAL_UI_PORT: port(8233),
   ANNEAL_MLFLOW_PORT: port(5000),
@@ -49,6 +58,9 @@ export interface Settings {
   readonly home: string;
   /** Absolute. */
   readonly artifacts: string;
+  /** `s3://<bucket>[/<prefix>]`; absent: the store is the directory `artifacts`. */
+  readonly artifactStore?: string;
+  readonly s3: { readonly endpoint?: string; readonly region?: string };
   readonly ports: {
     readonly temporal: number;
     readonly temporalUi: number;
@@ -83,6 +95,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     home,
     artifacts: resolve(values.ANNEAL_ARTIFACTS ?? `${home}/artifacts`),
+    artifactStore: values.ANNEAL_ARTIFACT_STORE,
+    s3: { endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL, region: values.AWS_REGION },
     ports: {
       temporal: values.ANNEAL_TEMPORAL_PORT,
       temporalUi: values.ANNEAL_TEMPORAL_UI_PORT,

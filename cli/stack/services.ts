@@ -110,11 +110,14 @@ export function workerSpecs(settings: Settings): ServiceSpec[] {
 
 /** What the command decided, said in the variables that a worker reads. */
 export function workerEnvironment(settings: Settings): NodeJS.ProcessEnv {
-  const { home, artifacts, ports, temporal, mlflow, httpHost, hostId } = settings;
+  const { home, artifacts, artifactStore, s3, ports, temporal, mlflow, httpHost, hostId } = settings;
   return {
     ...process.env,
     ANNEAL_HOME: home,
     ANNEAL_ARTIFACTS: artifacts,
+    ANNEAL_ARTIFACT_STORE: artifactStore,
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    AWS_REGION: s3.region,
     ANNEAL_TEMPORAL_PORT: String(ports.temporal),
     ANNEAL_TEMPORAL_UI_PORT: String(ports.temporalUi),
     ANNEAL_MLFLOW_PORT: String(ports.mlflow),

@@ -11,11 +11,13 @@ export interface ServiceState extends ProcessIdentity {
 }
 
 /** Where the parts of a stack are. Others may read it, so it holds no credentials: each command has those of its own environment. */
-export type StackSettings = Pick<Settings, 'ports' | 'httpHost' | 'temporal'> & { readonly mlflow: Omit<Settings['mlflow'], 'auth'> };
+export type StackSettings = Pick<Settings, 'artifacts' | 'artifactStore' | 's3' | 'ports' | 'httpHost' | 'temporal'> & {
+  readonly mlflow: Omit<Settings['mlflow'], 'auth'>;
+};
 
-export function stackSettings({ ports, httpHost, temporal, mlflow }: Settings): StackSettings {
+export function stackSettings({ artifacts, artifactStore, s3, ports, httpHost, temporal, mlflow }: Settings): StackSettings {
   const { trackingUri, uiUrl, external } = mlflow;
-  return { ports, httpHost, temporal, mlflow: { trackingUri, uiUrl, external } };
+  return { artifacts, artifactStore, s3, ports, httpHost, temporal, mlflow: { trackingUri, uiUrl, external } };
 }
 
 /** What `<ANNEAL_HOME>/stack.json` says while a stack runs. */
