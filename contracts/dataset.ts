@@ -2,9 +2,13 @@ import type { FeatureLayout, FittedFeature } from './fitted-feature.js';
 import type { ArtifactRef } from './reference.js';
 import type { Task } from './pipeline.js';
 
+/** An immutable copy of a source: Parquet (zstd) in the artifact store, in one part or more, with a manifest beside it. */
+import type { SourceSpec } from './pipeline/source.js';
+import type { ResolvedWindow } from './pipeline/window.js';
+
 export type { FeatureLayout, FittedFeature } from './fitted-feature.js';
 
-/** An immutable copy of a source: Parquet (zstd) in the artifact store, in one part or more, with a manifest beside it. */
+export type { FeatureLayout, FittedFeature } from './fitted-feature.js';
 export interface Snapshot {
   /** JSON of `SnapshotManifest`. */
   readonly manifest: ArtifactRef;
@@ -15,20 +19,31 @@ export interface Snapshot {
   readonly reused: boolean;
 }
 
+  /** What somebody should know of how it was read, e.g. that empty files were left out. */
+  readonly notes?: readonly string[];
 export interface SnapshotManifest {
   readonly formatVersion: 1;
   /** The files that were read, in order. */
   readonly sources: readonly SourceIdentity[];
-  /** Parquet files with the same columns; the snapshot's rows are theirs, in order. */
+  /** Parquet files; the snapshot's rows are theirs, in order. */
   readonly parts: readonly SnapshotPart[];
   readonly rows: number;
   /**
-   * How far the columns' types can be trusted: `strong` (Parquet, Arrow, SQL) as they are, `json` numbers and times may be
-   * text, `text` (CSV) everything is text and the pipeline says what it means.
+   * How far the columns' types can be trusted: `strong` (Parquet, Arrow) as they are, `json` numbers and times may be text,
+   * `text` (CSV) what is text may be anything and the pipeline says what it means. A query is as weak as its weakest source.
    */
   readonly typing: 'strong' | 'json' | 'text';
   /** Names and DuckDB types, in the order of the file. */
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly columns: readonly SnapshotColumn[];
+  /** Of a query, which has `sources` of its own tables. */
+  readonly query?: string;
+  /** Of a source with a window: the rows in it. */
+  readonly window?: ResolvedWindow;
+}
+
+export interface SnapshotColumn {
+  readonly name: string;
+  readonly type: string;
 }
 
 export interface SourceIdentity {
@@ -42,6 +57,39 @@ export interface SnapshotPart {
   readonly rows: number;
 }
 
+  /** Where they are not the snapshot's: columns that the part lacks are missing values, others are cast. */
+  readonly columns?: readonly SnapshotColumn[];
+}
+
+/** A file as its place lists it; nothing of it has been read. */
+export interface ListedFile {
+  readonly uri: string;
+  readonly sizeBytes: number;
+  /** Of a remote file: changes when the content does. */
+  readonly etag?: string;
+  /** Values of the folders named `key=value` that it lies in. */
+  readonly partition?: Readonly<Record<string, string | null>>;
+}
+
+/** A file that was ingested. */
+export interface IngestedFile {
+  readonly source: SourceIdentity;
+  /** Absent when it has no rows (in the window). */
+  readonly part?: SnapshotPart;
+  readonly columns: readonly SnapshotColumn[];
+  readonly partition?: Readonly<Record<string, string | null>>;
+  /** True when its part was there already. */
+  readonly reused: boolean;
+}
+
+/** How a source is ingested: the content of a plan artifact. */
+export interface IngestionPlan {
+  readonly source: SourceSpec;
+  readonly window?: ResolvedWindow;
+  /** Consecutive files of one table each; `table` is absent where the source is no query. */
+  readonly partitions: readonly { readonly table?: string; readonly files: readonly ListedFile[] }[];
+  /** Uris of files without a byte. */
+  readonly empty: readonly string[];
 export type AnomalySeverity = 'error' | 'warn';
 
 /** One finding of the validation: which column, what was expected, what was found. */

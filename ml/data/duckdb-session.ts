@@ -8,6 +8,8 @@ export interface DataSessionOptions {
   /** Where files being written and DuckDB's overflow lie for a while; made when it is not there. */
   readonly scratchRoot: string;
   /** Interrupts the running query; the session's calls then fail with the signal's reason. */
+  /** Memory that the process may take for it, in bytes. @default 1 GiB */
+  readonly memoryLimitBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -29,7 +31,9 @@ export interface DataSession {
   sequentially<T>(work: () => Promise<T>): Promise<T>;
 }
 
-const memoryLimit = '1GB';
+const defaultMemoryBytes = 2 ** 30;
+/** What DuckDB itself counts; it holds more besides: allocator, threads' stacks, the chunks that are handed over. */
+const countedShare = 0.8;
 const scratchPrefix = 'anneal-data-';
 /** A directory this old belongs to a process that was killed. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
@@ -40,7 +44,7 @@ const threads = Math.max(2, Math.min(8, availableParallelism()));
  * Open a DuckDB session, run `work` in it, and clean everything up, also after a failure.
  *
  * Rows keep the order of their file, so equal queries on equal files write equal files. Time zone UTC; no extension is
- * ever downloaded; at most 1 GB of memory, more goes to disk.
+ * ever downloaded; at most `memoryLimitBytes` of memory, more goes to disk.
  *
  * @throws the signal's reason when it is aborted; otherwise what `work` throws
  */
@@ -52,7 +56,7 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
   const scratch = await mkdtemp(join(options.scratchRoot, scratchPrefix));
   try {
     const instance = await DuckDBInstance.create(':memory:', {
-      memory_limit: memoryLimit,
+      memory_limit: `${Math.floor((options.memoryLimitBytes ?? defaultMemoryBytes) * countedShare)}B`,
       threads: String(threads),
       temp_directory: join(scratch, 'overflow'),
       preserve_insertion_order: 'true',
