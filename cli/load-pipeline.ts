@@ -6,6 +6,7 @@ import { mapSourceUris } from '../contracts/pipeline/source.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
 import { projectRoot } from './project-root.js';
+import { readSchemaFile, schemaPath } from './schema-file.js';
 
 /** Where a pipeline that is given by its name is looked for: the folder one works in, then Anneal's own. */
 function pipelineFolders(): string[] {
@@ -23,7 +24,7 @@ export function listPipelines(): string[] {
 /**
  * Load a pipeline by name (`pipelines/<name>.ts`) or by the path of its file, with single values replaced.
  *
- * A relative source is made absolute, since the workers have a working directory of their own.
+ * The frozen schema beside the file, `<name>.schema.json`, becomes part of the definition. A relative source is made absolute, since the workers have a working directory of their own.
  *
  * @param assignments `path=value` each; the value is JSON, or else taken as text
  * @throws CommandError when there is no such pipeline or it cannot be loaded
@@ -47,13 +48,14 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
       `The file ${file} is not a pipeline: it has no default export. Let it end with "export default definePipeline({ … })".`,
     );
   }
-  const definition = assignments
-    .map(parseAssignment)
-    .reduce((at, { path, value }) => setPath(at, path, value), module.default as PipelineInput);
+  const frozen = readSchemaFile(schemaPath(file));
+  const defined = { ...(frozen ? { schema: frozen } : {}), ...(module.default as PipelineInput) };
+  const definition = assignments.map(parseAssignment).reduce((at, { path, value }) => setPath(at, path, value), defined);
   return withAbsoluteSource(definePipeline(definition));
 }
 
-function findPipelineFile(nameOrPath: string): string {
+/** @throws CommandError (usage) when there is no such pipeline */
+export function findPipelineFile(nameOrPath: string): string {
   const isPath = /[/\\]/.test(nameOrPath) || /\.(ts|js|mjs)$/.test(nameOrPath);
   const candidates = isPath
     ? [resolve(nameOrPath)]

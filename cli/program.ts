@@ -1,14 +1,18 @@
 import { Command } from 'commander';
 import { registerApprove } from './commands/approve.js';
 import { registerDown } from './commands/down.js';
+import { registerInit } from './commands/init.js';
 import { registerModels } from './commands/models.js';
+import { registerOverride } from './commands/override.js';
 import { registerPredict } from './commands/predict.js';
 import { registerPromote } from './commands/promote.js';
+import { registerRecheck } from './commands/recheck.js';
 import { registerReject } from './commands/reject.js';
 import { registerRollback } from './commands/rollback.js';
 import { registerRun } from './commands/run.js';
 import { registerRuns } from './commands/runs.js';
 import { registerSchedule } from './commands/schedule.js';
+import { registerSchema } from './commands/schema.js';
 import { registerShow } from './commands/show.js';
 import { registerStart } from './commands/start.js';
 import { registerStatus } from './commands/status.js';
@@ -36,6 +40,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
   const register = [
     registerStart,
+    registerInit,
     registerUp,
     registerDown,
     registerStatus,
@@ -44,6 +49,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerShow,
     registerApprove,
     registerReject,
+    registerOverride,
+    registerRecheck,
+    registerSchema,
     registerModels,
     registerPromote,
     registerRollback,

@@ -4,12 +4,13 @@ import { loadPipeline } from './load-pipeline.js';
 import { printJson, printLine, printNote } from './output.js';
 import { resultView } from './progress/result-view.js';
 import { watchRun } from './progress/watch-run.js';
-import { runReport } from './run-report.js';
+import { runReport, type WaitingStatus } from './run-report.js';
 import { startRun } from './runs.js';
 import { commandSettings } from './settings.js';
 import { listenForStop } from './stack/stop-signal.js';
 import { withTemporal } from './temporal.js';
 import { parsePipelineWorkflowId } from '../contracts/ids.js';
+import type { PipelineStatus } from '../contracts/training-pipeline.js';
 
 export interface RunOptions {
   readonly wait?: boolean;
@@ -17,7 +18,11 @@ export interface RunOptions {
   readonly json?: boolean;
 }
 
-/** `anneal run`: start a run and, with `--wait`, show it to its end. Ctrl-C leaves it going. */
+/**
+ * `anneal run`: start a run and, with `--wait`, show it to its end. Ctrl-C leaves it going.
+ *
+ * A run that begins to wait for a decision about its data is shown on at a terminal, and left to wait in a script.
+ */
 export async function run(pipeline: string, { wait, set, json }: RunOptions): Promise<void> {
   const spec = await loadPipeline(pipeline, set);
   const settings = commandSettings();
@@ -33,9 +38,15 @@ export async function run(pipeline: string, { wait, set, json }: RunOptions): Pr
     const stop = listenForStop();
     const say = json ? printNote : printLine;
     if (!json) say(`Run ${id} of ${spec.name}: ${page}`);
-    const ended = await watchRun(client, workflowId, { output: json ? process.stderr : process.stdout, signal: stop.signal }).finally(() =>
-      stop.release(),
-    );
+    // Nobody sits before a script to decide; at a terminal somebody may decide in another one.
+    const leavesForDecision = json === true || !process.stdout.isTTY;
+    let waiting: WaitingStatus | undefined;
+    const leave = (status: PipelineStatus): boolean => {
+      if (leavesForDecision && isWaiting(status)) waiting = status;
+      return waiting !== undefined;
+    };
+    const output = json ? process.stderr : process.stdout;
+    const ended = (await watchRun(client, workflowId, { output, signal: stop.signal, leave }).finally(() => stop.release())) ?? waiting;
     if (!ended) {
       say(`The run ${id} goes on. "anneal show ${id}" shows how far it is.`);
       process.exitCode = exitCodes.interrupted;
@@ -46,4 +57,8 @@ export async function run(pipeline: string, { wait, set, json }: RunOptions): Pr
     else for (const line of ['', ...resultView(ended, report.links)]) printLine(line);
     process.exitCode = ended.state === 'promoted' ? exitCodes.done : exitCodes.failed;
   });
+}
+
+function isWaiting(status: PipelineStatus): status is WaitingStatus {
+  return status.state === 'awaiting-override';
 }

@@ -2,7 +2,7 @@ import { exitCodes } from './command-error.js';
 import { runLinks } from './links.js';
 import { printJson, printLine, printNote } from './output.js';
 import { liveView } from './progress/live-view.js';
-import { resultView } from './progress/result-view.js';
+import { linkLines, resultView } from './progress/result-view.js';
 import { readRunSnapshot } from './progress/run-snapshot.js';
 import { endedStatus, watchRun } from './progress/watch-run.js';
 import { findRun, readRunStatus } from './runs.js';
@@ -35,6 +35,7 @@ export async function show(run: string, { wait, json }: { readonly wait?: boolea
       return;
     }
     if (!wait) for (const line of liveView({ ...snapshot, status }, status.endedAtMs ?? Date.now())) printLine(line);
-    for (const line of ['', ...resultView(status, links)]) printLine(line);
+    const result = status.awaitsOverride && !wait ? linkLines(links) : resultView(status, links);
+    for (const line of ['', ...result]) printLine(line);
   });
 }

@@ -1,14 +1,13 @@
 import type { FeatureLayout, FittedFeature } from './fitted-feature.js';
+import type { ImageInput } from './image-input.js';
 import type { ArtifactRef } from './reference.js';
 import type { Task } from './pipeline.js';
-
-/** An immutable copy of a source: Parquet (zstd) in the artifact store, in one part or more, with a manifest beside it. */
 import type { SourceSpec } from './pipeline/source.js';
 import type { ResolvedWindow } from './pipeline/window.js';
 
 export type { FeatureLayout, FittedFeature } from './fitted-feature.js';
 
-export type { FeatureLayout, FittedFeature } from './fitted-feature.js';
+/** An immutable copy of a source: Parquet (zstd) in the artifact store, in one part or more, with a manifest beside it. */
 export interface Snapshot {
   /** JSON of `SnapshotManifest`. */
   readonly manifest: ArtifactRef;
@@ -17,10 +16,10 @@ export interface Snapshot {
   readonly rows: number;
   /** True when the same source had been ingested before. */
   readonly reused: boolean;
-}
-
   /** What somebody should know of how it was read, e.g. that empty files were left out. */
   readonly notes?: readonly string[];
+}
+
 export interface SnapshotManifest {
   readonly formatVersion: 1;
   /** The files that were read, in order. */
@@ -55,8 +54,6 @@ export interface SourceIdentity {
 export interface SnapshotPart {
   readonly data: ArtifactRef;
   readonly rows: number;
-}
-
   /** Where they are not the snapshot's: columns that the part lacks are missing values, others are cast. */
   readonly columns?: readonly SnapshotColumn[];
 }
@@ -90,6 +87,8 @@ export interface IngestionPlan {
   readonly partitions: readonly { readonly table?: string; readonly files: readonly ListedFile[] }[];
   /** Uris of files without a byte. */
   readonly empty: readonly string[];
+}
+
 export type AnomalySeverity = 'error' | 'warn';
 
 /** One finding of the validation: which column, what was expected, what was found. */
@@ -104,20 +103,54 @@ export interface Anomaly {
   readonly rows?: number;
 }
 
-export interface ColumnStatistics {
-  readonly column: string;
-  readonly type: string;
+export type SplitName = 'train' | 'validation' | 'test';
+
+/** What a report says of a column's values in all rows or in a split. Figures that the column's type does not have are absent. */
+export interface ColumnFigures {
   readonly rows: number;
   readonly missing: number;
-  /** Approximate number of distinct values. */
-  readonly distinct: number;
+  /** Number of different values: exact up to some thousands, then within about 2 %. Absent for images. */
+  readonly distinct?: number;
+  /** Numbers as they are; other values as text, cut to 200 characters, timestamps as `YYYY-MM-DD hh:mm:ss` in UTC. */
   readonly min?: number | string;
   readonly max?: number | string;
   readonly mean?: number;
   readonly standardDeviation?: number;
-  /** 0.01, 0.25, 0.5, 0.75, 0.99 */
+  /** Rows with the number 0. */
+  readonly zeros?: number;
+  /** At `quantileLevels`; timestamps in milliseconds since 1970. */
   readonly quantiles?: readonly number[];
+  /** Characters of strings, bytes of images. */
+  readonly length?: { readonly min: number; readonly mean: number; readonly max: number };
+  /** Of strings, booleans and integers of few values: most frequent first; at most 50 in all rows, the same ones in every split. */
   readonly topValues?: readonly { readonly value: string; readonly rows: number }[];
+  /** Rows in each bin between two neighbours of `histogramEdges`. */
+  readonly histogram?: readonly number[];
+}
+
+export const quantileLevels = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] as const;
+
+/** A column in all rows of the snapshot, and in each split of the rows that broke no rule. */
+export interface ColumnStatistics extends ColumnFigures {
+  readonly column: string;
+  readonly type: string;
+  /** Absent when there were no clean rows to split. */
+  readonly splits?: Readonly<Record<SplitName, ColumnFigures>>;
+  /**
+   * Of numbers and timestamps (milliseconds since 1970): increasing, the same for every split. Bins are [from, until), the
+   * last one closed; the first and the last may be wide, so that a few values far out do not squeeze the others.
+   */
+  readonly histogramEdges?: readonly number[];
+  /** Rows that quantiles, top values, histograms and mutual information were computed from, where those are not all. */
+  readonly sampledRows?: number;
+  /** What the column tells about the target in the training split. */
+  readonly mutualInformation?: MutualInformation;
+}
+
+export interface MutualInformation {
+  readonly nats: number;
+  /** Share of the target's entropy, in [0, 1]. */
+  readonly normalized: number;
 }
 
 /** The content of a validation report artifact. */
@@ -129,7 +162,11 @@ export interface ValidationReport {
   readonly quarantined: readonly { readonly reason: string; readonly rows: number }[];
   /** Parquet of those rows as they came, with `__anneal_row` (from 1) and `__anneal_reason`; absent when there are none. */
   readonly quarantine?: ArtifactRef;
+  /** The source's columns and DuckDB's names of their types, in the order of the file. */
+  readonly columns?: SnapshotManifest['columns'];
   readonly statistics: readonly ColumnStatistics[];
+  /** Of the rows that broke no rule; a binary target as `false` and `true`. Absent when there are none. */
+  readonly targetStatistics?: ColumnStatistics;
   /** Share of rows per class, or mean and standard deviation of a regression target. */
   readonly target: { readonly classes?: Readonly<Record<string, number>>; readonly mean?: number; readonly standardDeviation?: number };
 }
@@ -151,11 +188,17 @@ export interface RawInput {
   readonly nullable: boolean;
 }
 
+/** An input of the exported graph. */
+export type ModelInput = RawInput | ImageInput;
+
 /** The content of a transform artifact: from raw columns to the model's two matrices. */
 export interface FittedTransform {
   readonly formatVersion: 1;
+  /** Without the image. */
   readonly inputs: readonly RawInput[];
   readonly features: readonly FittedFeature[];
+  /** Goes to the model as it is, divided by 255. */
+  readonly image?: ImageInput;
   readonly layout: FeatureLayout;
 }
 
@@ -166,6 +209,8 @@ export interface EncodedSplit {
   readonly categorical?: ArtifactRef;
   /** float32 [rows, F]; absent when there is no numeric feature. */
   readonly numeric?: ArtifactRef;
+  /** uint8 [rows, height · width · channels]; absent when there is no image. */
+  readonly image?: ArtifactRef;
   /** float32 [rows]: 0/1, index of the class, or the value. */
   readonly target: ArtifactRef;
 }
@@ -180,8 +225,10 @@ export interface PreparedManifest {
   readonly layout: FeatureLayout;
   readonly train: EncodedSplit;
   readonly validation: EncodedSplit;
+  /** Of a fold of a cross-validation: the rows that are neither trained nor calibrated on. */
+  readonly heldOut?: EncodedSplit;
   /**
-   * Raw rows of the test split as Parquet: the raw input columns in the encoding of `RawInput` (missing values as SQL NULL),
+   * Raw rows of the test split as Parquet: the raw input columns in the encoding of `RawInput` (missing values as SQL NULL), the image as BLOB,
    * the slice columns as `__slice_<name>` VARCHAR, and `__target` FLOAT. Evaluation runs the exported graph on them.
    */
   readonly test: { readonly rows: number; readonly data: ArtifactRef };

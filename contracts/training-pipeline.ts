@@ -58,6 +58,8 @@ export interface PipelineStatus {
   readonly tracked?: TrackedRun;
   readonly rollout?: RolloutResult;
   readonly anomalies?: readonly Anomaly[];
+  /** JSON of `ValidationReport`, as soon as the data were validated. */
+  readonly validationReport?: ArtifactRef;
   /** Set while the run waits for somebody to override the validation, or for a source that was mended. */
   readonly awaitsOverride?: AwaitedOverride;
   /** Data that did not meet the expectations, and who let them pass. */

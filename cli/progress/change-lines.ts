@@ -1,5 +1,6 @@
 import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline.js';
 import { duration } from '../output.js';
+import { decisionCommands } from './decision-lines.js';
 import type { RunSnapshot } from './run-snapshot.js';
 import { parametersText, setbackText, trainingText } from './text.js';
 
@@ -13,6 +14,7 @@ export class ChangeLines {
   #setbacks = new Set<string>();
   #trainingSaidAtMs = 0;
   #awaitsApproval = false;
+  #awaitsOverride = false;
 
   /** @returns what is new since the last snapshot */
   next({ status, sweep, trainings, setbacks = [] }: RunSnapshot, nowMs: number): string[] {
@@ -48,6 +50,11 @@ export class ChangeLines {
       say(`waits for approval: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`);
     }
     this.#awaitsApproval = status.state === 'awaiting-approval';
+    if (status.awaitsOverride && !this.#awaitsOverride) {
+      const commands = decisionCommands(status).map(({ command }) => command);
+      say(`waits: override or fix the data: ${commands.join('  or  ')}`);
+    }
+    this.#awaitsOverride = status.awaitsOverride !== undefined;
 
     const training = trainings.find(({ trial, progress }) => trial === undefined && progress);
     if (training?.progress && nowMs - this.#trainingSaidAtMs >= trainingEveryMs) {

@@ -1,6 +1,7 @@
 import colors from 'picocolors';
 import type { StageState, StageStatus, TrialState } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
+import { decisionLines } from './decision-lines.js';
 import type { RunningTraining, RunSnapshot } from './run-snapshot.js';
 import { bestTrialText, parametersText, setbackText, trainingText } from './text.js';
 
@@ -46,6 +47,7 @@ export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapsho
           `                     or: anneal reject ${status.run} --reason "…"`,
         ]
       : []),
+    ...decisionLines(status),
   ];
 }
 

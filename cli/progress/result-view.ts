@@ -2,19 +2,21 @@ import colors from 'picocolors';
 import { metricNames, type Metrics } from '../../contracts/pipeline.js';
 import type { PipelineStatus } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
+import { anomalyText, decisionLines } from './decision-lines.js';
 import type { RunLinks } from '../links.js';
 
 /** A run that has ended, for people: outcome, metrics, gates, where to look. */
 export function resultView(status: PipelineStatus, links: RunLinks, nowMs: number = Date.now()): string[] {
-  const { pipeline, run, version, reason, gates, anomalies } = status;
+  const { pipeline, run, version, gates, anomalies, awaitsOverride, dataOverride } = status;
+  const reason = status.reason ?? awaitsOverride?.refusal;
   const took = duration((status.endedAtMs ?? nowMs) - status.startedAtMs);
   const problems = (anomalies ?? []).filter(({ severity }) => severity === 'error');
   return [
     `${outcome(status)}  ${colors.bold(pipeline)}${version ? ` version ${version}` : ''}  ${colors.dim(`run ${run}, ${took}`)}`,
     ...(reason ? [`  ${reason}`] : []),
-    ...problems.map(
-      ({ column, rule, expected, found }) => `  ${colors.red('✗')} ${column ?? 'data set'} (${rule}): expected ${expected}, found ${found}`,
-    ),
+    ...(awaitsOverride ? [] : problems.map((problem) => `  ${anomalyText(problem)}`)),
+    ...decisionLines(status),
+    ...(dataOverride ? [`  ${colors.yellow('!')} data let pass: ${dataOverride.reason}`] : []),
     ...metricsTable(status),
     ...(gates && gates.length > 0
       ? ['', ...gates.map(({ passed, explanation }) => `  ${passed ? colors.green('✓') : colors.red('✗')} gate ${explanation}`)]

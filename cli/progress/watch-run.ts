@@ -16,6 +16,8 @@ export interface WatchOptions {
   /** Where the progress goes: redrawn on a terminal, else a line for each change; nothing when undefined. */
   readonly output?: NodeJS.WriteStream;
   readonly signal?: AbortSignal;
+  /** Whether to stop watching at a run that goes on. */
+  readonly leave?: (status: PipelineStatus) => boolean;
   /** Lines that others want to say meanwhile; taken from here, so that they do not tear the drawing. */
   readonly notes?: string[];
 }
@@ -25,13 +27,13 @@ export type EndedStatus = PipelineStatus & { readonly state: RunOutcome };
 /**
  * Show a run until it has ended.
  *
- * @returns its last status, or undefined when `signal` was aborted
+ * @returns its last status, or undefined when `signal` was aborted or `leave` said so
  * @throws when the run cannot be asked for two minutes
  */
 export async function watchRun(
   client: Client,
   workflowId: string,
-  { output, signal, notes = [] }: WatchOptions,
+  { output, signal, leave, notes = [] }: WatchOptions,
 ): Promise<EndedStatus | undefined> {
   const show = output ? presenter(output) : undefined;
   let snapshot: RunSnapshot | undefined;
@@ -44,6 +46,7 @@ export async function watchRun(
       // A run that somebody terminates cannot say so itself.
       const closed = ended || poll % 6 === 5 ? await closedState(client, workflowId) : undefined;
       answeredAtMs = Date.now();
+      if (!closed && leave?.(snapshot.status)) break;
       if (closed) {
         const last = ended ? snapshot : await readRunSnapshot(client, workflowId, snapshot);
         show?.next(last, notes.splice(0));
@@ -61,7 +64,7 @@ export async function watchRun(
 }
 
 function isOutcome(state: PipelineStatus['state']): state is RunOutcome {
-  return state !== 'running' && state !== 'awaiting-approval';
+  return state !== 'running' && state !== 'awaiting-approval' && state !== 'awaiting-override';
 }
 
 /** The status says how a run ended a moment before its workflow itself ends. */

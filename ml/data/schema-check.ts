@@ -14,6 +14,8 @@ export const internalPrefix = '__anneal_';
 export const slicePrefix = '__slice_';
 
 export interface Schema {
+  /** The source's columns, in the order of the file. */
+  readonly source: SourceColumns;
   /** The declared columns that can be read. */
   readonly columns: readonly { readonly name: string; readonly type: ColumnSpec['type'] }[];
   readonly rules: readonly RowRule[];
@@ -83,7 +85,7 @@ export async function checkSchema(
     ...extra.filter((name) => !isReserved(name)).map(identifier),
   ];
   await session.run(`CREATE VIEW ${view} AS SELECT ${selected.join(', ')} FROM ${sourceView}`);
-  return { columns, rules, anomalies, sourceView, view, rowNumber, brokenRule };
+  return { source, columns, rules, anomalies, sourceView, view, rowNumber, brokenRule };
 }
 
 function isReserved(name: string): boolean {

@@ -58,7 +58,7 @@ export function validate(spec: PipelineSpec, ingested: Snapshot, context: Valida
 
 async function check(spec: PipelineSpec, snapshot: Snapshot, record: RunRecord): Promise<ValidationResult> {
   const validation = await data.validateDataset.executeWithOptions({ summary: `${count(snapshot.rows)} rows` }, [{ snapshot, spec }]);
-  record.learn({ anomalies: validation.anomalies, dataDigest: snapshot.digest });
+  record.learn({ anomalies: validation.anomalies, validationReport: validation.report, dataDigest: snapshot.digest });
   return validation;
 }
 
