@@ -34,7 +34,7 @@ describe('validateDataset', () => {
     expect(report.target.classes!.true + report.target.classes!.false).toBeCloseTo(1);
     const [when, amount, kind] = report.statistics;
     expect(when).toMatchObject({ column: 'when', min: '1969-12-01 00:30:00', missing: 0 });
-    expect(amount).toMatchObject({ min: 0, max: 100, quantiles: [0, 25, 50, 75, 99] });
+    expect(amount).toMatchObject({ min: 0, max: 100, quantiles: [0, 4, 25, 50, 75, 95, 99] });
     expect(kind.topValues).toEqual([
       { value: 'a', rows: 167 },
       { value: 'b', rows: 167 },

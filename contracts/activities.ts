@@ -32,6 +32,8 @@ import type { MetricPoint, TrainInput, TrainResult } from './training.js';
 export interface ValidationResult {
   /** JSON of `ValidationReport`. */
   readonly report: ArtifactRef;
+  /** The report as a page of HTML. */
+  readonly page?: ArtifactRef;
   /** Whether no anomaly is an error. */
   readonly passed: boolean;
   /** Parquet of the rows that broke no rule; absent when no model can be made of them, whatever somebody decides. */
@@ -68,8 +70,6 @@ export interface EvaluationResult {
   >;
 }
 
-/** Queue `anneal-data`. */
-export interface DataActivities {
 export interface IngestInput {
   readonly source: SourceSpec;
   readonly window?: ResolvedWindow;
@@ -108,6 +108,8 @@ export interface SealInput {
   readonly data: DataSpec;
 }
 
+/** Queue `anneal-data`. */
+export interface DataActivities {
   /** A source of one partition is ingested at once; of a larger one the plan comes back. */
   ingestSource(input: IngestInput): Promise<IngestResult>;
   /** @returns what `sealSnapshot` takes */

@@ -13,6 +13,9 @@ export interface RowCheck {
   /** View of the rows that passed: the typed columns and the target. */
   readonly cleanView: string;
   readonly clean: number;
+  /** View of all rows, and its column that is NULL for those that passed. */
+  readonly judgedView: string;
+  readonly reason: string;
   /** The rows that did not, as they came, with row number and reason. */
   readonly quarantineQuery: string;
 }
@@ -68,7 +71,7 @@ export async function checkRows(session: DataSession, schema: Schema, spec: Pipe
   const quarantineQuery =
     `SELECT source.*, ${reasonList}[judged.${reason} + 1] AS ${reason} FROM ${schema.sourceView} AS source ` +
     `JOIN ${judgedView} AS judged ON source.${rowNumber} = judged.${rowNumber} WHERE judged.${reason} IS NOT NULL ORDER BY source.${rowNumber}`;
-  return { anomalies, quarantined, cleanView, clean, quarantineQuery };
+  return { anomalies, quarantined, cleanView, clean, judgedView, reason, quarantineQuery };
 }
 
 function declaredClasses(target: TargetSpec): readonly string[] {

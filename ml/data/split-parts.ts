@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { largestSquarable } from './column-statistics.js';
+import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
 import { float32Max } from './lower-transform.js';
 import { internalPrefix } from './schema-check.js';

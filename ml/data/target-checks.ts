@@ -1,6 +1,6 @@
 import type { Anomaly, ValidationReport } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { largestSquarable } from './column-statistics.js';
+import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
 import { shortList } from './row-rules.js';
 import { targetColumn } from './target-column.js';

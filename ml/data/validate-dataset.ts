@@ -6,12 +6,13 @@ import { describeSource } from '../../contracts/pipeline/source.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { lastAccepted } from './accepted-data.js';
 import { checkCleanRows } from './checks/clean-checks.js';
-import { describeColumns } from './column-statistics.js';
 import type { DataContext } from './data-context.js';
 import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
+import { renderDataReport } from './report/render-data-report.js';
 import { checkRows, type RowCheck } from './row-checks.js';
 import { checkSchema, type Schema } from './schema-check.js';
 import { identifier, textLiteral } from './sql-quoting.js';
+import { describeSnapshot } from './statistics/describe-snapshot.js';
 import { checkTarget } from './target-checks.js';
 import { assertTargetIsSound, targetColumn, targetFailure } from './target-column.js';
 
@@ -35,32 +36,11 @@ export async function validateDataset(
   return withDataSession(context, async (session) => {
     onProgress?.({ phase: 'schema', totalRows: snapshot.rows });
     const schema = await checkSchema(session, paths, manifest, spec);
-    const statistics = async () => {
+    const conclude = (findings: Findings) => {
       onProgress?.({ phase: 'statistics', totalRows: snapshot.rows });
-      const columns = schema.columns.map(({ name, type }) => ({ name, type }));
-      return describeColumns(session, schema.view, schema.rowNumber, snapshot.rows, columns);
+      return report(session, { snapshot, spec, schema, findings }, context);
     };
-    const refuse = async (
-      anomalies: readonly Anomaly[],
-      quarantined: ValidationReport['quarantined'] = [],
-      quarantine?: ArtifactRef,
-      rows = 0,
-      clean?: ArtifactRef,
-    ): Promise<ValidationResult> => {
-      const report: ValidationReport = {
-        passed: false,
-        rows: snapshot.rows,
-        anomalies,
-        quarantined,
-        statistics: await statistics(),
-        target: {},
-        ...(quarantine ? { quarantine } : {}),
-      };
-      const ref = await store.putJson(report);
-      const found = { report: ref, passed: false, rows, quarantined, anomalies, refusal: refusal(spec, anomalies, ref) };
-      return clean ? { ...found, clean } : found;
-    };
-    if (schema.anomalies.some(isError)) return refuse(schema.anomalies);
+    if (schema.anomalies.some(isError)) return conclude({ anomalies: schema.anomalies });
 
     onProgress?.({ phase: 'rules', totalRows: snapshot.rows });
     await assertTargetIsSound(session, spec.target, schema.view);
@@ -69,10 +49,11 @@ export async function validateDataset(
     });
     const anomalies = [...schema.anomalies, ...checked.anomalies];
     const quarantine = await keepQuarantine(session, checked, context);
-    if (checked.clean === 0) return refuse(anomalies, checked.quarantined, quarantine);
+    const found = { anomalies, checked, quarantine };
+    if (checked.clean === 0) return conclude(found);
     const target = await checkTarget(session, checked.cleanView, spec);
     anomalies.push(...target.anomalies);
-    if (anomalies.some(isBeyondRepair)) return refuse(anomalies, checked.quarantined, quarantine);
+    if (anomalies.some(isBeyondRepair)) return conclude({ ...found, target: target.summary });
 
     onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
     const clean = await writeClean(session, checked, schema, context);
@@ -80,18 +61,50 @@ export async function validateDataset(
     const accepted = await lastAccepted(context, spec.name);
     const path = await store.localPath(clean);
     anomalies.push(...(await checkCleanRows(session, { path, rows: checked.clean, columns: schema.columns, spec, accepted })));
-    if (anomalies.some(isError)) return refuse(anomalies, checked.quarantined, quarantine, checked.clean, clean);
-    const report: ValidationReport = {
-      passed: true,
-      rows: snapshot.rows,
-      anomalies,
-      quarantined: checked.quarantined,
-      statistics: await statistics(),
-      target: target.summary,
-      ...(quarantine ? { quarantine } : {}),
-    };
-    return { report: await store.putJson(report), passed: true, clean, rows: checked.clean, quarantined: checked.quarantined, anomalies };
+    return conclude({ ...found, target: target.summary, clean });
   });
+}
+
+/** What the checks have come to; the later ones are absent where an earlier one ended them. */
+interface Findings {
+  readonly anomalies: readonly Anomaly[];
+  readonly checked?: RowCheck;
+  readonly quarantine?: ArtifactRef;
+  readonly target?: ValidationReport['target'];
+  readonly clean?: ArtifactRef;
+}
+
+/** Describe the data, and store the report and its page. */
+async function report(
+  session: DataSession,
+  { snapshot, spec, schema, findings }: { snapshot: Snapshot; spec: PipelineSpec; schema: Schema; findings: Findings },
+  { store }: DataContext,
+): Promise<ValidationResult> {
+  const { anomalies, checked, quarantine, target = {}, clean } = findings;
+  const passed = !anomalies.some(isError);
+  const quarantined = checked?.quarantined ?? [];
+  const described = await describeSnapshot(session, { schema, checked, spec, rows: snapshot.rows });
+  const content: ValidationReport = {
+    passed,
+    rows: snapshot.rows,
+    anomalies,
+    quarantined,
+    columns: schema.source,
+    ...described,
+    target,
+    ...(quarantine ? { quarantine } : {}),
+  };
+  const ref = await store.putJson(content);
+  return {
+    report: ref,
+    page: await store.putBytes(Buffer.from(renderDataReport(content, spec))),
+    passed,
+    ...(clean ? { clean } : {}),
+    rows: clean ? checked!.clean : 0,
+    quarantined,
+    anomalies,
+    ...(passed ? {} : { refusal: refusal(spec, anomalies, ref) }),
+  };
 }
 
 function isError(anomaly: Anomaly): boolean {

@@ -1,0 +1,34 @@
+import type { Anomaly } from '../../../contracts/dataset.js';
+
+const ways: Readonly<Record<string, string>> = {
+  'missing-column': 'Bring the column back into the source, or take it out of columns and features.',
+  'extra-column': 'Nothing, or declare it in columns to use it.',
+  type: 'Correct the values at the source, or the type in columns.',
+  infinite: 'Correct the values at the source.',
+  null: 'Fill the values at the source, or let the column be nullable.',
+  range: 'Correct the values at the source, or min and max in columns.',
+  allowed: 'Correct the values at the source, or allowed in columns.',
+  target: 'Correct the labels at the source, or target.expression and target.classes.',
+  quarantined: 'Correct the rows at the source, or raise expectations.maxQuarantined.',
+  'min-rows': 'Give more data, or lower expectations.minRows.',
+  'one-class': 'Take data with rows of every class; a model cannot learn from one.',
+  'constant-target': 'Take data in which the target varies.',
+  'few-rows-of-class': 'Give more rows of the class, or lower expectations.minRowsPerClass.',
+  'duplicate-rows': 'Remove the copies at the source, or raise expectations.duplicates.max.',
+  'duplicate-keys': 'Remove the repeated keys at the source.',
+  'constant-column': 'Take the column out of the features: it tells nothing.',
+  'missing-values': 'Find out why values are missing that were there before.',
+  leakage: 'Take the column out of the features when it is not known at prediction time.',
+  'label-in-features': 'Take the column out of the features: the label is computed from it.',
+  drift: 'Find out what changed at the source; accept the data when it is meant.',
+  'target-drift': 'Find out what changed at the source; accept the data when it is meant.',
+  'split-overlap': 'Give the split a key or a group, so that equal rows stay together.',
+  'key-overlap': 'Split by that key, so that its rows stay together.',
+  'time-gap': 'Fill the gap at the source.',
+  split: 'Correct split in the pipeline.',
+};
+
+/** What to do about a finding, in a few words. */
+export function wayOut({ rule }: Pick<Anomaly, 'rule'>): string {
+  return Object.hasOwn(ways, rule) ? ways[rule] : 'Correct the data at their source, or the expectation in the pipeline.';
+}

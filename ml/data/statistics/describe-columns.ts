@@ -1,0 +1,135 @@
+import type { ColumnFigures, ColumnStatistics, SplitName } from '../../../contracts/dataset.js';
+import type { TargetSpec } from '../../../contracts/pipeline.js';
+import type { DataSession } from '../duckdb-session.js';
+import { splitNames } from '../split-sql.js';
+import { basicFigures, type BasicFigures, type BySplit } from './basic-figures.js';
+import { categoryDistribution, mostIntegerCategories } from './category-distribution.js';
+import { countedColumn } from './counted-column.js';
+import { type ColumnToDescribe, type DescribedColumn, describedColumn, isOrdered } from './described-column.js';
+import { type DescribedRows, numberColumn, readDescribedRows, type RowsToDescribe, withKeptSplits } from './described-rows.js';
+import type { Distribution } from './distribution.js';
+import { numberDistribution } from './number-distribution.js';
+import { targetClassSql } from './target-classes.js';
+
+/** DuckDB holds at least 256 KB of each column of a table in memory, for each thread. */
+const columnsAtOnce = 200;
+/** Up to here, different numbers are counted one by one. */
+const exactDistinct = 10_000;
+const exactDistinctRows = 100_000;
+/** A column that shows at most so many values in so many rows is described by counting each. */
+const fewValues = 10_000;
+const triedRows = 100_000;
+
+/**
+ * Describe columns of a relation: in all rows, in each split, and by what they tell about the target.
+ *
+ * The relation is read once for every 200 columns, or twice when it is too large for memory: counts, bounds, means and
+ * deviations are then of all rows, the rest is of an even sample. Equal rows in equal order give equal statistics.
+ *
+ * @param task of the target in the relation's `__target`; leave it out where there is none
+ * @returns in the order of `columns`; empty when there are no rows
+ */
+export async function describeColumns(
+  session: DataSession,
+  source: RowsToDescribe,
+  columns: readonly ColumnToDescribe[],
+  task?: TargetSpec['task'],
+): Promise<ColumnStatistics[]> {
+  if (columns.length === 0 || source.rows === 0) return [];
+  if (columns.length <= columnsAtOnce) return describeBatch(session, source, columns, task);
+  const kept = await withKeptSplits(session, source);
+  const statistics: ColumnStatistics[] = [];
+  for (let from = 0; from < columns.length; from += columnsAtOnce)
+    statistics.push(...(await describeBatch(session, kept, columns.slice(from, from + columnsAtOnce), task)));
+  return statistics;
+}
+
+async function describeBatch(
+  session: DataSession,
+  source: RowsToDescribe,
+  columns: readonly ColumnToDescribe[],
+  task: TargetSpec['task'] | undefined,
+): Promise<ColumnStatistics[]> {
+  const described = columns.map(describedColumn);
+  const rows = await readDescribedRows(session, source, described);
+  const classSql = await targetClassSql(session, rows.sample, source.hasTarget ? task : undefined);
+  const found = new Map<DescribedColumn, Distribution[]>();
+  for (const column of await columnsOfFewValues(session, rows, described)) {
+    const counted = await countedColumn(session, rows.sample, column, classSql);
+    if (counted) found.set(column, [counted]);
+  }
+  const others = described.filter((column) => !found.has(column));
+  const basics = await basicFigures(session, rows.all, others);
+  for (const [i, column] of others.entries())
+    found.set(column, [{ bySplit: basics[i] }, ...(await distributionsOf(session, rows, column, basics[i], classSql))]);
+  return described.map((column) => statisticsOf(column, rows, found.get(column)!, source.split !== undefined));
+}
+
+/** Only where all rows are at hand: a value that a sample lacks could be the smallest. */
+async function columnsOfFewValues(
+  session: DataSession,
+  { sample, rows, sampledRows }: DescribedRows,
+  columns: readonly DescribedColumn[],
+): Promise<DescribedColumn[]> {
+  // Times are left out: DuckDB writes down more of their digits than a double holds.
+  const candidates = columns.filter(({ kind }) => kind !== 'bytes' && kind !== 'time');
+  if (sampledRows < rows || candidates.length === 0) return [];
+  if (rows <= fewValues) return candidates;
+  const estimates = candidates.map(({ alias }) => `approx_count_distinct(${alias}) AS ${alias}`);
+  const [tried] = await session.rows(
+    `SELECT ${estimates.join(', ')} FROM ${sample} WHERE ${numberColumn} % ${Math.ceil(rows / triedRows)} = 0`,
+  );
+  return candidates.filter(({ alias }) => Number(tried[alias]) <= fewValues);
+}
+
+/** The categories first: where a column has both, mutual information by value is better than by bin. */
+async function distributionsOf(
+  session: DataSession,
+  { sample, rows, sampledRows }: DescribedRows,
+  column: DescribedColumn,
+  basic: BySplit<BasicFigures>,
+  classSql: string,
+): Promise<Distribution[]> {
+  const { rows: all = 0, missing = 0, distinct = 0 } = basic.get('all') ?? {};
+  if (column.kind === 'bytes' || all === missing) return [];
+  const distributions: Distribution[] = [];
+  const isExact = sampledRows === rows;
+  if (!isOrdered(column.kind) || (column.kind === 'integer' && distinct <= mostIntegerCategories)) {
+    const found = await categoryDistribution(session, sample, column, classSql);
+    distributions.push(isExact ? found : { ...found, bySplit: mapFigures(found.bySplit, ({ topValues }) => ({ topValues })) });
+  }
+  if (isOrdered(column.kind)) {
+    const countsDistinct = isExact && (distinct <= exactDistinct || rows <= exactDistinctRows);
+    const found = await numberDistribution(session, sample, column, classSql, countsDistinct);
+    if (found) distributions.push(found);
+  }
+  return distributions;
+}
+
+function mapFigures<From, To>(figures: BySplit<From>, change: (figures: From) => To): BySplit<To> {
+  return new Map([...figures].map(([split, found]) => [split, change(found)]));
+}
+
+function statisticsOf(
+  { name, type }: DescribedColumn,
+  { rows, sampledRows }: DescribedRows,
+  distributions: readonly Distribution[],
+  hasSplits: boolean,
+): ColumnStatistics {
+  const figures = (split: number | 'all'): ColumnFigures => {
+    const found = distributions.map(({ bySplit }) => bySplit.get(split)).filter((part) => part !== undefined);
+    return Object.assign({ rows: 0, missing: 0 }, ...found) as ColumnFigures;
+  };
+  const histogramEdges = distributions.map((found) => found.histogramEdges).find((edges) => edges !== undefined);
+  const mutualInformation = distributions.map((found) => found.mutualInformation).find((information) => information !== undefined);
+  const splits = () => Object.fromEntries(splitNames.map((split, i) => [split, figures(i)])) as Record<SplitName, ColumnFigures>;
+  return {
+    column: name,
+    type,
+    ...figures('all'),
+    ...(hasSplits ? { splits: splits() } : {}),
+    ...(histogramEdges ? { histogramEdges } : {}),
+    ...(sampledRows < rows ? { sampledRows } : {}),
+    ...(mutualInformation ? { mutualInformation } : {}),
+  };
+}
