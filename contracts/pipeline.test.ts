@@ -67,3 +67,62 @@ describe('the options of hidden layers', () => {
     expect(withModel({ family: 'linear', dropout: 0.1 })).toThrow('dropout');
   });
 });
+
+describe('the training', () => {
+  const withTraining =
+    (training: object, target: object, features: object = { size: { kind: 'numeric', column: 'values' } }) =>
+    () =>
+      definePipeline({ ...pipelineWithColumn('values'), target, features, training } as PipelineInput).training;
+  const regression = { task: 'regression', name: 'price', expression: 'price' };
+  const binary = { task: 'binary', name: 'sold', expression: 'sold', classes: ['open', 'sold'] };
+  const multiclass = { task: 'multiclass', name: 'kind', expression: 'kind' };
+
+  it('stays as it was without the options of imbalance, label noise and augmentation', () => {
+    expect(Object.keys(withTraining({}, binary)())).not.toEqual(expect.arrayContaining(['sampling']));
+    expect(withTraining({}, binary)().classWeights).toBe('none');
+  });
+
+  it('fills in what an option leaves out', () => {
+    const training = { sampling: { kind: 'oversample' }, loss: { kind: 'focal' }, classWeights: { sold: 3 } };
+    expect(withTraining(training, binary)()).toMatchObject({ sampling: { ratio: 1 }, loss: { gamma: 2 }, classWeights: { sold: 3 } });
+    expect(withTraining({ loss: { kind: 'huber' } }, regression)().loss).toEqual({ kind: 'huber', delta: 1 });
+  });
+
+  it.each([
+    [
+      { loss: { kind: 'focal' } },
+      regression,
+      'training.loss: a regression target cannot be trained with focal; choose one of squared, huber',
+    ],
+    [
+      { loss: { kind: 'huber' } },
+      binary,
+      'training.loss: a binary target cannot be trained with huber; choose one of cross-entropy, focal',
+    ],
+    [{ sampling: { kind: 'oversample' } }, regression, 'training.sampling: a regression target has no classes'],
+    [{ labelSmoothing: 0.1 }, regression, 'training.labelSmoothing: a regression target has no labels'],
+    [{ classWeights: { a: 2 } }, regression, 'training.classWeights: a regression target has no classes'],
+    [{ classWeights: {} }, binary, 'training.classWeights: names no class'],
+    [{ classWeights: { bought: 2 } }, binary, 'training.classWeights.bought: the target has no such class; its classes are open, sold'],
+    [{ loss: { kind: 'focal', alpha: 0.3 } }, multiclass, 'training.loss.alpha: is the weight of the positive of two classes'],
+    [{ augmentation: { images: { flip: 'both' } } }, binary, 'training.augmentation.images: there is no feature of kind "image"'],
+    [{ labelSmoothing: 0.6 }, binary, 'training.labelSmoothing'],
+    [{ augmentation: { mixup: 0 } }, binary, 'training.augmentation.mixup'],
+    [{ augmentation: { images: { shear: 1 } } }, binary, 'training.augmentation.images'],
+  ])('%j does not go with %j', (training, target, message) => {
+    expect(withTraining(training, target)).toThrow(message);
+  });
+
+  it('has no noise for features without numbers', () => {
+    const categories = { size: { kind: 'categorical', column: 'values' } };
+    const define = () =>
+      definePipeline({
+        ...pipelineWithColumn('values'),
+        columns: { values: { type: 'string' } },
+        features: categories,
+        training: { augmentation: { jitter: 0.1, featureDropout: 0.1, mixup: 0.2 } },
+      } as PipelineInput);
+    expect(define).toThrow('training.augmentation.jitter: there is no numeric feature');
+    expect(define).not.toThrow('featureDropout');
+  });
+});

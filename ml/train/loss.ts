@@ -50,7 +50,8 @@ function hardLosses(task: 'binary' | 'multiclass', logits: tf.Tensor2D, target: 
 function softLoss(options: LossOptions, logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Scalar {
   const { classWeights, loss, labelSmoothing } = options;
   const classes = options.task === 'binary' ? 2 : logits.shape[1];
-  const oneHot = (labels: tf.Tensor1D) => tf.oneHot(tf.cast(labels, 'int32'), classes, 1, 0, 'float32'); // [B, classes]
+  // The wasm backend fills integers into a float one-hot, so it is cast.
+  const oneHot = (labels: tf.Tensor1D) => tf.cast(tf.oneHot(tf.cast(labels, 'int32'), classes), 'float32'); // [B, classes]
   let shares = oneHot(target);
   if (mixed) shares = mix(shares, oneHot(mixed.partner), tf.reshape(mixed.share, [-1, 1]));
   if (labelSmoothing) shares = tf.add(tf.mul(shares, 1 - labelSmoothing), labelSmoothing / classes);

@@ -44,7 +44,15 @@ type Changes = Partial<TrainerOptions> & { readonly wrap?: (session: EngineSessi
 
 async function run(plan: TrainingPlan, { wrap = (session) => session, ...changes }: Changes = {}): Promise<TrainerOutcome> {
   const session = wrap(openLogisticSession(plan.step, trainPart));
-  return train({ plan, session, trainRows: trainPart.rows, validation: validationPart, checkpointEveryMs: 50, ...changes });
+  return train({
+    plan,
+    session,
+    trainRows: trainPart.rows,
+    trainLabels: trainPart.target,
+    validation: validationPart,
+    checkpointEveryMs: 50,
+    ...changes,
+  });
 }
 
 /** What a checkpoint says, through its bytes. */
@@ -85,44 +93,50 @@ describe('train', () => {
     expect(state.history.points.filter(({ metrics }) => 'validation/auc' in metrics)).toHaveLength(4);
   });
 
-  it('ends in the same bytes wherever it was killed, aborted and resumed, and however its steps were cut into calls', async () => {
-    const plan = planOf({ earlyStopping: { patience: 2, minDelta: 0 }, epochs: 6 });
-    const expected = bytesOf(plan, (await run(plan)).state);
-    let bits = 12345;
-    const random = (): number => {
-      bits = (Math.imul(bits, 1_103_515_245) + 12_345) >>> 0;
-      return bits / 4_294_967_296;
-    };
-    let interruptions = 0;
-    for (let round = 0; round < 40; round++) {
-      let saved: Uint8Array | undefined;
-      for (;;) {
-        const controller = new AbortController();
-        const aborts = random() < 0.3;
-        try {
-          const { state } = await run(plan, {
-            resume: saved && decodeCheckpoint(saved),
-            // Down to single steps a call, up to whole epochs.
-            checkpointEveryMs: 10 ** (4 * random() - 3),
-            signal: controller.signal,
-            wrap: dyingAt(1 + Math.floor(random() * (saved ? 30 : 10))),
-            onProgress: () => {
-              if (aborts && random() < 0.2) controller.abort(new Error('stop'));
-            },
-            onCheckpoint: async (next) => {
-              saved = bytesOf(plan, next);
-            },
-          });
-          expect(Buffer.compare(bytesOf(plan, state), expected)).toBe(0);
-          break;
-        } catch (error) {
-          if (!(error instanceof Error) || !['killed', 'stop'].includes(error.message)) throw error;
-          interruptions++;
+  it.each<[string, Partial<TrainingSpec>]>([
+    ['', { earlyStopping: { patience: 2, minDelta: 0 } }],
+    [', with classes that are sampled anew in each epoch', { sampling: { kind: 'oversample', ratio: 1 } }],
+  ])(
+    'ends in the same bytes wherever it was killed, aborted and resumed, and however its steps were cut into calls%s',
+    async (_, option) => {
+      const plan = planOf({ ...option, epochs: 6 });
+      const expected = bytesOf(plan, (await run(plan)).state);
+      let bits = 12345;
+      const random = (): number => {
+        bits = (Math.imul(bits, 1_103_515_245) + 12_345) >>> 0;
+        return bits / 4_294_967_296;
+      };
+      let interruptions = 0;
+      for (let round = 0; round < 40; round++) {
+        let saved: Uint8Array | undefined;
+        for (;;) {
+          const controller = new AbortController();
+          const aborts = random() < 0.3;
+          try {
+            const { state } = await run(plan, {
+              resume: saved && decodeCheckpoint(saved),
+              // Down to single steps a call, up to whole epochs.
+              checkpointEveryMs: 10 ** (4 * random() - 3),
+              signal: controller.signal,
+              wrap: dyingAt(1 + Math.floor(random() * (saved ? 30 : 10))),
+              onProgress: () => {
+                if (aborts && random() < 0.2) controller.abort(new Error('stop'));
+              },
+              onCheckpoint: async (next) => {
+                saved = bytesOf(plan, next);
+              },
+            });
+            expect(Buffer.compare(bytesOf(plan, state), expected)).toBe(0);
+            break;
+          } catch (error) {
+            if (!(error instanceof Error) || !['killed', 'stop'].includes(error.message)) throw error;
+            interruptions++;
+          }
         }
       }
-    }
-    expect(interruptions).toBeGreaterThan(40);
-  });
+      expect(interruptions).toBeGreaterThan(40);
+    },
+  );
 
   it('trains rung by rung to the same parameters as in one go', async () => {
     const plan = planOf();
@@ -238,6 +252,24 @@ describe('createTrainingPlan', () => {
     const plan = planOf({}, {}, Float32Array.of(0, 0, 0, 1));
     expect(plan.step.classWeights).toEqual([4 / 6, 2]);
     expect(planOf({ classWeights: 'none' }).step.classWeights).toBeUndefined();
+  });
+
+  it('has as many steps in an epoch as sampling leaves rows', () => {
+    const target = Float32Array.from({ length: 100 }, (_, row) => Number(row < 10));
+    const plan = planOf({ batchSize: 10, epochs: 2, sampling: { kind: 'oversample', ratio: 1 } }, {}, target);
+    expect(plan).toMatchObject({ stepsPerEpoch: 18, totalSteps: 36, sampledCounts: [90, 90] });
+    expect(planOf({ batchSize: 10, sampling: { kind: 'undersample', ratio: 1 } }, {}, target).stepsPerEpoch).toBe(2);
+  });
+
+  it('is the same plan when options are written out at what they are without being named', () => {
+    const written = planOf({ sampling: 'none', loss: { kind: 'cross-entropy' }, labelSmoothing: 0, augmentation: { images: {} } });
+    expect(written).toEqual(planOf());
+    expect(planOf({ sampling: { kind: 'oversample', ratio: 1 } })).not.toEqual(planOf());
+    expect(planOf({ loss: { kind: 'focal', gamma: 2 }, labelSmoothing: 0.1, augmentation: { mixup: 1 } }).step).toMatchObject({
+      loss: { kind: 'focal', gamma: 2 },
+      labelSmoothing: 0.1,
+      augmentation: { mixup: 1 },
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { randomUniform } from '../../graph/random-uniform-kernel.js';
 import type { Batch } from '../engines/training-step.js';
 import { mix } from '../loss.js';
+import { augmentImages } from './augment-images.js';
 import type { AugmentationPlan } from './augmentation-plan.js';
 import { betaQuantiles } from './beta-quantiles.js';
 import { randomNormal } from './random-normal.js';
@@ -16,6 +17,13 @@ export function augmentationStreams(plan: AugmentationPlan | undefined): number 
 
 /** Parts of the Beta distribution that shares are drawn from. */
 const mixupShares = 4096;
+let newest: { readonly alpha: number; readonly shares: Float32Array } | undefined;
+
+/** An eager engine asks in every step. */
+function sharesOf(alpha: number): Float32Array {
+  if (newest?.alpha !== alpha) newest = { alpha, shares: betaQuantiles(alpha, mixupShares) };
+  return newest.shares;
+}
 
 /**
  * Change the rows of a mini-batch at random; a pure function of the batch and the keys.
@@ -38,7 +46,8 @@ export function augmentBatch(plan: AugmentationPlan, batch: Batch, keys: tf.Tens
       categorical = tf.mul(categorical, tf.cast(kept, 'int32'));
     }
   }
-  const changed = { ...batch, numeric, categorical };
+  const image = batch.image && plan.images ? augmentImages(batch.image, plan.images, keys, stream('images')) : batch.image;
+  const changed = { ...batch, numeric, categorical, image };
   return plan.mixup ? mixRows(changed, plan.mixup, keys, stream('mixup'), stream('mixedCategories')) : changed;
 }
 
@@ -49,21 +58,22 @@ function dropNumbers(numeric: tf.Tensor2D, rate: number, fill: readonly (number 
 }
 
 /**
- * Mix each row with the next one of the batch, whose order is random: numbers by a share λ ~ Beta(alpha, alpha), the larger one its
+ * Mix each row with the next one of the batch, whose order is random: numbers and pixels by a share λ ~ Beta(alpha, alpha), the larger one its
  * own. A category cannot be mixed, so each is its own with probability λ, which mixes the expectation of its embedding.
  *
  * @see Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization"
  */
 function mixRows(batch: Batch, alpha: number, keys: tf.Tensor1D, stream: number, categoryStream: number): Batch {
-  const { numeric, categorical, target } = batch;
+  const { numeric, categorical, image, target } = batch;
   const [rows] = target.shape;
-  const shares = tf.tensor1d(betaQuantiles(alpha, mixupShares));
+  const shares = tf.tensor1d(sharesOf(alpha));
   const drawn = tf.cast(tf.mul(randomUniform(keys, stream, [rows, 1]), mixupShares), 'int32'); // [B, 1]
   const share = tf.gather(shares, tf.reshape(drawn, [rows])) as tf.Tensor1D; // [B]
   const column = tf.reshape(share, [rows, 1]); // [B, 1]
   return {
     ...batch,
     numeric: numeric && mix(numeric, nextRows(numeric), column),
+    image: image && mix(image, nextRows(image), tf.reshape(share, [rows, 1, 1, 1])),
     categorical: categorical && mixCategories(categorical, column, keys, categoryStream),
     mixed: { partner: nextRows(target), share },
   };

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { ModelSpec, Task } from '../../../contracts/pipeline.js';
 import { createRandom } from '../../models/random.js';
+import type { AugmentationPlan } from '../augmentation/augmentation-plan.js';
 import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
 import { engines } from './index.js';
 import { tfjsCpuEngine } from './tfjs.js';
@@ -139,6 +140,23 @@ cases.push({
   label: 'wide-and-deep, batches of one row, no class weights, no weight decay',
 });
 
+const augmentation: AugmentationPlan = {
+  jitter: [0.3, 0, 0.5],
+  featureDropout: { rate: 0.2, fill: [0.1, null, -0.2] },
+  mixup: 0.4,
+};
+const options: readonly Partial<StepPlan>[] = [
+  { loss: { kind: 'focal', gamma: 2 }, labelSmoothing: 0.1 },
+  { augmentation, loss: { kind: 'focal', gamma: 1.5 } },
+  { loss: { kind: 'huber', delta: 0.5 }, augmentation },
+  { loss: { kind: 'absolute' } },
+];
+for (const option of options) {
+  const isForValues = option.loss?.kind === 'huber' || option.loss?.kind === 'absolute';
+  for (const task of tasks.filter((each) => (each.task === 'regression') === isForValues))
+    cases.push({ plan: makePlan(families.at(-1)!, task, option), label: `${JSON.stringify(option)}, ${task.task}` });
+}
+
 function describeModel(model: ModelSpec): string {
   if (model.family === 'linear') return 'linear';
   const { activation, dropout, normalization, residual } = model;
@@ -170,17 +188,19 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
       expectClose(actual.afterFifty, expected.afterFifty, tolerances.afterFifty);
       expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(tolerances.afterFifty);
       expect(relativeDifference(actual.logits, expected.logits)).toBeLessThan(tolerances.afterFifty);
-      if (plan.batchSize === 1) return; // The loss of single rows goes up and down.
+      // The loss of single rows, and of rows that change, goes up and down.
+      if (plan.batchSize === 1 || plan.augmentation) return;
       expect(actual.losses.slice(-10).reduce((sum, loss) => sum + loss)).toBeLessThan(
         actual.losses.slice(0, 10).reduce((sum, loss) => sum + loss),
       );
     });
 
     test.each([
-      ['', families[3]],
-      [', with dropout', families.at(-1)!],
-    ])('gives the same bits in one call and in several, and after its state was set%s', async (_, model) => {
-      const plan = makePlan(model, tasks[0]);
+      ['', families[3], {}],
+      [', with dropout', families.at(-1)!, {}],
+      [', with augmentation and dropout', families.at(-1)!, { augmentation, labelSmoothing: 0.1 }],
+    ])('gives the same bits in one call and in several, and after its state was set%s', async (_, model, option) => {
+      const plan = makePlan(model, tasks[0], option);
       const data = makeData('binary', 1);
       const whole = await engine.open(plan, data);
       const losses = await run(whole, 0, steps);
@@ -204,6 +224,17 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
         const expected = await oracle(part, data);
         expectClose((await follow(engine, part, data)).afterFifty, expected.afterFifty, tolerances.afterFifty);
       }
+    });
+
+    test('neither augments nor smooths what it predicts without training', async () => {
+      const data = makeData('binary', 1);
+      const [plain, augmented] = await Promise.all(
+        [{}, { augmentation }].map((option) => engine.open(makePlan(families[3], tasks[0], option), data)),
+      );
+      expect(await augmented.logits(data)).toEqual(await plain.logits(data));
+      const losses = await Promise.all([plain, augmented].map((session) => run(session, 0, 1)));
+      expect(losses[1]).not.toEqual(losses[0]);
+      for (const session of [plain, augmented]) await session.dispose();
     });
 
     test('opens and trains beside sessions of the other engines in the same process', async () => {

@@ -8,7 +8,7 @@ import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
 
 const layout: FeatureLayout = { categorical: [{ name: 'origin', size: 6, dimension: 'auto' }], numeric: ['distance', 'delay'] };
 
-function digests(model: ModelSpec): readonly string[] {
+function digests(model: ModelSpec, options: Partial<StepPlan> = {}): readonly string[] {
   const plan: StepPlan = {
     model,
     layout,
@@ -18,6 +18,7 @@ function digests(model: ModelSpec): readonly string[] {
     optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0.01 },
     seed: 3,
     threads: 1,
+    ...options,
   };
   const network = buildNetwork(model, layout, 1, plan.seed);
   return [buildTrainingGraph(network, plan), buildForwardGraph(network)].map((bytes) =>
@@ -46,4 +47,18 @@ test('dropout changes the training graph and leaves the forward graph alone', ()
   const [trainingWithDropout, forwardWithDropout] = digests({ ...model, dropout: 0.2 });
   expect(trainingWithDropout).not.toBe(training);
   expect(forwardWithDropout).toBe(forward);
+});
+
+test.each<Partial<StepPlan>>([
+  { augmentation: { jitter: [0.1, 0.1] } },
+  { augmentation: { featureDropout: { rate: 0.1, fill: [0, 0] } } },
+  { augmentation: { mixup: 0.2 } },
+  { labelSmoothing: 0.1 },
+  { loss: { kind: 'focal', gamma: 2 } },
+])('%j changes the training graph and leaves the forward graph alone', (options) => {
+  const model: ModelSpec = { family: 'mlp', hidden: [8, 6], activation: 'tanh' };
+  const [training, forward] = digests(model);
+  const [changedTraining, changedForward] = digests(model, options);
+  expect(changedTraining).not.toBe(training);
+  expect(changedForward).toBe(forward);
 });
