@@ -1,0 +1,39 @@
+import { type Command, Option } from 'commander';
+import type { InitOptions } from '../init.js';
+
+export function registerInit(program: Command): void {
+  program
+    .command('init')
+    .description('look at a data set and write a commented pipeline that runs as it is')
+    .argument('<file>', 'the data: CSV, TSV, JSON, NDJSON, Parquet or Arrow; a folder or a pattern of such files')
+    .requiredOption('-t, --target <column>', 'the column to predict')
+    .option('-n, --name <name>', 'name of the pipeline and its model; default: the file’s')
+    .addOption(
+      new Option('--task <task>', 'what to learn; default: by the values of the target').choices(['binary', 'multiclass', 'regression']),
+    )
+    .addOption(
+      new Option('--format <format>', 'how to read the file; default: by its name and content').choices([
+        'csv',
+        'tsv',
+        'json',
+        'ndjson',
+        'parquet',
+        'arrow',
+      ]),
+    )
+    .option('-o, --output <path>', 'file to write; default: pipelines/<name>.ts')
+    .option('--force', 'replace the file when it is there')
+    .option('--json', 'print {"file","pipeline","task","rows","features","leftOut"} as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  anneal init churn.csv --target churned
+  anneal init data/sales.parquet --target revenue --name sales --task regression
+  anneal init ./flowers.tsv --target species --output ./my-pipelines/flowers.ts`,
+    )
+    .action(async (file: string, options: InitOptions) => {
+      const { init } = await import('../init.js');
+      await init(file, options);
+    });
+}

@@ -1,0 +1,138 @@
+import type { SnapshotManifest } from '../../../contracts/dataset.js';
+import type { ColumnSpec } from '../../../contracts/pipeline.js';
+import { type ColumnReading, readColumn } from '../column-reading.js';
+import type { DataSession } from '../duckdb-session.js';
+import { snapshotRelation } from '../snapshot-relation.js';
+import { identifier } from '../sql-quoting.js';
+
+export type PlainType = Exclude<ColumnSpec['type'], 'image'>;
+
+const timeParts = { year: 'year', month: 'month', dayOfMonth: 'day', dayOfWeek: 'isodow', hour: 'hour' } as const;
+export type TimePart = keyof typeof timeParts;
+
+/** What a look at a column tells; counts are of all rows. */
+export interface ColumnFacts {
+  readonly name: string;
+  /** DuckDB's name of the type in the snapshot. */
+  readonly sourceType: string;
+  /** The narrowest type that nearly all values have; absent for what a pipeline cannot read (lists, structures, bytes). */
+  readonly type?: PlainType;
+  readonly missing: number;
+  /** Values that are neither missing nor of the type. */
+  readonly unreadable: number;
+  /** Distinct values; an estimate where there are many. */
+  readonly distinct: number;
+  /** Numbers: quantiles 0, 0.01, 0.5, 0.99, 1 of a float or integer. */
+  readonly quantiles?: readonly number[];
+  /** Times: the quantiles 0, 0.7, 0.85, 1 as ISO 8601 in UTC, whether the rows are in their order, and the parts that differ. */
+  readonly times?: { readonly quantiles: readonly string[]; readonly isSorted: boolean; readonly parts: readonly TimePart[] };
+  /** Strings: mean number of words. */
+  readonly words?: number;
+  /** The most frequent values as text with their rows, most frequent first; at most `topCount`. */
+  readonly top: readonly { readonly value: string; readonly rows: number }[];
+}
+
+/** As many classes as a target may have, and one to see that there are more. */
+const topCount = 101;
+/** From the narrowest to what everything is. */
+const candidates: readonly PlainType[] = ['integer', 'float', 'boolean', 'timestamp', 'string'];
+/** Fewer values that are not of a type are mistakes in the data rather than a sign of another type. */
+const toleratedShare = 0.02;
+/** Rows that tell whether a file is in the order of a column. */
+const orderedRows = 100_000;
+
+/**
+ * Look at every column of a snapshot.
+ *
+ * @param paths local Parquet files of the snapshot's parts
+ * @returns in the order of the file
+ */
+export async function inspectColumns(session: DataSession, paths: readonly string[], manifest: SnapshotManifest): Promise<ColumnFacts[]> {
+  await session.run(`CREATE VIEW inspected AS ${snapshotRelation(paths, manifest)}`);
+  const facts: ColumnFacts[] = [];
+  for (const { name, type } of manifest.columns) facts.push(await inspectColumn(session, name, type, manifest));
+  return facts;
+}
+
+async function inspectColumn(
+  session: DataSession,
+  name: string,
+  sourceType: string,
+  { typing, rows }: SnapshotManifest,
+): Promise<ColumnFacts> {
+  const readings = candidates.flatMap((type) => {
+    const reading = readColumn(name, type, sourceType, typing);
+    return reading ? [{ type, reading }] : [];
+  });
+  const present = `CAST(${identifier(name)} AS VARCHAR)`;
+  if (readings.length === 0) {
+    const [found] = await session.rows(`SELECT count(*) - count(${identifier(name)}) AS missing FROM inspected`);
+    return { name, sourceType, missing: Number(found.missing), unreadable: 0, distinct: 0, top: [] };
+  }
+  const counts = readings.flatMap(({ reading }, i) => [
+    `count(*) FILTER (${reading.isMissing}) AS missing${i}`,
+    `count(*) FILTER (NOT (${reading.isMissing}) AND (${reading.typed}) IS NULL) AS unreadable${i}`,
+  ]);
+  const leadingZeros = `count(*) FILTER (regexp_full_match(${present}, '0[0-9]+')) AS zeros`;
+  const answers = `count(*) FILTER (regexp_full_match(lower(trim(${present})), 'y(es)?|no?')) AS answers`;
+  const [found] = await session.rows(`SELECT ${[...counts, leadingZeros, answers].join(', ')} FROM inspected`);
+  const chosen = readings.findIndex(({ type }, i) => {
+    // 01234 is a postal code, and would lose its zero.
+    if ((type === 'integer' || type === 'float') && Number(found.zeros) > 0 && typing !== 'strong') return false;
+    // A class "yes" is to be called so.
+    if (type === 'boolean' && Number(found.answers) > 0) return false;
+    const values = rows - Number(found[`missing${i}`]);
+    return values > 0 && Number(found[`unreadable${i}`]) <= toleratedShare * values;
+  });
+  const at = chosen >= 0 ? chosen : readings.length - 1;
+  const { type, reading } = readings[at];
+  const missing = Number(found[`missing${at}`]);
+  const unreadable = Number(found[`unreadable${at}`]);
+  return { name, sourceType, type, missing, unreadable, ...(await describe(session, type, reading)) };
+}
+
+async function describe(
+  session: DataSession,
+  type: PlainType,
+  { typed }: ColumnReading,
+): Promise<Pick<ColumnFacts, 'distinct' | 'quantiles' | 'times' | 'words' | 'top'>> {
+  const top = await session.rows(
+    `SELECT CAST(${typed} AS VARCHAR) AS value, count(*) AS n FROM inspected WHERE (${typed}) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${topCount}`,
+  );
+  const isNumber = type === 'integer' || type === 'float';
+  const isTime = type === 'timestamp';
+  const [found] = await session.rows(
+    `SELECT approx_count_distinct(value) AS distinct_values` +
+      (isNumber ? ', CAST(quantile_disc(value, [0, 0.01, 0.5, 0.99, 1]) AS DOUBLE[]) AS quantiles' : '') +
+      (isTime
+        ? `, list_transform(quantile_disc(value, [0, 0.7, 0.85, 1]), lambda t: strftime(t, '%Y-%m-%dT%H:%M:%SZ')) AS quantiles, ` +
+          Object.entries(timeParts)
+            .map(([part, sql]) => `count(DISTINCT ${sql}(value)) AS "${part}"`)
+            .join(', ')
+        : '') +
+      (type === 'string' ? `, avg(len(string_split_regex(trim(value), '\\s+'))) AS words` : '') +
+      ` FROM (SELECT ${typed} AS value FROM inspected)`,
+  );
+  return {
+    distinct: top.length < topCount ? top.length : Math.max(topCount, Number(found.distinct_values)),
+    top: top.map(({ value, n }) => ({ value: String(value), rows: Number(n) })),
+    ...(isNumber && found.quantiles ? { quantiles: found.quantiles as number[] } : {}),
+    ...(isTime && found.quantiles
+      ? {
+          times: {
+            quantiles: found.quantiles as string[],
+            isSorted: await isSorted(session, typed),
+            parts: (Object.keys(timeParts) as TimePart[]).filter((part) => Number(found[part]) > 1),
+          },
+        }
+      : {}),
+    ...(type === 'string' ? { words: Number(found.words ?? 0) } : {}),
+  };
+}
+
+async function isSorted(session: DataSession, typed: string): Promise<boolean> {
+  const [found] = await session.rows(
+    `SELECT count(*) FILTER (value < before) AS falls FROM (SELECT value, lag(value) OVER () AS before FROM (SELECT ${typed} AS value FROM inspected LIMIT ${orderedRows}))`,
+  );
+  return Number(found.falls) === 0;
+}

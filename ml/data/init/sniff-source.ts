@@ -1,0 +1,100 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FileSource } from '../../../contracts/pipeline/source.js';
+import type { DataSession } from '../duckdb-session.js';
+import { compressionOf, contentOf } from '../ingest/compression.js';
+import { textLiteral } from '../sql-quoting.js';
+
+type Format = FileSource['format'];
+/** What a pipeline says of a source beside its place; defaults are left out. */
+export type SniffedSource = Pick<FileSource, 'format'> & Readonly<Record<string, unknown>>;
+
+/** So much of a file tells its dialect. */
+const headBytes = 1 << 20;
+const endings: readonly (readonly [RegExp, Format])[] = [
+  [/\.(parquet|pq)$/i, 'parquet'],
+  [/\.(arrow|feather|ipc|arrows)$/i, 'arrow'],
+  [/\.(ndjson|jsonl)$/i, 'ndjson'],
+  [/\.json$/i, 'json'],
+  [/\.(tsv|tab)$/i, 'tsv'],
+  [/\.(csv|txt|data)$/i, 'csv'],
+];
+
+/** The format that a name tells, compressed or not; undefined when it tells none. Pure. */
+export function formatOfName(name: string): Format | undefined {
+  const bare = name.replace(/\.(gz|zstd?)$/i, '');
+  return endings.find(([ending]) => ending.test(bare))?.[1];
+}
+
+/**
+ * Find out how a file is to be read: its format, and of a delimited text its dialect and encoding.
+ *
+ * @param uri what the user wrote
+ * @param path the local file
+ * @param column a name that the header should hold
+ */
+export async function sniffSource(session: DataSession, uri: string, path: string, column?: string): Promise<SniffedSource> {
+  const head = await headOf(uri, path);
+  const format = formatOfName(uri) ?? formatOfContent(head);
+  if (format !== 'csv' && format !== 'tsv') return { format };
+  const encoding = encodingOf(head);
+  const text = wholeLines(new TextDecoder(encoding ?? 'utf-8').decode(head), head.length >= headBytes);
+  const sample = join(session.scratch, 'head.csv');
+  await writeFile(sample, text);
+  const [found] = await session
+    .rows(
+      `SELECT Delimiter AS delimiter, Quote AS quote, "Comment" AS comment, SkipRows AS skip, HasHeader AS header FROM sniff_csv(${textLiteral(sample)})`,
+    )
+    // What cannot be sniffed is read by the defaults, whose error names the line.
+    .catch((): Record<string, unknown>[] => [{}]);
+  const delimiter = found.delimiter ?? ',';
+  const skipRows = Number(found.skip ?? 0);
+  const firstLine = text.split(/\r?\n/, skipRows + 1)[skipRows] ?? '';
+  const hasHeader = found.header !== false || (column !== undefined && firstLine.includes(column));
+  const isDefaultDelimiter = delimiter === (format === 'tsv' ? '\t' : ',');
+  return {
+    // A tab between the values is what `tsv` means.
+    format: delimiter === '\t' ? 'tsv' : format,
+    ...(isDefaultDelimiter || delimiter === '\t' ? {} : { delimiter }),
+    ...(found.quote === "'" ? { quote: "'" } : {}),
+    ...(typeof found.comment === 'string' && found.comment.length === 1 ? { comment: found.comment } : {}),
+    ...(skipRows > 0 ? { skipRows } : {}),
+    ...(hasHeader ? {} : { header: false }),
+    ...(encoding === undefined ? {} : { encoding }),
+  };
+}
+
+async function headOf(uri: string, path: string): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of contentOf(path, await compressionOf(uri, path))) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= headBytes) break;
+  }
+  return Buffer.concat(pieces).subarray(0, headBytes);
+}
+
+function formatOfContent(head: Uint8Array): Format {
+  const start = Buffer.from(head.subarray(0, 64)).toString('latin1');
+  if (start.startsWith('PAR1')) return 'parquet';
+  if (start.startsWith('ARROW1')) return 'arrow';
+  return /^[\s\u00ef\u00bb\u00bf]*[[{]/.test(start) ? 'json' : 'csv';
+}
+
+/** @returns undefined for UTF-8 */
+function encodingOf(head: Uint8Array): string | undefined {
+  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) return 'utf-16';
+  try {
+    // A character may be cut at the end, which a stream forgives.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return undefined;
+  } catch {
+    return 'windows-1252';
+  }
+}
+
+function wholeLines(text: string, isCut: boolean): string {
+  const end = isCut ? text.lastIndexOf('\n') : -1;
+  return end > 0 ? text.slice(0, end + 1) : text;
+}
