@@ -4,7 +4,8 @@ import type { SnapshotManifest, ValidationReport } from '../contracts/dataset.js
 import type { FrozenSchema, PipelineSpec } from '../contracts/pipeline.js';
 import { resolveWindow } from '../contracts/pipeline/window.js';
 import type { DataContext } from '../ml/data/data-context.js';
-import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
+import { openRemoteFiles } from '../stores/open-remote-files.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError, exitCodes, usageError } from './command-error.js';
 import { findPipelineFile, loadPipeline } from './load-pipeline.js';
@@ -71,7 +72,7 @@ async function fromRunReport(settings: Settings, spec: PipelineSpec, run: string
       `The run ${run} is one of ${status.pipeline}, not of ${spec.name}. "anneal runs --pipeline ${spec.name}" lists those.`,
     );
   if (!status.validationReport) throw new CommandError(`The run ${run} has not validated its data yet. Wait for it, or take another run.`);
-  return inferFrom(await storeOf(settings).readJson<ValidationReport>(status.validationReport));
+  return inferFrom(await (await openArtifactStore(settings)).readJson<ValidationReport>(status.validationReport));
 }
 
 /** Reads and validates the source here; what was read before is not read again. */
@@ -80,8 +81,8 @@ async function fromSource(settings: Settings, spec: PipelineSpec): Promise<Froze
     import('../ml/data/ingest/ingest-source.js'),
     import('../ml/data/validate-dataset.js'),
   ]);
-  const store = storeOf(settings);
-  const context: DataContext = { store, scratchRoot: join(settings.home, 'scratch') };
+  const store = await openArtifactStore(settings);
+  const context: DataContext = { store, remote: openRemoteFiles(settings.s3), scratchRoot: join(settings.home, 'scratch') };
   const window = spec.source.window && resolveWindow(spec.source.window, Date.now());
   const snapshot = await ingestSource(spec.source, projectRoot, context, window);
   // The old schema has no say in the new one.
@@ -95,8 +96,4 @@ async function inferFrom(report: ValidationReport): Promise<FrozenSchema> {
   if (!report.columns)
     throw new CommandError('The report of that run is of an older kind, without the types of the columns. Start a new run.');
   return inferSchema(report, report.columns);
-}
-
-function storeOf({ artifacts }: Settings): FileArtifactStore {
-  return new FileArtifactStore(artifacts);
 }

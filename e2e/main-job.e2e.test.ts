@@ -229,6 +229,28 @@ describe('the main job', () => {
       expect(await failed(...(await from('one-class.parquet', 'SELECT * REPLACE (0 AS delay) FROM flights')))).toMatch(/class/i);
     });
 
+    it('fails at once where the pipeline does not want to wait', async () => {
+      const bad = await from('far-again.parquet', `SELECT * REPLACE ('far' AS distance) FROM flights`);
+      expect(await failed(...bad, '--set', 'expectations.onError=fail')).toMatch(/^failed .*distance/ms);
+    });
+
+    it('leaves a run with bad data waiting, and goes on when somebody overrides it', async () => {
+      const demanding = ['--set', 'expectations.minRows=999999999'];
+      const { code, stdout } = await stack.anneal('run', 'flight-delay', '--wait', '--json', ...quick(), ...demanding);
+      const report = JSON.parse(stdout) as { run: string; status: string; reason: string; commands: string[] };
+      expect({ code, report }).toMatchObject({
+        code: 1,
+        report: { status: 'awaiting-override', reason: expect.stringContaining('minRows') },
+      });
+      expect(report.commands[0]).toContain(`anneal override ${report.run}`);
+      await stack.json('override', report.run, '--reason', 'a sample will do');
+      const ended = await eventually('the run ends', async () => {
+        const status = await stack.json<ShownRun & { dataOverride?: { reason: string } }>('show', report.run);
+        return status.state === 'running' ? undefined : status;
+      });
+      expect(ended).toMatchObject({ state: 'promoted', dataOverride: { reason: 'a sample will do' } });
+    }, 120_000);
+
     it('refuses a definition that is not valid, and names the path', async () => {
       const { code, stderr } = await stack.anneal('run', 'flight-delay', '--set', 'training.epochs=zero');
       expect(code).not.toBe(0);

@@ -7,12 +7,13 @@ const digits = 6;
 /**
  * The distribution of a column as a frozen schema keeps it: shares of the frequent categories, or a histogram.
  *
- * Pure. Times have none: those of tomorrow are meant to differ from those of today.
+ * Pure. Times and numbers of rows have none: those of tomorrow are meant to differ from those of today.
  *
  * @returns undefined when the statistics say too little
  */
 export function distributionOf(statistics: ColumnStatistics): FrozenDistribution | undefined {
   const { type, histogram, histogramEdges: edges, topValues, rows, missing, sampledRows } = statistics;
+  if (looksLikeId(statistics)) return undefined;
   if (type === 'integer' || type === 'float') {
     const total = (histogram ?? []).reduce((sum, n) => sum + n, 0);
     if (!histogram || !edges || total === 0 || histogram.length > maxBins) return undefined;
@@ -22,6 +23,11 @@ export function distributionOf(statistics: ColumnStatistics): FrozenDistribution
   const total = (sampledRows ?? rows) * (1 - missing / rows);
   const shares = topValues.map(({ value, rows: n }): [string, number] => [value, rounded(Math.min(1, n / total))]);
   return { kind: 'categories', shares: Object.fromEntries(shares) };
+}
+
+/** Integers that nearly all differ: a number of the row, of the order, of the customer. */
+export function looksLikeId({ type, distinct, rows, missing }: ColumnStatistics): boolean {
+  return type === 'integer' && rows > 20 && distinct >= 0.95 * (rows - missing);
 }
 
 export function rounded(value: number): number {

@@ -1,6 +1,6 @@
 import type { ColumnStatistics, SnapshotManifest, ValidationReport } from '../../../contracts/dataset.js';
 import type { FrozenColumn, FrozenSchema } from '../../../contracts/pipeline.js';
-import { distributionOf, rounded } from './distribution.js';
+import { distributionOf, looksLikeId, rounded } from './distribution.js';
 
 /** A column of text with more values than that has no domain. */
 const fewValues = 50;
@@ -12,7 +12,7 @@ const leastTolerance = 0.01;
  * without anything being wrong.
  *
  * Pure: equal reports give equal schemas. `maxMissing` is half as much again as there is, a range is a quarter wider on
- * both sides (what is not negative stays so), times have neither range nor distribution, since those of tomorrow differ.
+ * both sides (what is not negative stays so), times and ids have neither range nor distribution, since those of tomorrow differ.
  *
  * @param columns of the source, with DuckDB's names of their types
  */
@@ -32,7 +32,9 @@ function facts(statistics: ColumnStatistics): Omit<FrozenColumn, 'type' | 'prese
   return {
     maxMissing: rounded(Math.min(1, Math.max(leastTolerance, share * 1.5))),
     ...domainOf(statistics),
-    ...(typeof min === 'number' && typeof max === 'number' && isNumber(statistics) ? { range: widened(min, max) } : {}),
+    ...(typeof min === 'number' && typeof max === 'number' && isNumber(statistics) && !looksLikeId(statistics)
+      ? { range: widened(min, max) }
+      : {}),
     ...(distinct === 1 && min === max && missing === 0 ? { constant: true } : {}),
     ...(distribution ? { distribution } : {}),
   };
