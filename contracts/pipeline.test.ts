@@ -113,6 +113,11 @@ describe('the training', () => {
     expect(withTraining(training, target)).toThrow(message);
   });
 
+  it('can be searched down to the options of its augmentation', () => {
+    const space = { 'training.augmentation.mixup': { kind: 'uniform', low: 0.1, high: 0.5 } } as const;
+    expect(definePipeline({ ...pipelineWithColumn('values'), sweep: { space } }).sweep!.space).toEqual(space);
+  });
+
   it('has no noise for features without numbers', () => {
     const categories = { size: { kind: 'categorical', column: 'values' } };
     const define = () =>

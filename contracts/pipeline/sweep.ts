@@ -18,7 +18,7 @@ export const sweepSpec = z.strictObject({
   /** Rows of the validation part that compare trials. */
   validationRows: z.int().min(100).default(100_000),
   /** Path into the definition (`training.learningRate`, `model.hidden`, …) → what to draw from. */
-  space: z.record(z.string().regex(/^(training|model)\.[A-Za-z]+$/), parameterRange),
+  space: z.record(z.string().regex(/^(training|model)(\.[A-Za-z]+)+$/), parameterRange),
   seed: z.int().min(0).default(1),
 });
 
