@@ -174,12 +174,14 @@ describe('tracking activities against MLflow and Temporal', () => {
       ],
     };
     const report = await store.putJson({ passed: true });
+    const page = await store.putBytes(Buffer.from('<p>the data</p>'));
     const input = {
       tracked,
       snapshot: { manifest: await store.putJson(manifest), digest: data.sha256, rows: 12, reused: false },
       validation: { report, passed: true, rows: 11, quarantined: [{ reason: 'range', rows: 1 }], anomalies: [] },
       prepared: { manifest: data, rows: { train: 7, validation: 2, test: 2 }, dropped: [] },
     };
+    await run('logDataReport', { tracked, validation: { report, page } });
     await run('logDataset', input);
     await run('logDataset', input);
     const logged = await mlflow.runs.get(tracked.runId);
@@ -196,6 +198,7 @@ describe('tracking activities against MLflow and Temporal', () => {
     expect(Buffer.from(await mlflow.artifacts.downloadBytes(logged.artifactUri, 'reports/validation.json')).toString()).toBe(
       '{"passed":true}',
     );
+    expect(Buffer.from(await mlflow.artifacts.downloadBytes(logged.artifactUri, 'reports/data.html')).toString()).toBe('<p>the data</p>');
   });
 
   test('a model is registered as one version with its bundle, also when it is tried again, and Python loads and predicts the same', async () => {

@@ -52,6 +52,7 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
 
   return withActivityFailures<TrackingActivities>({
     openRun: (input) => withMlflow((tracking) => tracking.openRun(input)),
+    logDataReport: (input) => withMlflow((tracking) => tracking.logDataReport(input)),
     logDataset: (input) => withMlflow((tracking) => tracking.logDataset(input)),
     logTrial: (input) => withMlflow((tracking) => tracking.logTrial(input)),
     logFold: (input) => withMlflow((tracking) => tracking.logFold(input)),

@@ -70,6 +70,8 @@ describe('anneal', () => {
     [['run', 'no-such-pipeline'], /no pipeline "no-such-pipeline".*pipelines are/],
     [['run', 'flight-delay', '--set', 'training.epochs'], /--set path=value/],
     [['predict', 'flight-delay', 'origin=SFO'], /not valid JSON/],
+    [['report'], /missing required argument 'run'/],
+    [['report', 'x', '--json', '--output', 'x.html'], /--json or --output/],
     [['schedule', 'create', 'flight-delay'], /--cron/],
   ])('%j is wrong usage, said in one paragraph', async (args, text) => {
     const { code, stderr } = await anneal(args);

@@ -8,6 +8,7 @@ import { registerPredict } from './commands/predict.js';
 import { registerPromote } from './commands/promote.js';
 import { registerRecheck } from './commands/recheck.js';
 import { registerReject } from './commands/reject.js';
+import { registerReport } from './commands/report.js';
 import { registerRollback } from './commands/rollback.js';
 import { registerRun } from './commands/run.js';
 import { registerRuns } from './commands/runs.js';
@@ -47,6 +48,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerRun,
     registerRuns,
     registerShow,
+    registerReport,
     registerApprove,
     registerReject,
     registerOverride,

@@ -164,6 +164,11 @@ export interface LogTrialInput {
   readonly history: readonly MetricPoint[];
 }
 
+export interface LogDataReportInput {
+  readonly tracked: TrackedRun;
+  readonly validation: Pick<ValidationResult, 'report' | 'page'>;
+}
+
 export interface LogDatasetInput {
   readonly tracked: TrackedRun;
   readonly snapshot: Snapshot;
@@ -198,6 +203,8 @@ export type RunOutcome = 'promoted' | 'rejected' | 'failed' | 'cancelled';
 export interface TrackingActivities {
   /** Experiment named like the pipeline, parent run tagged with the workflow id; the same run again on a retry. */
   openRun(input: OpenRunInput): Promise<TrackedRun>;
+  /** The report of a validation, also of data that did not pass: `reports/validation.json` and `reports/data.html`. The last one stays. */
+  logDataReport(input: LogDataReportInput): Promise<void>;
   logDataset(input: LogDatasetInput): Promise<void>;
   logTrial(input: LogTrialInput): Promise<void>;
   logFold(input: LogFoldInput): Promise<void>;

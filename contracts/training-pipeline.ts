@@ -60,6 +60,8 @@ export interface PipelineStatus {
   readonly anomalies?: readonly Anomaly[];
   /** JSON of `ValidationReport`, as soon as the data were validated. */
   readonly validationReport?: ArtifactRef;
+  /** The same as a page of HTML. */
+  readonly validationPage?: ArtifactRef;
   /** Set while the run waits for somebody to override the validation, or for a source that was mended. */
   readonly awaitsOverride?: AwaitedOverride;
   /** Data that did not meet the expectations, and who let them pass. */

@@ -1,5 +1,13 @@
 import { collect, type Metric, isMlflowError, type MlflowClient, type Run, type Tags } from 'mlflow-ts-client';
-import type { LogDatasetInput, LogTrialInput, OpenRunInput, RunOutcome, RunTags, TrackedRun } from '../contracts/activities.js';
+import type {
+  LogDataReportInput,
+  LogDatasetInput,
+  LogTrialInput,
+  OpenRunInput,
+  RunOutcome,
+  RunTags,
+  TrackedRun,
+} from '../contracts/activities.js';
 import type { LogCrossValidationInput, LogFoldInput } from '../contracts/cross-validation.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
@@ -48,16 +56,21 @@ export class MlflowTracking {
     return { experimentId, runId: opened.runId, url: `${this.addresses.uiUrl}/#/experiments/${experimentId}/runs/${opened.runId}` };
   }
 
-  /** The data set as MLflow's own kind of input, row counts as parameters, the validation report as an artifact. */
+  /** The report of a validation as JSON and as a page, in place of an earlier one. */
+  async logDataReport({ tracked, validation: { report, page } }: LogDataReportInput): Promise<void> {
+    const { artifactUri } = await this.client.runs.get(tracked.runId);
+    await this.client.artifacts.uploadBytes(artifactUri, 'reports/validation.json', await this.store.readBytes(report));
+    if (page) await this.client.artifacts.uploadBytes(artifactUri, 'reports/data.html', await this.store.readBytes(page));
+  }
+
+  /** The data set as MLflow's own kind of input, row counts as parameters. */
   async logDataset({ tracked, snapshot, validation, prepared }: LogDatasetInput): Promise<void> {
-    const [run, manifest, report] = await Promise.all([
+    const [run, manifest] = await Promise.all([
       this.client.runs.get(tracked.runId),
       this.store.readJson<SnapshotManifest>(snapshot.manifest),
-      this.store.readBytes(validation.report),
     ]);
     const quarantined = validation.quarantined.reduce((sum, { rows }) => sum + rows, 0);
     await this.client.runs.logInputs(tracked.runId, [datasetInput(run.tags[tagNames.pipeline] ?? 'dataset', snapshot.digest, manifest)]);
-    await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/validation.json', report);
     await this.client.runs.setTags(tracked.runId, { [tagNames.dataDigest]: snapshot.digest });
     await this.logParameters(run, {
       data: {

@@ -174,6 +174,7 @@ describe('a run whose data do not meet the expectations', () => {
       await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
       expect(await handle.query(statusQuery)).toMatchObject({ state: 'failed', reason: 'The data are bad. Mend them.' });
       expect(stages.closed).toEqual([{ outcome: 'failed', reason: 'The data are bad. Mend them.' }]);
+      expect(stages.calls).toContain('logDataReport');
     });
   }, 60_000);
 });

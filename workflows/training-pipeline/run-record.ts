@@ -25,6 +25,7 @@ type Facts = Partial<
     | 'rollout'
     | 'anomalies'
     | 'validationReport'
+    | 'validationPage'
     | 'awaitsOverride'
     | 'dataOverride'
   >

@@ -1,5 +1,5 @@
 import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
-import type { RunOutcome, RunTags, TrackedRun } from '../../contracts/activities.js';
+import type { RunOutcome, RunTags, TrackedRun, ValidationResult } from '../../contracts/activities.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { tracking } from '../proxies.js';
 
@@ -11,6 +11,9 @@ export class TrackedRunHandle {
   private readonly scope = new CancellationScope();
   private readonly opened: Promise<TrackedRun>;
   private open = false;
+  /** One after the other, so that the last report is the one that stays. */
+  private reported: Promise<void> = Promise.resolve();
+  private reportsToCome = 0;
 
   constructor(spec: PipelineSpec, run: string, onOpen: (tracked: TrackedRun) => void) {
     const { workflowId, runId } = workflowInfo();
@@ -43,11 +46,26 @@ export class TrackedRunHandle {
       .catch(() => undefined);
   }
 
+  /** Bring the report of a validation there as soon as the page is open; only the end of the run waits for it. */
+  report({ report, page }: ValidationResult): void {
+    this.reportsToCome++;
+    const before = this.reported;
+    this.reported = Promise.all([this.opened, before])
+      .then(([tracked]) =>
+        this.scope.run(() =>
+          tracking.logDataReport.executeWithOptions({ summary: 'data report' }, [{ tracked, validation: { report, page } }]),
+        ),
+      )
+      .catch(() => undefined)
+      .finally(() => void this.reportsToCome--);
+  }
+
   /** Close the run's page with an outcome that is already certain; give up when MLflow stays away. */
   async close(outcome: RunOutcome, reason?: string): Promise<void> {
     await CancellationScope.nonCancellable(async () => {
       const tracked = await Promise.race([this.opened.catch(() => undefined), sleep('30 seconds', { summary: 'patience with MLflow' })]);
       if (!tracked) return this.scope.cancel();
+      if (this.reportsToCome > 0) await Promise.race([this.reported, sleep('30 seconds', { summary: 'patience with MLflow' })]);
       const closing = new CancellationScope();
       const closed = closing
         .run(() => tracking.closeRun.executeWithOptions({ summary: outcome }, [{ tracked, outcome, reason }]))

@@ -40,7 +40,7 @@ export function validate(spec: PipelineSpec, ingested: Snapshot, context: Valida
   return context.staged(
     'validate',
     async () => {
-      const first: ValidatedData = { snapshot: ingested, validation: await check(spec, ingested, context.record) };
+      const first: ValidatedData = { snapshot: ingested, validation: await check(spec, ingested, context) };
       const accepted = first.validation.passed ? first : await decided(spec, first, context);
       await data.acceptDataset.executeWithOptions({ summary: 'what the next run is compared with' }, [
         { pipeline: spec.name, report: accepted.validation.report },
@@ -56,9 +56,11 @@ export function validate(spec: PipelineSpec, ingested: Snapshot, context: Valida
   );
 }
 
-async function check(spec: PipelineSpec, snapshot: Snapshot, record: RunRecord): Promise<ValidationResult> {
+async function check(spec: PipelineSpec, snapshot: Snapshot, { record, tracked }: ValidationContext): Promise<ValidationResult> {
   const validation = await data.validateDataset.executeWithOptions({ summary: `${count(snapshot.rows)} rows` }, [{ snapshot, spec }]);
-  record.learn({ anomalies: validation.anomalies, validationReport: validation.report, dataDigest: snapshot.digest });
+  const { anomalies, report, page } = validation;
+  record.learn({ anomalies, validationReport: report, validationPage: page, dataDigest: snapshot.digest });
+  tracked.report(validation);
   return validation;
 }
 
@@ -96,22 +98,17 @@ async function decided(spec: PipelineSpec, refused: ValidatedData, context: Vali
 }
 
 /** @returns what was there before when the source cannot be read at the moment, or holds what it held */
-async function readAgain(
-  spec: PipelineSpec,
-  before: ValidatedData,
-  isAsked: boolean,
-  { record }: ValidationContext,
-): Promise<ValidatedData> {
+async function readAgain(spec: PipelineSpec, before: ValidatedData, isAsked: boolean, context: ValidationContext): Promise<ValidatedData> {
   let snapshot: Snapshot;
   try {
     snapshot = await readSource(spec);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    record.warn(`The source was looked at again and could not be read: ${failureReason(error)}`);
+    context.record.warn(`The source was looked at again and could not be read: ${failureReason(error)}`);
     return before;
   }
   if (snapshot.digest === before.snapshot.digest && !isAsked) return before;
-  return { snapshot, validation: await check(spec, snapshot, record) };
+  return { snapshot, validation: await check(spec, snapshot, context) };
 }
 
 function lookAtSource(spec: PipelineSpec): Promise<{ readonly identity: string }> {

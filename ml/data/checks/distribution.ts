@@ -27,7 +27,7 @@ export function distributionOf(statistics: ColumnStatistics): FrozenDistribution
 
 /** Integers that nearly all differ: a number of the row, of the order, of the customer. */
 export function looksLikeId({ type, distinct, rows, missing }: ColumnStatistics): boolean {
-  return type === 'integer' && rows > 20 && distinct >= 0.95 * (rows - missing);
+  return type === 'integer' && rows > 20 && distinct !== undefined && distinct >= 0.95 * (rows - missing);
 }
 
 export function rounded(value: number): number {
