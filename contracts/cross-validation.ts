@@ -96,7 +96,8 @@ export interface FindLabelIssuesInput {
   readonly clean: ArtifactRef;
   readonly prepared: ArtifactRef;
   readonly assignment: ArtifactRef;
-  readonly folds: readonly Pick<FoldResult, 'fold' | 'rows' | 'predictions'>[];
+  /** In the order of their numbers. */
+  readonly folds: readonly (Pick<FoldResult, 'fold' | 'predictions'> & Pick<PreparedFold, 'prepared'>)[];
 }
 
 export interface LabelIssuesResult {
@@ -122,7 +123,7 @@ export interface LabelIssuesReport {
   readonly noise: readonly { readonly given: string; readonly likely: string; readonly rows: number; readonly share: number }[];
   /** The most suspicious first. */
   readonly issues: readonly LabelIssue[];
-  /** Parquet of every row: `row` of the clean rows, `fold`, `given`, and `probability_<class>`, out of fold. */
+  /** Parquet of every row: `row` of the clean rows, `fold`, `given`, and `probabilities`, out of fold, in the order of `classes`. */
   readonly outOfFold: ArtifactRef;
 }
 

@@ -43,7 +43,7 @@ export async function crossValidation(input: CrossValidationInput): Promise<Cros
             clean,
             prepared,
             assignment,
-            folds: results.map(({ fold: number, rows, predictions }) => ({ fold: number, rows, predictions })),
+            folds: results.map(({ fold: number, predictions }, i) => ({ fold: number, predictions, prepared: folds[i].prepared })),
           },
         ])
       : undefined;
