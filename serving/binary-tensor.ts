@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import type { RawInput } from '../contracts/dataset.js';
+import type { ModelInput, RawInput } from '../contracts/dataset.js';
 import { badRequest } from './http-error.js';
+import { bytesToImages } from './image-tensor.js';
 import type { Column } from './tensors.js';
 
 /**
@@ -26,10 +27,11 @@ const numberArrays = {
  * Read one input's bytes as the raw column that the model takes.
  *
  * @param datatype one that is accepted for this input
- * @returns the column [rows]; nothing of it shares memory with `bytes`
+ * @returns the column [rows], of images [rows · height · width · channels]; nothing of it shares memory with `bytes`
  * @throws HttpError 400 when the bytes are too few or too many, a text is not UTF-8, or a number is not finite
  */
-export function bytesToColumn(input: RawInput, datatype: string, bytes: Uint8Array, rows: number): Column {
+export function bytesToColumn(input: ModelInput, datatype: string, bytes: Uint8Array, rows: number): Column {
+  if (input.type === 'uint8') return bytesToImages(input, datatype, bytes, rows);
   if (input.type === 'string') return bytesToStrings(input, bytes, rows);
   const values = bytesToNumbers(input, datatype, bytes, rows);
   return numbersToColumn(input, values);
@@ -58,18 +60,19 @@ export function numbersToColumn(input: RawInput, values: ArrayLike<number> | Big
   return column;
 }
 
-function bytesToNumbers(input: RawInput, datatype: string, bytes: Uint8Array, rows: number): ArrayLike<number> | BigInt64Array {
-  if (datatype === 'FP16') return halvesToNumbers(new Uint16Array(aligned(input, bytes, rows, 2)));
-  if (datatype === 'INT64') return new BigInt64Array(aligned(input, bytes, rows, 8));
+/** @param count elements that there must be */
+export function bytesToNumbers(input: ModelInput, datatype: string, bytes: Uint8Array, count: number): ArrayLike<number> | BigInt64Array {
+  if (datatype === 'FP16') return halvesToNumbers(new Uint16Array(aligned(input, bytes, count, 2)));
+  if (datatype === 'INT64') return new BigInt64Array(aligned(input, bytes, count, 8));
   const NumberArray = numberArrays[datatype as keyof typeof numberArrays];
-  return new NumberArray(aligned(input, bytes, rows, NumberArray.BYTES_PER_ELEMENT));
+  return new NumberArray(aligned(input, bytes, count, NumberArray.BYTES_PER_ELEMENT));
 }
 
 /** A copy that begins at a multiple of the element's size, as typed arrays need it, and that keeps no request's body in memory. */
-function aligned(input: RawInput, bytes: Uint8Array, rows: number, elementBytes: number): ArrayBuffer {
-  if (bytes.byteLength !== rows * elementBytes) {
+function aligned(input: ModelInput, bytes: Uint8Array, count: number, elementBytes: number): ArrayBuffer {
+  if (bytes.byteLength !== count * elementBytes) {
     throw badRequest(
-      `The input "${input.name}" has ${bytes.byteLength} bytes of data, but its shape and datatype say ${rows} × ${elementBytes}.`,
+      `The input "${input.name}" has ${bytes.byteLength} bytes of data, but its shape and datatype say ${count} × ${elementBytes}.`,
     );
   }
   const copy = new ArrayBuffer(bytes.byteLength);

@@ -3,6 +3,7 @@ import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ModelManifest } from '../contracts/model.js';
 import type { FromExecutorThread, ToExecutorThread } from './executor-messages.js';
 import type { VersionFiles } from './load-model.js';
+import { imageRowsAtOnce } from '../ml/data/image-input.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
 import { startTypescriptThread } from './typescript-thread.js';
@@ -31,7 +32,13 @@ export class ModelExecutor {
     observer: BatchObserver | undefined,
   ) {
     this.#thread = thread;
-    this.#batcher = new MicroBatcher({ width: outputWidth(manifest), run: (batch) => this.#run(batch), observer });
+    const { image } = manifest.layout;
+    this.#batcher = new MicroBatcher({
+      width: outputWidth(manifest),
+      ...(image ? { maxBatchRows: Math.min(1024, imageRowsAtOnce(image)) } : {}),
+      run: (batch) => this.#run(batch),
+      observer,
+    });
     thread.on('message', (message: FromExecutorThread) => this.#receive(message));
     const died = (why: string) => {
       const error = new Error(`The thread that executes a version ended by itself: ${why}.`);

@@ -4,7 +4,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../contracts/model.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
-import { outputWidth, tileBatch, type Batch, type BatchOutputs } from './tensors.js';
+import { imageRowsAtOnce } from '../ml/data/image-input.js';
+import { outputWidth, sliceBatch, tileBatch, type Batch, type BatchOutputs } from './tensors.js';
 
 export interface LocalFile {
   readonly path: string;
@@ -48,7 +49,7 @@ export async function loadModel(files: VersionFiles): Promise<LoadedModel> {
   const session = await createSession(bytes);
   try {
     checkSignature(session, manifest);
-    const run = (batch: Batch) => runSession(session, manifest, batch);
+    const run = (batch: Batch) => runInParts(session, manifest, batch);
     const goldenDifference = await reproduceGolden(manifest, golden, run);
     return { manifest, goldenDifference, run, release: () => session.release() };
   } catch (error) {
@@ -109,17 +110,35 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   if (problems.length > 0) throw loadFailed(`${problems.join('; ')}. Export the model again.`);
 }
 
+/** Images in parts of bounded memory, everything else at once. */
+async function runInParts(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
+  const { image } = manifest.layout;
+  const atOnce = image ? imageRowsAtOnce(image) : batch.rows;
+  if (batch.rows <= atOnce) return runSession(session, manifest, batch);
+  const width = outputWidth(manifest);
+  const values = new Float32Array(batch.rows * width); // [N, width]
+  const classIndex = new Int32Array(batch.rows); // [N]
+  for (let from = 0; from < batch.rows; from += atOnce) {
+    const part = await runSession(session, manifest, sliceBatch(batch, from, Math.min(batch.rows, from + atOnce)));
+    values.set(part.values, from * width);
+    if (part.classIndex) classIndex.set(part.classIndex, from);
+  }
+  return manifest.task === 'regression' ? { values } : { values, classIndex };
+}
+
 async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
   const dims = [batch.rows, 1];
   const feeds: Record<string, Tensor> = {};
   manifest.inputs.forEach((input, i) => {
     const column = batch.columns[i];
     feeds[input.name] =
-      column instanceof Float64Array
-        ? new Tensor('float64', column, dims)
-        : column instanceof BigInt64Array
-          ? new Tensor('int64', column, dims)
-          : new Tensor('string', column, dims);
+      input.type === 'uint8'
+        ? new Tensor('uint8', column as Uint8Array, [batch.rows, input.height, input.width, input.channels])
+        : column instanceof Float64Array
+          ? new Tensor('float64', column, dims)
+          : column instanceof BigInt64Array
+            ? new Tensor('int64', column, dims)
+            : new Tensor('string', column as string[], dims);
   });
   if (manifest.task === 'regression') {
     const results = await session.run(feeds, [modelOutputs.value]);

@@ -1,7 +1,9 @@
-import type { RawInput } from '../contracts/dataset.js';
+import type { ModelInput, RawInput } from '../contracts/dataset.js';
+import { imageSize } from '../contracts/image-input.js';
 import { missingTimestamp } from '../ml/data/lower-calendar.js';
 import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
+import { imageDatatypes, imageShapes, jsonToImages } from './image-tensor.js';
 import { checkRowCount } from './predictions.js';
 import type { Batch, Column } from './tensors.js';
 
@@ -9,14 +11,20 @@ const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
 const integerTypes = ['INT8', 'INT16', 'INT32', 'UINT8', 'UINT16', 'UINT32'];
 /** Datatypes that a tensor may declare for a raw column: the column's own, and those that fit into it without loss. */
-const acceptedTypes: Readonly<Record<RawInput['type'], readonly string[]>> = {
+const acceptedTypes: Readonly<Record<ModelInput['type'], readonly string[]>> = {
   string: ['BYTES'],
   int64: ['INT64', ...integerTypes],
   float64: ['FP64', 'FP32', 'FP16', 'INT64', ...integerTypes],
+  uint8: imageDatatypes,
 };
 
-export function oipDatatype(input: RawInput): 'BYTES' | 'INT64' | 'FP64' {
-  return ({ string: 'BYTES', int64: 'INT64', float64: 'FP64' } as const)[input.type];
+export function oipDatatype(input: ModelInput): 'BYTES' | 'INT64' | 'FP64' | 'UINT8' {
+  return ({ string: 'BYTES', int64: 'INT64', float64: 'FP64', uint8: 'UINT8' } as const)[input.type];
+}
+
+/** @returns the shape of an input's tensor of N rows */
+export function oipShape(input: ModelInput, rows: number): number[] {
+  return input.type === 'uint8' ? [rows, input.height, input.width, input.channels] : [rows, 1];
 }
 
 /** One input of a request, in whatever form its protocol brought the values. */
@@ -25,10 +33,10 @@ export interface InputTensor {
   readonly shape: readonly number[];
   readonly datatype: string;
   /**
-   * @returns the values [rows], as the raw column takes them
+   * @returns the values [rows], of images [rows · height · width · channels], as the raw column takes them
    * @throws HttpError 400 that names the input, the row, and what was expected
    */
-  readonly read: (input: RawInput, rows: number) => Column;
+  readonly read: (input: ModelInput, rows: number) => Column;
 }
 
 /** The bytes behind the JSON of a request, tensor after tensor. */
@@ -45,7 +53,7 @@ export interface BinaryPart {
  * @param binary values of those tensors that say "binary_data_size" instead of "data"
  * @throws HttpError 400 that names the input and the row, and what was expected
  */
-export function tensorsToColumns(inputs: readonly RawInput[], tensors: unknown, maxRows: number, binary?: BinaryPart): Batch {
+export function tensorsToColumns(inputs: readonly ModelInput[], tensors: unknown, maxRows: number, binary?: BinaryPart): Batch {
   if (!Array.isArray(tensors))
     throw badRequest('The body must be an object with "inputs", an array of tensors {"name", "shape", "datatype", "data"}.');
   let at = 0;
@@ -75,7 +83,7 @@ export function tensorsToColumns(inputs: readonly RawInput[], tensors: unknown, 
  * @param tensors undefined for one without a name
  * @throws HttpError 400 that names the input and the row, and what was expected
  */
-export function assembleColumns(inputs: readonly RawInput[], tensors: readonly (InputTensor | undefined)[], maxRows: number): Batch {
+export function assembleColumns(inputs: readonly ModelInput[], tensors: readonly (InputTensor | undefined)[], maxRows: number): Batch {
   const known = new Map(inputs.map((input) => [input.name, input]));
   const columns = new Map<string, Column>();
   tensors.forEach((tensor, position) => {
@@ -92,16 +100,20 @@ export function assembleColumns(inputs: readonly RawInput[], tensors: readonly (
     checkRowCount(rows, maxRows);
     columns.set(input.name, tensor.read(input, rows));
   });
-  const rows = [...columns.values()][0]?.length ?? 0;
+  const counts = inputs.flatMap((input) => {
+    const column = columns.get(input.name);
+    return column ? [{ name: input.name, rows: input.type === 'uint8' ? column.length / imageSize(input) : column.length }] : [];
+  });
+  const rows = counts[0]?.rows ?? 0;
   checkRowCount(rows, maxRows);
-  for (const [name, column] of columns) {
-    if (column.length !== rows)
-      throw badRequest(`The input "${name}" has ${column.length} rows, and another one has ${rows}. All inputs must have as many rows.`);
+  for (const count of counts) {
+    if (count.rows !== rows)
+      throw badRequest(`The input "${count.name}" has ${count.rows} rows, and another one has ${rows}. All inputs must have as many rows.`);
   }
   return { rows, columns: inputs.map((input) => columns.get(input.name) ?? missingColumn(input, rows)) };
 }
 
-function checkDatatype(input: RawInput, datatype: unknown): void {
+function checkDatatype(input: ModelInput, datatype: unknown): void {
   const accepted = [...acceptedTypes[input.type], ...(input.columnType === 'boolean' ? ['BOOL'] : [])];
   if (typeof datatype !== 'string' || !accepted.includes(datatype)) {
     throw badRequest(
@@ -110,7 +122,8 @@ function checkDatatype(input: RawInput, datatype: unknown): void {
   }
 }
 
-function rowsOf(input: RawInput, shape: unknown): number {
+function rowsOf(input: ModelInput, shape: unknown): number {
+  if (input.type === 'uint8') return imageRows(input, shape);
   const isShape =
     Array.isArray(shape) &&
     (shape.length === 1 || (shape.length === 2 && shape[1] === 1)) &&
@@ -120,9 +133,20 @@ function rowsOf(input: RawInput, shape: unknown): number {
   return (shape as number[])[0];
 }
 
-function missingColumn(input: RawInput, rows: number): Column {
+function imageRows(input: Extract<ModelInput, { type: 'uint8' }>, shape: unknown): number {
+  const shapes = imageShapes(input);
+  const [rows, ...rest] = Array.isArray(shape) ? (shape as unknown[]) : [];
+  if (Number.isSafeInteger(rows) && (rows as number) >= 0 && shapes.some((each) => each.join() === rest.join())) return rows as number;
+  throw badRequest(
+    `The input "${input.name}" must have the shape ${shapes.map((each) => `[${['N', ...each].join(', ')}]`).join(' or ')}, with N rows.`,
+  );
+}
+
+function missingColumn(input: ModelInput, rows: number): Column {
   if (!input.nullable) {
-    throw badRequest(`The input "${input.name}" is missing. Send a tensor of the datatype ${oipDatatype(input)} and the shape [N, 1].`);
+    throw badRequest(
+      `The input "${input.name}" is missing. Send a tensor of the datatype ${oipDatatype(input)} and the shape [${['N', ...oipShape(input, 0).slice(1)].join(', ')}].`,
+    );
   }
   switch (input.type) {
     case 'string':
@@ -144,7 +168,9 @@ function jsonTensor(tensor: unknown, takeBytes: (sizeBytes: number) => Uint8Arra
     shape: tensor.shape as readonly number[],
     datatype: tensor.datatype as string,
     read: (input, rows) => {
-      if (sizeBytes === undefined) return jsonToColumn(input, tensor.data, rows, tensor.shape as readonly number[]);
+      if (sizeBytes === undefined && input.type === 'uint8') return jsonToImages(input, tensor.datatype as string, tensor.data, rows);
+      if (sizeBytes === undefined && input.type !== 'uint8')
+        return jsonToColumn(input, tensor.data, rows, tensor.shape as readonly number[]);
       if (tensor.data !== undefined)
         throw badRequest(`The input "${input.name}" has both "data" and "binary_data_size". Send its values once.`);
       const bytes = Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0 ? takeBytes(sizeBytes as number) : undefined;

@@ -2,7 +2,7 @@ import { modelOutputs, type ModelManifest } from '../contracts/model.js';
 import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
-import { isObject, oipDatatype, tensorsToColumns } from './oip-input.js';
+import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
 import { outputWidth, type Batch } from './tensors.js';
 
@@ -46,7 +46,7 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
     name: served.name,
     versions,
     platform: 'onnx_onnxv1',
-    inputs: manifest.inputs.map((input) => ({ name: input.name, datatype: oipDatatype(input), shape: [-1, 1] })),
+    inputs: manifest.inputs.map((input) => ({ name: input.name, datatype: oipDatatype(input), shape: oipShape(input, -1) })),
     outputs: outputMetadata(manifest, -1),
   };
 }

@@ -1,12 +1,12 @@
 import type { ModelManifest } from '../contracts/model.js';
 
-/** The values of one raw column; N of them. */
-export type Column = string[] | BigInt64Array | Float64Array;
+/** The values of one raw column; N of them, or the bytes of N images. */
+export type Column = string[] | BigInt64Array | Float64Array | Uint8Array;
 
 /** A batch of raw rows, a column for each input of the model, in the order of `ModelManifest.inputs`. */
 export interface Batch {
   readonly rows: number;
-  /** Each [N]. */
+  /** Each [N]; images [N · height · width · channels]. */
   readonly columns: readonly Column[];
 }
 
@@ -49,6 +49,7 @@ function concatColumn(first: Column, batches: readonly Batch[], i: number, rows:
     }
     return joined;
   }
+  if (first instanceof Uint8Array) return Buffer.concat(batches.map((batch) => batch.columns[i] as Uint8Array));
   return batches.flatMap((batch) => batch.columns[i] as string[]);
 }
 
@@ -65,7 +66,27 @@ export function tileBatch(batch: Batch, rows: number): Batch {
     columns: batch.columns.map((column) => {
       if (column instanceof Float64Array) return Float64Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
       if (column instanceof BigInt64Array) return BigInt64Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
+      if (column instanceof Uint8Array) return tileImages(column, batch.rows, rows);
       return Array.from({ length: rows }, (_, i) => column[i % batch.rows]);
+    }),
+  };
+}
+
+function tileImages(images: Uint8Array, from: number, rows: number): Uint8Array {
+  const size = images.length / from;
+  const tiled = new Uint8Array(rows * size);
+  for (let row = 0; row < rows; row++) tiled.set(images.subarray((row % from) * size, ((row % from) + 1) * size), row * size);
+  return tiled;
+}
+
+/** Rows [from, until) of a batch. */
+export function sliceBatch(batch: Batch, from: number, until: number): Batch {
+  return {
+    rows: until - from,
+    columns: batch.columns.map((column) => {
+      if (!(column instanceof Uint8Array)) return column.slice(from, until);
+      const size = column.length / batch.rows;
+      return column.subarray(from * size, until * size);
     }),
   };
 }

@@ -1,4 +1,4 @@
-import type { RawInputType } from '../contracts/dataset.js';
+import type { ModelInput } from '../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 
@@ -12,7 +12,7 @@ export interface ModelDirectoryInput {
 }
 
 /** numpy's names, as a tensor signature writes them; text travels as Python objects. */
-const tensorTypes: Readonly<Record<RawInputType, string>> = { string: 'object', int64: 'int64', float64: 'float64' };
+const tensorTypes: Readonly<Record<ModelInput['type'], string>> = { string: 'object', int64: 'int64', float64: 'float64', uint8: 'uint8' };
 /** What Python needs to load the model; the graph is opset 17, IR version 8. */
 const requirements = ['mlflow>=3,<4', 'onnx>=1.17', 'onnxruntime>=1.20'] as const;
 const pythonVersion = '3.11';
@@ -22,7 +22,9 @@ const exampleRows = 5;
  * The text files of an MLflow model directory around `model.onnx`, so that `mlflow.onnx.load_model` and
  * `mlflow.pyfunc.load_model` take it, with a signature and an input example.
  *
- * The signature is one of tensors of shape [N, 1], as the graph has them: with it `pyfunc` turns the columns of a data frame into such tensors.
+ * The signature is one of tensors of shape [N, 1] (images [N, height, width, channels]), as the graph has them: with it `pyfunc`
+ * turns the columns of a data frame into such tensors. A data frame cannot hold images: such a model takes a dictionary of
+ * arrays, and has no input example.
  *
  * @returns content by path; the ONNX file itself is to be added as `model.onnx`
  */
@@ -96,9 +98,17 @@ function mlmodel(input: ModelDirectoryInput, hasExample: boolean): string {
 }
 
 function signature(manifest: ModelManifest): { readonly inputs: object[]; readonly outputs: object[] } {
-  const tensor = (name: string, dtype: string, width: number) => ({ name, type: 'tensor', 'tensor-spec': { dtype, shape: [-1, width] } });
+  const tensor = (name: string, dtype: string, ...shape: number[]) => ({
+    name,
+    type: 'tensor',
+    'tensor-spec': { dtype, shape: [-1, ...shape] },
+  });
   return {
-    inputs: manifest.inputs.map(({ name, type }) => tensor(name, tensorTypes[type], 1)),
+    inputs: manifest.inputs.map((input) =>
+      input.type === 'uint8'
+        ? tensor(input.name, tensorTypes.uint8, input.height, input.width, input.channels)
+        : tensor(input.name, tensorTypes[input.type], 1),
+    ),
     outputs:
       manifest.task === 'regression'
         ? [tensor('value', 'float32', 1)]
@@ -108,6 +118,7 @@ function signature(manifest: ModelManifest): { readonly inputs: object[]; readon
 
 /** The first golden rows without a missing value, which JSON could not carry into a tensor; undefined when there are none. */
 function inputExample({ manifest, golden }: ModelDirectoryInput): { readonly columns: string[]; readonly data: unknown[][] } | undefined {
+  if (manifest.layout.image) return undefined;
   const complete = golden.instances.filter((row) =>
     manifest.inputs.every(({ name }) => row[name] !== null && row[name] !== undefined && row[name] !== ''),
   );

@@ -14,14 +14,15 @@ export interface ColumnReading {
   readonly text: string;
 }
 
-type ColumnType = ColumnSpec['type'];
+type ColumnType = Exclude<ColumnSpec['type'], 'image'>;
 
-export const sqlTypes: Readonly<Record<ColumnType, string>> = {
+export const sqlTypes: Readonly<Record<ColumnSpec['type'], string>> = {
   string: 'VARCHAR',
   integer: 'BIGINT',
   float: 'DOUBLE',
   boolean: 'BOOLEAN',
   timestamp: 'TIMESTAMP',
+  image: 'BLOB',
 };
 
 const integerType = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;

@@ -5,8 +5,9 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
-import { encodeSplit, type EncodedSplitFiles } from './encode-split.js';
+import { encodePart, type EncodedPartFiles } from './encode-part.js';
 import { fitTransform, rawInputsOf } from './fit-transform.js';
+import { imageInputOf, imageParquetOptions, withImage } from './image-input.js';
 import { internalPrefix } from './schema-check.js';
 import { assertNoSkew } from './skew-check.js';
 import { sliceColumns } from './slice-columns.js';
@@ -47,10 +48,10 @@ export async function prepareDataset(
     const parts = await divideRows(session, cleanPath, spec);
     const views = await createViews(session, parts, spec);
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
-    const transform = await fitTransform(session, views.train, spec, parts.rows.train);
+    const transform = withImage(await fitTransform(session, views.train, spec, parts.rows.train), spec);
     const training = await trainingEncoding(session, views.train, spec, transform, parts.rows.train);
     const encode = (part: 'train' | 'validation', relation: string, columns: EncodedColumns) =>
-      encodeSplit(session, relation, columns, encodedTarget, part, (rows) =>
+      encodePart(session, relation, transform, columns, part, (rows) =>
         onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
       );
     const train = await encode('train', training.relation, training.columns);
@@ -94,15 +95,17 @@ async function knownDataset(pointer: string, context: DataContext): Promise<Prep
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<PreparedManifest>(ref);
   const { train, validation, test, dropped } = manifest;
-  const arrays = [train, validation].flatMap((split) => [split.categorical, split.numeric, split.target]);
+  const arrays = [train, validation].flatMap((split) => [split.categorical, split.numeric, split.image, split.target]);
   if (!(await isReadable(context, [manifest.transform, test.data, ...arrays]))) return undefined;
   return { manifest: ref, rows: { train: train.rows, validation: validation.rows, test: test.rows }, dropped };
 }
 
 /** A view for each part: raw inputs under their names, slices under theirs, and the target as a number. */
 export async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
+  const image = imageInputOf(spec);
   const columns = [
     `${parts.target} AS ${encodedTarget}`,
+    ...(image ? [identifier(image.name)] : []),
     ...rawInputsOf(spec).map((input) => `${rawColumn(input, identifier(input.name))} AS ${identifier(input.name)}`),
     ...sliceColumns(spec).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
   ].join(', ');
@@ -124,20 +127,21 @@ async function writeTest(
 ): Promise<ArtifactRef> {
   const path = join(session.scratch, 'test.parquet');
   const columns = [
-    ...transform.inputs.map((input) => identifier(input.name)),
+    ...[...transform.inputs, ...(transform.image ? [transform.image] : [])].map((input) => identifier(input.name)),
     ...sliceColumns(spec).map(({ name }) => identifier(name)),
     `${encodedTarget} AS ${targetColumn}`,
   ].join(', ');
-  await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
   return context.store.putFile(path);
 }
 
-export async function keepSplit(files: EncodedSplitFiles, context: DataContext): Promise<EncodedSplit> {
+export async function keepSplit(files: EncodedPartFiles, context: DataContext): Promise<EncodedSplit> {
   const { store } = context;
   return {
     rows: files.rows,
     ...(files.categorical === undefined ? {} : { categorical: await store.putFile(files.categorical) }),
     ...(files.numeric === undefined ? {} : { numeric: await store.putFile(files.numeric) }),
+    ...(files.image === undefined ? {} : { image: await store.putFile(files.image) }),
     target: await store.putFile(files.target),
   };
 }

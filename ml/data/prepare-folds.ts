@@ -7,9 +7,10 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
-import { encodeSplit } from './encode-split.js';
+import { encodePart } from './encode-part.js';
 import { fitTransform } from './fit-transform.js';
 import { assignFolds, assignmentQuery } from './fold-assignment.js';
+import { withImage } from './image-input.js';
 import { createViews, keepSplit } from './prepare-dataset.js';
 import { divideRows, type PartName, type SplitParts } from './split-parts.js';
 import { textLiteral } from './sql-quoting.js';
@@ -73,10 +74,10 @@ async function prepareFold(
 ): Promise<PreparedFold> {
   const views = await createViews(session, parts, spec);
   const rows = await foldRows(session, views, fold, spec);
-  const transform = await fitTransform(session, views.train, spec, rows.train);
+  const transform = withImage(await fitTransform(session, views.train, spec, rows.train), spec);
   const training = await trainingEncoding(session, views.train, spec, transform, rows.train);
   const encode = async (part: PartName, relation = views[part], columns = encodedColumns(transform)) =>
-    keepSplit(await encodeSplit(session, relation, columns, encodedTarget, `fold-${fold}-${part}`, () => undefined), context);
+    keepSplit(await encodePart(session, relation, transform, columns, `fold-${fold}-${part}`), context);
   const manifest: PreparedManifest = {
     ...prepared,
     transform: await context.store.putJson(transform),
@@ -145,7 +146,7 @@ async function knownFolds(pointer: string, context: DataContext): Promise<Prepar
   if (!(await isReadable(context, [known.assignment, ...known.folds.map(({ prepared }) => prepared)]))) return undefined;
   for (const { prepared } of known.folds) {
     const { train, validation, heldOut, transform } = await context.store.readJson<PreparedManifest>(prepared);
-    const arrays = [train, validation, heldOut].flatMap((split) => [split?.categorical, split?.numeric, split?.target]);
+    const arrays = [train, validation, heldOut].flatMap((split) => [split?.categorical, split?.numeric, split?.image, split?.target]);
     if (!(await isReadable(context, [transform, ...arrays]))) return undefined;
   }
   return known;

@@ -1,13 +1,37 @@
-import type { RawInput } from '../../contracts/dataset.js';
+import type { ModelInput, RawInput } from '../../contracts/dataset.js';
+import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { imageExpectation, readImageValue } from './image-value.js';
 import { parseIsoTimestamp } from './iso-timestamp.js';
 import { missingTimestamp } from './lower-calendar.js';
 
-/** A raw column as the exported graph takes it, shape [N, 1]. */
+/** A raw column as the exported graph takes it: shape [N, 1], images [N, height, width, channels]. */
 export type RawTensor =
   | { readonly type: 'string'; readonly data: string[]; readonly dims: readonly [number, 1] }
   | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly [number, 1] }
-  | { readonly type: 'float64'; readonly data: Float64Array; readonly dims: readonly [number, 1] };
+  | { readonly type: 'float64'; readonly data: Float64Array; readonly dims: readonly [number, 1] }
+  | { readonly type: 'uint8'; readonly data: Uint8Array; readonly dims: readonly [number, number, number, number] };
+
+/** Rows [from, until) of each tensor; numbers and bytes are views. */
+export function sliceTensors(tensors: Readonly<Record<string, RawTensor>>, from: number, until: number): Record<string, RawTensor> {
+  const slice = (tensor: RawTensor): RawTensor => {
+    const rows = until - from;
+    switch (tensor.type) {
+      case 'string':
+        return { ...tensor, data: tensor.data.slice(from, until), dims: [rows, 1] };
+      case 'int64':
+        return { ...tensor, data: tensor.data.subarray(from, until), dims: [rows, 1] };
+      case 'float64':
+        return { ...tensor, data: tensor.data.subarray(from, until), dims: [rows, 1] };
+      case 'uint8': {
+        const [, height, width, channels] = tensor.dims;
+        const size = height * width * channels;
+        return { ...tensor, data: tensor.data.subarray(from * size, until * size), dims: [rows, height, width, channels] };
+      }
+    }
+  };
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, slice(tensor)]));
+}
 
 /** `Date` ends here, and so do the calendars of callers. */
 const maxTimestampMs = 8.64e15;
@@ -28,10 +52,10 @@ const expectations: Readonly<Record<RawInput['columnType'], string>> = {
  * Keys that are no input are ignored, so that callers may send whole records.
  *
  * @param inputs the model's raw inputs, e.g. `ModelManifest.inputs`
- * @returns a tensor of shape [rows.length, 1] for each input, by name
+ * @returns a tensor of shape [rows.length, 1] for each input, of an image [rows.length, height, width, channels], by name
  * @throws AnnealError `InvalidRequest` naming row, column and what was expected; of what was sent only the type is repeated
  */
-export function rowsToTensors(inputs: readonly RawInput[], rows: readonly unknown[]): Record<string, RawTensor> {
+export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unknown[]): Record<string, RawTensor> {
   rows.forEach((row, index) => {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw invalidRequest(
@@ -42,7 +66,25 @@ export function rowsToTensors(inputs: readonly RawInput[], rows: readonly unknow
   });
   const records = rows as readonly Readonly<Record<string, unknown>>[];
   // `fromEntries` and `hasOwn`: a column may be called "__proto__" or "constructor".
-  return Object.fromEntries(inputs.map((input) => [input.name, columnTensor(input, records)]));
+  return Object.fromEntries(
+    inputs.map((input) => [input.name, input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)]),
+  );
+}
+
+function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
+  const size = imageSize(input);
+  const data = new Uint8Array(rows.length * size);
+  rows.forEach((row, index) => {
+    const value = Object.hasOwn(row, input.name) ? row[input.name] : undefined;
+    if (readImageValue(input, value, data.subarray(index * size, (index + 1) * size))) return;
+    const found = value === undefined ? 'it is missing' : `${typeName(value)} of another form was sent`;
+    throw invalidRequest(
+      `Row ${index}: column "${input.name}" must be ${imageExpectation(input)}, but ${found}. Correct the value and send the request again.`,
+      index,
+      input.name,
+    );
+  });
+  return { type: 'uint8', data, dims: [rows.length, input.height, input.width, input.channels] };
 }
 
 function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
@@ -114,7 +156,8 @@ function typeName(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-const examples: Readonly<Record<RawInput['columnType'], unknown>> = {
+const examples: Readonly<Record<ModelInput['columnType'], unknown>> = {
+  image: '<base64 of its bytes>',
   string: 'text',
   integer: 1,
   float: 1.5,
@@ -122,7 +165,7 @@ const examples: Readonly<Record<RawInput['columnType'], unknown>> = {
   timestamp: '2001-06-01T12:00:00Z',
 };
 
-function example(inputs: readonly RawInput[]): string {
+function example(inputs: readonly ModelInput[]): string {
   return JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, examples[input.columnType]])));
 }
 

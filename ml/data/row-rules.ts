@@ -24,6 +24,7 @@ const typeNames: Readonly<Record<ColumnSpec['type'], string>> = {
   float: 'a number',
   boolean: 'true or false',
   timestamp: 'a timestamp',
+  image: 'an image',
 };
 
 /**

@@ -8,6 +8,7 @@ import { lastAccepted } from './accepted-data.js';
 import { checkCleanRows } from './checks/clean-checks.js';
 import type { DataContext } from './data-context.js';
 import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
+import { imageParquetOptions } from './image-input.js';
 import { renderDataReport } from './report/render-data-report.js';
 import { checkRows, type RowCheck } from './row-checks.js';
 import { checkSchema, type Schema } from './schema-check.js';
@@ -56,7 +57,7 @@ export async function validateDataset(
     if (anomalies.some(isBeyondRepair)) return conclude({ ...found, target: target.summary });
 
     onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
-    const clean = await writeClean(session, checked, schema, context);
+    const clean = await writeClean(session, checked, schema, spec, context);
     onProgress?.({ phase: 'checks', rows: checked.clean, totalRows: snapshot.rows });
     const accepted = await lastAccepted(context, spec.name);
     const path = await store.localPath(clean);
@@ -123,10 +124,16 @@ async function keepQuarantine(session: DataSession, checked: RowCheck, context: 
   return context.store.putFile(path);
 }
 
-async function writeClean(session: DataSession, checked: RowCheck, schema: Schema, context: DataContext): Promise<ArtifactRef> {
+async function writeClean(
+  session: DataSession,
+  checked: RowCheck,
+  schema: Schema,
+  spec: PipelineSpec,
+  context: DataContext,
+): Promise<ArtifactRef> {
   const path = join(session.scratch, 'clean.parquet');
   const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
-  await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
   return context.store.putFile(path);
 }
 

@@ -1,4 +1,4 @@
-import type { RawInput } from '../../contracts/dataset.js';
+import type { ModelInput } from '../../contracts/dataset.js';
 import type { ModelManifest } from '../../contracts/model.js';
 
 /**
@@ -8,6 +8,7 @@ import type { ModelManifest } from '../../contracts/model.js';
  * |---|---|
  * | another task, or other classes, or in another order | no |
  * | an input that the rows do not have | no |
+ * | images of another size | no |
  * | an input of another type, other than integers now read as floats with gaps | no |
  * | otherwise, also with fewer inputs | yes |
  *
@@ -29,7 +30,9 @@ export function championProblem(champion: ModelManifest, current: ModelManifest)
   return undefined;
 }
 
-function isReadable(column: RawInput, as: RawInput): boolean {
+function isReadable(column: ModelInput, as: ModelInput): boolean {
+  if (column.type === 'uint8' && as.type === 'uint8')
+    return column.height === as.height && column.width === as.width && column.channels === as.channels;
   if (column.columnType !== as.columnType) return false;
   return column.type === as.type || (column.type === 'int64' && as.type === 'float64');
 }

@@ -2,6 +2,8 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { EvaluationReport } from '../../contracts/model.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, withDataSession } from '../data/duckdb-session.js';
+import { imageRowsAtOnce } from '../data/image-input.js';
+import { type RawTensor, sliceTensors } from '../data/raw-tensors.js';
 import { openModel, predictWith } from '../export/run-model.js';
 import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
@@ -90,12 +92,22 @@ async function predictAll(
   for await (const batch of test.batches) {
     for (const contender of contenders) {
       const columns = Object.fromEntries(contender.model.manifest.inputs.map((input) => [input.name, batch.column(input)]));
-      keep(contender, await predictWith(contender.session, columns), done);
+      await predictInParts(contender, columns, batch.rows, done);
     }
     done += batch.rows;
     onRows(done, test.totalRows);
   }
   return { actual: test.actual, slices: test.slices };
+}
+
+/** Images are many numbers a row, and what a network makes of them many more. */
+async function predictInParts(contender: Contender, columns: Record<string, RawTensor>, rows: number, firstRow: number): Promise<void> {
+  const { image } = contender.model.manifest.layout;
+  const atOnce = image ? imageRowsAtOnce(image) : rows;
+  for (let from = 0; from < rows; from += atOnce) {
+    const part = atOnce >= rows ? columns : sliceTensors(columns, from, Math.min(rows, from + atOnce));
+    keep(contender, await predictWith(contender.session, part), firstRow + from);
+  }
 }
 
 /** @param outputs of the graph for the rows from `firstRow` on */

@@ -1,5 +1,5 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
-import type { RawInput, RawInputType } from '../../contracts/dataset.js';
+import type { ModelInput } from '../../contracts/dataset.js';
 import type { DataSession } from '../data/duckdb-session.js';
 import type { RawTensor } from '../data/raw-tensors.js';
 import { slicePrefix } from '../data/schema-check.js';
@@ -7,12 +7,12 @@ import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from './raw-column.js';
 import type { SliceColumn } from './slices.js';
 
-const sqlTypes: Readonly<Record<RawInputType, string>> = { string: 'VARCHAR', int64: 'BIGINT', float64: 'DOUBLE' };
+const sqlTypes: Readonly<Record<ModelInput['type'], string>> = { string: 'VARCHAR', int64: 'BIGINT', float64: 'DOUBLE', uint8: 'BLOB' };
 
 export interface TestBatch {
   readonly rows: number;
   /** The column as this input takes it. */
-  column(input: RawInput): RawTensor;
+  column(input: ModelInput): RawTensor;
 }
 
 export interface TestRows {
@@ -30,7 +30,7 @@ export interface TestRows {
  *
  * @param inputs of every model that will read them; several may read one column as different types
  */
-export async function readTestRows(session: DataSession, path: string, inputs: readonly RawInput[]): Promise<TestRows> {
+export async function readTestRows(session: DataSession, path: string, inputs: readonly ModelInput[]): Promise<TestRows> {
   const source = `read_parquet(${textLiteral(path)})`;
   const [{ rows: count }] = await session.rows(`SELECT count(*) AS rows FROM ${source}`);
   const described = await session.rows(`DESCRIBE SELECT * FROM ${source}`);
@@ -60,7 +60,7 @@ export async function readTestRows(session: DataSession, path: string, inputs: r
         rows,
         column: (input) => {
           const position = positions.get(columnKey(input))!;
-          const known = read.get(position) ?? rawColumn(chunk.getColumnVector(position), input.type, rows);
+          const known = read.get(position) ?? rawColumn(chunk.getColumnVector(position), input, rows);
           read.set(position, known);
           return known;
         },
@@ -71,7 +71,7 @@ export async function readTestRows(session: DataSession, path: string, inputs: r
   return { totalRows, actual, slices, batches: batches() };
 }
 
-function columnKey(input: RawInput): string {
+function columnKey(input: ModelInput): string {
   return `${input.type} ${input.name}`;
 }
 

@@ -1,6 +1,7 @@
 import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { withDataSession } from '../data/duckdb-session.js';
+import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
 import { buildNetwork } from '../models/build-network.js';
 import type { Checkpoint } from '../train/checkpoint.js';
@@ -13,8 +14,13 @@ import { checkSkew, tolerance } from './skew-check.js';
 
 /** Rows of the test part that the graph is compared on. */
 const checkedRows = 256;
+/** Convolutions in pure JavaScript, which the graph is compared with, take long. */
+const checkedImages = 16;
 /** So many of them become golden rows, evenly spread. */
 const goldenRows = 32;
+/** Golden images go wherever the version goes. */
+const goldenImages = 4;
+const goldenImageBytes = 262_144;
 
 export interface ExportSource {
   /** Name of the pipeline. */
@@ -54,6 +60,8 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       'Export it with the prepared data set that it was trained on.',
     );
   }
+  const { image } = transform;
+  const inputs = [...transform.inputs, ...(image ? [image] : [])];
   const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
   const { parameters, calibration, threshold } = best;
   const model = encodeModelGraph(
@@ -62,7 +70,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   );
 
   const sample = await withDataSession({ scratchRoot: source.scratchRoot, signal }, (session) =>
-    sampleRows(session, source.testPath, prepared.test.rows, transform, checkedRows),
+    sampleRows(session, source.testPath, prepared.test.rows, transform, image ? checkedImages : checkedRows),
   );
   if (sample.instances.length === 0) {
     throw cannotExport(
@@ -73,7 +81,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   const session = await openModel(model, 1);
   let outputs: Float32Array;
   try {
-    outputs = await predictWith(session, rowsToTensors(transform.inputs, sample.instances));
+    outputs = await predictWith(session, rowsToTensors(inputs, sample.instances));
   } finally {
     await session.release();
   }
@@ -87,18 +95,27 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       task: prepared.task,
       classes: prepared.classes,
       ...(threshold === undefined ? {} : { threshold }),
-      inputs: transform.inputs,
+      inputs,
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,
       dataDigest: source.dataDigest,
     },
-    golden: goldenOutputs(sample, outputs, calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance),
+    golden: goldenOutputs(
+      sample,
+      goldenCount(image),
+      outputs,
+      calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance,
+    ),
   };
 }
 
-function goldenOutputs({ instances }: SampleRows, outputs: Float32Array, allowed: number): GoldenOutputs {
+function goldenCount(image: ImageInput | undefined): number {
+  return image ? Math.max(1, Math.min(goldenImages, Math.floor(goldenImageBytes / imageSize(image)))) : goldenRows;
+}
+
+function goldenOutputs({ instances }: SampleRows, count: number, outputs: Float32Array, allowed: number): GoldenOutputs {
   const width = outputs.length / instances.length;
-  const stride = Math.max(1, Math.floor(instances.length / goldenRows));
+  const stride = Math.max(1, Math.floor(instances.length / count));
   // The rows that were added to the sample stand last.
   const chosen = instances.map((_, row) => row).filter((row) => row % stride === 0 || row >= instances.length - 2);
   return {

@@ -3,6 +3,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs } from '../../contracts/model.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
 import { lowerTransform } from '../data/lower-transform.js';
+import { lowerPixels } from '../graph/lower-pixels.js';
 import { lowerNetwork } from '../graph/lower-network.js';
 import { elementTypes, GraphBuilder } from '../graph/onnx-builder.js';
 import type { Network } from '../models/network.js';
@@ -27,7 +28,10 @@ export interface ModelParts {
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation, or a raw column is named like an output
  */
 export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
-  const taken = parts.transform.inputs.find(({ name }) => (Object.values(modelOutputs) as string[]).includes(name));
+  const { image } = parts.transform;
+  const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) =>
+    (Object.values(modelOutputs) as string[]).includes(name),
+  );
   if (taken) {
     throw new AnnealError(
       failureTypes.invalidModel,
@@ -36,7 +40,9 @@ export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<st
   }
   const builder = new GraphBuilder('model');
   const matrices = lowerTransform(builder, parts.transform);
-  const logits = lowerNetwork(builder, parts.network, matrices, parts.parameters); // float32 [N, outputs]
+  const images =
+    image && lowerPixels(builder, builder.input(image.name, 'uint8', ['N', image.height, image.width, image.channels]), -1, image);
+  const logits = lowerNetwork(builder, parts.network, { ...matrices, image: images }, parts.parameters); // float32 [N, outputs]
   lowerPrediction(builder, logits, parts);
   return builder.encode(metadata);
 }

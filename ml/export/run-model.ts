@@ -41,5 +41,7 @@ function toTensor(column: RawTensor): Tensor {
       return new Tensor('int64', column.data, column.dims);
     case 'float64':
       return new Tensor('float64', column.data, column.dims);
+    case 'uint8':
+      return new Tensor('uint8', column.data, column.dims);
   }
 }

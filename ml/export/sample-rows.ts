@@ -1,4 +1,5 @@
-import type { FittedTransform, RawInput } from '../../contracts/dataset.js';
+import { DuckDBBlobValue } from '@duckdb/node-api';
+import type { FittedTransform, ModelInput } from '../../contracts/dataset.js';
 import { type DataSession } from '../data/duckdb-session.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { encodedNumbers } from '../data/transform/encoded-numbers.js';
@@ -14,7 +15,7 @@ export interface SampleRows {
   readonly encoded: EncodedData;
 }
 
-const sqlTypes = { string: 'VARCHAR', int64: 'BIGINT', float64: 'DOUBLE' } as const;
+const sqlTypes = { string: 'VARCHAR', int64: 'BIGINT', float64: 'DOUBLE', uint8: 'BLOB' } as const;
 /** Not a category that data have: vocabularies come from what people see. */
 const unseenCategory = 'a category that was never seen';
 /** Beyond it a JSON number is not the integer any more. */
@@ -36,7 +37,8 @@ export async function sampleRows(
   transform: FittedTransform,
   rows: number,
 ): Promise<SampleRows> {
-  const { inputs } = transform;
+  const { image } = transform;
+  const inputs: readonly ModelInput[] = [...transform.inputs, ...(image ? [image] : [])];
   const names = inputs.map(({ name }) => identifier(name));
   const stride = Math.max(1, Math.floor(totalRows / rows));
   const missing = inputs.map((input, i) => (input.nullable ? `CAST(NULL AS ${sqlTypes[input.type]}) AS ${names[i]}` : names[i]));
@@ -70,20 +72,27 @@ export async function sampleRows(
       rows: found.length,
       ...(categorical.length > 0 ? { categorical: Int32Array.from(found.flatMap((row) => row.indices as number[])) } : {}),
       ...(numeric.length > 0 ? { numeric: Float32Array.from(found.flatMap(numbersOf)) } : {}),
+      ...(image ? { image: Buffer.concat(found.map((row) => imageBytes(row[`input_${inputs.length - 1}`]))) } : {}),
       target: new Float32Array(found.length),
     },
   };
 }
 
-function isSendable(input: RawInput): string {
+function isSendable(input: ModelInput): string {
   const name = identifier(input.name);
   const limit = input.columnType === 'timestamp' ? maxDateMs : maxSafe;
   const isSafe = input.columnType === 'timestamp' || input.columnType === 'integer' ? `abs(${name}) <= ${limit}` : 'true';
   return input.nullable ? `(${name} IS NULL OR ${isSafe})` : `(${name} IS NOT NULL AND ${isSafe})`;
 }
 
-function toJson(input: RawInput, value: unknown): string | number | null {
+function toJson(input: ModelInput, value: unknown): string | number | null {
   if (value === null) return null;
+  if (input.columnType === 'image') return Buffer.from(imageBytes(value)).toString('base64');
   if (input.columnType === 'timestamp') return new Date(Number(value)).toISOString();
   return typeof value === 'bigint' ? Number(value) : (value as string | number);
+}
+
+function imageBytes(value: unknown): Uint8Array {
+  if (value instanceof DuckDBBlobValue) return value.bytes;
+  throw new TypeError('A row of the test part has no image.');
 }

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { RawInput } from '../../contracts/dataset.js';
+import type { ModelInput } from '../../contracts/dataset.js';
+import { imageSize } from '../../contracts/image-input.js';
 import type { ModelManifest } from '../../contracts/model.js';
 import { bytesToColumn, numbersToColumn } from '../binary-tensor.js';
 import { badRequest } from '../http-error.js';
+import { numbersToImages } from '../image-tensor.js';
 import { outputBytes, requestedOutputs, type OutputTensor, type TensorRequest, type TensorResult } from '../oip.js';
 import { assembleColumns } from '../oip-input.js';
 import type { Column } from '../tensors.js';
@@ -67,7 +69,7 @@ export function readInferRequest(request: InferRequestMessage, manifest: ModelMa
     name: tensor.name,
     datatype: tensor.datatype,
     shape: tensor.shape.map(toNumber),
-    read: (input: RawInput, rows: number) =>
+    read: (input: ModelInput, rows: number) =>
       raw.length > 0 ? bytesToColumn(input, tensor.datatype, raw[position], rows) : contentsToColumn(input, tensor, rows),
   }));
   return {
@@ -96,17 +98,19 @@ function outputContents(values: OutputTensor['values']): object {
   return values instanceof Float32Array ? { fp32_contents: values } : { int64_contents: values };
 }
 
-function contentsToColumn(input: RawInput, tensor: InputMessage, rows: number): Column {
+function contentsToColumn(input: ModelInput, tensor: InputMessage, rows: number): Column {
   const field = contentsByDatatype[tensor.datatype];
   if (!field) throw badRequest(`The input "${input.name}" of the datatype ${tensor.datatype} must come in "raw_input_contents".`);
   const values = tensor.contents?.[field] ?? [];
-  if (values.length !== rows)
-    throw badRequest(`The input "${input.name}" has ${values.length} values in "${field}", but its shape says ${rows} rows.`);
+  const count = input.type === 'uint8' ? rows * imageSize(input) : rows;
+  if (values.length !== count)
+    throw badRequest(`The input "${input.name}" has ${values.length} values in "${field}", but its shape says ${count}.`);
   if (field === 'bytes_contents') return (values as readonly Uint8Array[]).map((bytes, row) => toText(input, bytes, row));
-  return numbersToColumn(input, field === 'int64_contents' ? toInt64s(values as readonly Long[]) : (values as readonly number[]));
+  const numbers = field === 'int64_contents' ? toInt64s(values as readonly Long[]) : (values as readonly number[]);
+  return input.type === 'uint8' ? numbersToImages(input, tensor.datatype, numbers, rows) : numbersToColumn(input, numbers);
 }
 
-function toText(input: RawInput, bytes: Uint8Array, row: number): string {
+function toText(input: ModelInput, bytes: Uint8Array, row: number): string {
   if (!isUtf8(bytes)) throw badRequest(`Row ${row} of the input "${input.name}" is not UTF-8.`);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
