@@ -10,7 +10,7 @@ import { resultView } from './result-view.js';
 import { runAt } from './run-fixture.js';
 
 const id = '20261123-214500-x7k2';
-const waiting = (changes: Partial<PipelineStatus> = {}): WaitingStatus => ({
+const waiting = (changes: Partial<WaitingStatus> = {}): WaitingStatus => ({
   ...runAt('validate'),
   state: 'awaiting-override',
   anomalies: [

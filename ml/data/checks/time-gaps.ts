@@ -1,9 +1,11 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
+import { internalPrefix } from '../schema-check.js';
 import { identifier } from '../sql-quoting.js';
 import { type CheckContext, found } from './check-context.js';
 
 /** With fewer days than that, the look is at hours. */
 const fewDays = 14;
+const hoursTable = `${internalPrefix}hours`;
 /** Of fewer steps nobody can say what is usual. */
 const fewSteps = 8;
 
@@ -15,11 +17,14 @@ export async function timeGaps({ session, spec, clean }: CheckContext): Promise<
   const { severity, column = spec.split.kind === 'time' ? spec.split.column : undefined, factor } = spec.expectations.timeGaps;
   if (severity === 'off' || column === undefined) return [];
   const name = identifier(column);
-  const buckets = (unit: 'day' | 'hour') =>
-    `SELECT DISTINCT date_trunc('${unit}', CAST(${name} AS TIMESTAMP)) AS bucket FROM ${clean} WHERE ${name} IS NOT NULL`;
-  const [{ days }] = await session.rows(`SELECT count(*) AS days FROM (${buckets('day')})`);
-  const unit = Number(days) < fewDays ? 'hour' : 'day';
-  const steps = `SELECT lag(bucket) OVER (ORDER BY bucket) AS before, bucket AS after, date_diff('${unit}', lag(bucket) OVER (ORDER BY bucket), bucket) AS step FROM (${buckets(unit)})`;
+  await session.run(
+    `CREATE OR REPLACE TEMP TABLE ${hoursTable} AS SELECT DISTINCT date_trunc('hour', CAST(${name} AS TIMESTAMP)) AS bucket FROM ${clean} WHERE ${name} IS NOT NULL`,
+  );
+  const days = `SELECT DISTINCT date_trunc('day', bucket) AS bucket FROM ${hoursTable}`;
+  const [counted] = await session.rows(`SELECT count(*) AS days FROM (${days})`);
+  const unit = Number(counted.days) < fewDays ? 'hour' : 'day';
+  const buckets = unit === 'hour' ? `FROM ${hoursTable}` : days;
+  const steps = `SELECT lag(bucket) OVER (ORDER BY bucket) AS before, bucket AS after, date_diff('${unit}', lag(bucket) OVER (ORDER BY bucket), bucket) AS step FROM (${buckets})`;
   const [usual] = await session.rows(`SELECT count(step) AS steps, quantile_disc(step, 0.5) AS median FROM (${steps})`);
   if (Number(usual.steps) < fewSteps) return [];
   const limit = factor * Number(usual.median);
