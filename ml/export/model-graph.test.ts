@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FittedTransform } from '../../contracts/dataset.js';
+import { applyCalibration } from '../evaluate/prediction-calibration.js';
 import { layoutOf } from '../data/feature-layout.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
 import { buildNetwork } from '../models/build-network.js';
@@ -33,6 +34,19 @@ describe('encodeModelGraph', () => {
     // Weight and bias are 1: the logit is 1.5.
     expect(positive).toBeCloseTo(1 / (1 + Math.exp(-2)), 6);
     expect(negative).toBeCloseTo(1 - positive, 6);
+  });
+
+  it('takes off what classes that counted too often gained', async () => {
+    const calibration = { kind: 'temperature', scale: 0.5, offsets: [Math.log(4), 0, -1] } as const;
+    const { transform } = partsOf('x');
+    const network = buildNetwork({ family: 'linear' }, transform.layout, 3, 1);
+    const parameters = network.initialParameters();
+    const session = await openModel(encodeModelGraph({ transform, network, parameters, calibration }, {}), 1);
+    const made = await predictWith(session, rowsToTensors(transform.inputs, [{ x: 2 }]));
+    const logits = Float32Array.from({ length: 3 }, (_, k) => 2 * parameters[k] + parameters[3 + k]);
+    applyCalibration(calibration, logits, 3).forEach((value, k) => expect(made[k]).toBeCloseTo(value, 6));
+    const scores = [...logits].map((logit, k) => Math.exp(0.5 * (logit - calibration.offsets[k])));
+    expect(made[0]).toBeCloseTo(scores[0] / scores.reduce((sum, score) => sum + score), 6);
   });
 
   it.each(['probabilities', 'class_index', 'value'])('refuses a raw column named %s', (column) => {

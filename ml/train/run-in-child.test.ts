@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { TrainingSpec } from '../../contracts/pipeline.js';
 import { syntheticData } from './logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
 import type { TrainingJob } from './training-job.js';
@@ -102,6 +103,33 @@ describe('TrainingChildren', () => {
     expect(children.processIds).toEqual(pids);
     expect(second.result.parametersDigest).toBe(first.result.parametersDigest);
     expect(Buffer.compare(readFileSync(second.checkpoint), bytes)).toBe(0);
+  });
+
+  it('goes on to the identical bytes with rows that are sampled and augmented', async () => {
+    const plain = jobOf(60);
+    const training: TrainingSpec = {
+      ...plain.request.training,
+      classWeights: { yes: 2 },
+      sampling: { kind: 'undersample', ratio: 0.9 },
+      loss: { kind: 'focal', gamma: 1 },
+      labelSmoothing: 0.1,
+      augmentation: { jitter: 0.1, featureDropout: 0.1, mixup: 0.3 },
+    };
+    const request = { ...plain.request, training, classNames: ['no', 'yes'] };
+    const expected = await children.run(jobOf(60, { request }), silent);
+    const bytes = readFileSync(expected.checkpoint);
+    const kept: string[] = [];
+    const killed = children.run(
+      jobOf(60, { request }),
+      keeping(kept, () => {
+        if (kept.length === 2) process.kill(children.processIds[0], 'SIGKILL');
+      }),
+    );
+    await expect(killed).rejects.toThrow('SIGKILL');
+    const resumed = await children.run(jobOf(60, { request, candidates: kept }), silent);
+    expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
+    expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+    expect((await children.run(jobOf(60), silent)).result.parametersDigest).not.toBe(expected.result.parametersDigest);
   });
 
   it('says how a killed process ended, and a new one goes on from the checkpoint to the identical bytes', async () => {
