@@ -6,7 +6,7 @@ import { type Html, html, shortText } from './html.js';
 import { type ShownPart, shownSplits } from './split-figures.js';
 
 /** All that is known of a column: missing values, distribution, figures of every split. */
-export function columnCard(column: ColumnStatistics, id: string, badges: readonly Html[] = []): Html {
+export function columnCard(column: ColumnStatistics, badges: readonly Html[] = []): Html {
   const parts: ShownPart[] = [{ name: 'all', figures: column }, ...shownSplits(column).filter(({ name }) => name !== 'all')];
   const information = column.mutualInformation;
   const told = information
@@ -21,7 +21,7 @@ export function columnCard(column: ColumnStatistics, id: string, badges: readonl
       ? undefined
       : html`<p class="hint">Distributions are of an even sample of ${count(column.sampledRows)} rows.</p>`;
   const categories = categoryBars(column);
-  return html`<section class="card" id="${id}">
+  return html`<section class="card">
     <h3>${shortText(column.column, 80)} <span class="type">${column.type}</span>${told}${badges}</h3>
     ${missingBar(column)}${histogramSvg(column)}${categories}${figureTable(column, parts)}${sampled}
   </section> `;
@@ -38,8 +38,9 @@ function missingBar(column: ColumnStatistics): Html {
 
 function figureTable(column: ColumnStatistics, parts: readonly ShownPart[]): Html {
   const isTime = column.type === 'timestamp';
-  const number = isTime ? (value: number) => time(value) : figure;
-  const bound = (value: number | string) => (typeof value === 'number' ? html`${figure(value)}` : shortText(value, 24));
+  const number = isTime ? (value: number) => time(value).slice(0, -3) : figure;
+  const bound = (value: number | string) =>
+    typeof value === 'number' ? html`${figure(value)}` : shortText(isTime ? value.replace(/:\d\d(\.\d+)?$/, '') : value, 24);
   const lengths = (unit: (value: number) => string) => (found: ColumnFigures) =>
     found.length && html`${unit(found.length.min)} to ${unit(found.length.max)}, mean ${unit(found.length.mean)}`;
   const isText = column.type === 'string';

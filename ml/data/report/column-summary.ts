@@ -1,15 +1,16 @@
 import type { ColumnStatistics } from '../../../contracts/dataset.js';
 import { count, figure, percent } from './format-figure.js';
-import { type Html, html, shortText } from './html.js';
+import { type Html, html, shortText, within } from './html.js';
 
 const mostListed = 4000;
+const longest = 500_000;
 
 /** Columns that there is no room to show in full, a line for each. */
 export function columnSummary(columns: readonly ColumnStatistics[]): Html | undefined {
   if (columns.length === 0) return undefined;
   const bound = (value: number | string | undefined) =>
     value === undefined ? '–' : typeof value === 'number' ? figure(value) : shortText(value, 24);
-  const rows = columns.slice(0, mostListed).map(
+  const listed = columns.slice(0, mostListed).map(
     (column) =>
       html`<tr>
         <th scope="row">${shortText(column.column, 40)}</th>
@@ -20,9 +21,10 @@ export function columnSummary(columns: readonly ColumnStatistics[]): Html | unde
         <td class="n">${bound(column.max)}</td>
       </tr> `,
   );
+  const rows = within(longest, listed);
   const more =
-    columns.length > mostListed
-      ? html`<p class="hint">and ${count(columns.length - mostListed)} more; the report in JSON has all of them.</p>`
+    columns.length > rows.length
+      ? html`<p class="hint">and ${count(columns.length - rows.length)} more; the report in JSON has all of them.</p>`
       : undefined;
   return html`<section>
     <h2>Further columns</h2>

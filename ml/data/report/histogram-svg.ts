@@ -34,7 +34,7 @@ export function histogramSvg(column: ColumnStatistics): Html | undefined {
       y="${y(share)}"
       width="${round(Math.max(0.5, binWidth - 1))}"
       height="${round(height - plot.bottom - y(share))}"
-      ><title>${label(edges[bin], column)} to ${label(edges[bin + 1], column)}: ${each}</title></rect
+      ><title>${label(edges[bin], column)} to ${last(edges[bin + 1], column)}: ${each}</title></rect
     >`;
   });
   const lines = others.map(({ name, shares }) => {
@@ -43,9 +43,11 @@ export function histogramSvg(column: ColumnStatistics): Html | undefined {
   });
   const ticks = tickBins(bins).map((edge) => {
     const anchor = edge === 0 ? 'start' : edge === bins ? 'end' : 'middle';
-    return html`<text x="${x(edge)}" y="${height - 5}" text-anchor="${anchor}">${label(edges[edge], column)}</text>`;
+    return html`<text x="${x(edge)}" y="${height - 5}" text-anchor="${anchor}"
+      >${edge === bins ? last(edges[edge], column) : label(edges[edge], column)}</text
+    >`;
   });
-  const described = `Histogram of ${column.column.slice(0, 100)} in ${bins} bins from ${label(edges[0], column)} to ${label(edges[bins], column)}`;
+  const described = `Histogram of ${column.column.slice(0, 100)} in ${bins} bins from ${label(edges[0], column)} to ${last(edges[bins], column)}`;
   return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${described}">
     <line class="axis" x1="0" x2="${width}" y1="${height - plot.bottom + 0.5}" y2="${height - plot.bottom + 0.5}" />
     ${bars}${lines}${ticks}
@@ -57,9 +59,15 @@ function tickBins(bins: number): number[] {
   return bins < 6 ? [0, bins] : [0, Math.round(bins / 3), Math.round((2 * bins) / 3), bins];
 }
 
+/** Where a bin begins; of integers, the first one in it. */
 function label(edge: number, { type, histogramEdges }: ColumnStatistics): string {
-  if (type !== 'timestamp') return figure(edge);
+  if (type !== 'timestamp') return figure(type === 'integer' ? Math.ceil(edge) : edge);
   return time(edge, histogramEdges![histogramEdges!.length - 1] - histogramEdges![0]);
+}
+
+/** Where a bin ends; of integers, the last one in it. */
+function last(edge: number, column: ColumnStatistics): string {
+  return column.type === 'integer' ? figure(Math.floor(edge)) : label(edge, column);
 }
 
 function round(value: number): number {

@@ -7,7 +7,25 @@ type Content = Html | string | number | undefined | readonly Content[];
 
 /** A template of markup; text and numbers in it are escaped, nested markup and lists of it are not, undefined is nothing. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Html {
-  return new Html(parts.reduce((markup, part, i) => markup + markupOf(values[i - 1]) + part));
+  return new Html(compact(parts).reduce((markup, part, i) => markup + markupOf(values[i - 1]) + part));
+}
+
+const compacted = new WeakMap<TemplateStringsArray, readonly string[]>();
+
+/** The lines and indentation of the source are not for the page. */
+function compact(parts: TemplateStringsArray): readonly string[] {
+  const known = compacted.get(parts);
+  if (known) return known;
+  const found = parts.map((part) => part.replaceAll(/>\s*\n\s*</g, '><').replaceAll(/\s*\n\s*/g, '\n'));
+  compacted.set(parts, found);
+  return found;
+}
+
+/** As many of them as fit, from the first. */
+export function within(characters: number, items: readonly Html[]): readonly Html[] {
+  let left = characters;
+  const end = items.findIndex(({ markup }) => (left -= markup.length) < 0);
+  return end < 0 ? items : items.slice(0, end);
 }
 
 function markupOf(value: Content): string {
@@ -35,5 +53,5 @@ export function escapeHtml(text: string): string {
 export function shortText(text: string, longest = 60): Html {
   const characters = Array.from(text.slice(0, 4 * longest));
   if (characters.length <= longest && text.length <= 4 * longest) return html`${text}`;
-  return html`<span title="${text.slice(0, 400)}">${characters.slice(0, longest - 1).join('')}…</span>`;
+  return html`<span title="${text.slice(0, 160)}">${characters.slice(0, longest - 1).join('')}…</span>`;
 }

@@ -3,10 +3,11 @@ import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import { categoryBars } from './category-bars.js';
 import { count, figure, percent } from './format-figure.js';
 import { histogramSvg } from './histogram-svg.js';
-import { type Html, html, shortText } from './html.js';
+import { type Html, html, shortText, within } from './html.js';
 import { wayOut } from './way-out.js';
 
 const mostFindings = 200;
+const findingsLength = 300_000;
 const mostReasons = 100;
 
 /** What was found, how many rows there are and where they went. */
@@ -21,7 +22,7 @@ export function overview(report: ValidationReport, spec: PipelineSpec): Html {
   const tiles: [string, string][] = [
     ['rows', count(report.rows)],
     ['columns', count(report.statistics.length)],
-    ['quarantined', `${count(quarantined)} (${percent(quarantined, report.rows)})`],
+    [`quarantined (${percent(quarantined, report.rows)})`, count(quarantined)],
     ...(splits ? (['train', 'validation', 'test'] as const).map((name): [string, string] => [name, count(splits[name].rows)]) : []),
   ];
   return html`<header>
@@ -51,7 +52,7 @@ export function findings(anomalies: readonly Anomaly[]): Html {
       <p>None.</p>
     </section>`;
   const sorted = [...anomalies.filter(({ severity }) => severity === 'error'), ...anomalies.filter(({ severity }) => severity !== 'error')];
-  const rows = sorted.slice(0, mostFindings).map((anomaly) => {
+  const listed = sorted.slice(0, mostFindings).map((anomaly) => {
     const { severity, rule, column, expected, found } = anomaly;
     const name = severity === 'error' ? 'error' : 'warning';
     return html`<tr>
@@ -63,9 +64,10 @@ export function findings(anomalies: readonly Anomaly[]): Html {
       <td>${wayOut(anomaly)}</td>
     </tr> `;
   });
+  const rows = within(findingsLength, listed);
   const more =
-    sorted.length > mostFindings
-      ? html`<p class="hint">and ${count(sorted.length - mostFindings)} more; the report in JSON has all of them.</p>`
+    sorted.length > rows.length
+      ? html`<p class="hint">and ${count(sorted.length - rows.length)} more; the report in JSON has all of them.</p>`
       : undefined;
   return html`<section>
     <h2>Findings</h2>

@@ -2,13 +2,14 @@ import type { Anomaly, ColumnStatistics, ValidationReport } from '../../../contr
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import { columnCard } from './column-card.js';
 import { columnSummary } from './column-summary.js';
-import { Html, html } from './html.js';
+import { Html, html, within } from './html.js';
 import { informationRanking } from './information-ranking.js';
 import { findings, overview, quarantine, targetCard } from './overview.js';
 import { style } from './style.js';
 
-/** Cards beyond these would make the page slow to open; about 15 kB each. */
+/** More cards would make the page slow to open; one is about 12 kB. */
 const mostCards = 80;
+const cardsLength = 1_000_000;
 
 /**
  * The page that shows a data set: overview, findings, quarantine, target, and a card for each column.
@@ -18,10 +19,10 @@ const mostCards = 80;
  * card, the others a line.
  */
 export function renderDataReport(report: ValidationReport, spec: PipelineSpec): string {
-  const shown = new Set(mostInteresting(report));
-  const cards = report.statistics.flatMap((column, i) =>
-    shown.has(column) ? [columnCard(column, `column-${i + 1}`, badgesOf(column, report.anomalies))] : [],
-  );
+  const interesting = mostInteresting(report);
+  const drawn = interesting.map((column) => columnCard(column, badgesOf(column, report.anomalies)));
+  const shown = new Map(within(cardsLength, drawn).map((card, i) => [interesting[i], card]));
+  const cards = report.statistics.map((column) => shown.get(column)).filter((card) => card !== undefined);
   const others = report.statistics.filter((column) => !shown.has(column));
   const columns =
     cards.length === 0

@@ -11,7 +11,7 @@ a{color:inherit;text-decoration-color:var(--line);text-underline-offset:3px}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));gap:16px;align-items:start}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:16px;min-width:0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:12px;margin:18px 0}
-.tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px}.tile b{display:block;font-size:20px;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px}
+.tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 14px}.tile b{display:block;font-size:19px;white-space:nowrap;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px}
 .type,.badge{display:inline-block;font-size:12px;font-weight:400;color:var(--soft);border:1px solid var(--line);border-radius:10px;padding:0 8px;margin-left:4px;white-space:nowrap}
 .badge.error,.verdict.error,.severity.error{color:var(--error)}.badge.warn,.severity.warn{color:var(--warn)}.verdict.ok{color:var(--ok)}
 .badge.error,.badge.warn{border-color:currentColor}
@@ -20,7 +20,8 @@ a{color:inherit;text-decoration-color:var(--line);text-underline-offset:3px}
 table{border-collapse:collapse;width:100%;font-size:13px;margin:6px 0}th,td{text-align:left;padding:3px 8px 3px 0;border-bottom:1px solid var(--line);vertical-align:top}
 thead th{color:var(--soft);font-weight:600}tbody th{font-weight:400}tbody tr:last-child>*{border-bottom:0}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.n:last-child,th.n:last-child{padding-right:0}
-.findings td,.findings th{padding:6px 12px 6px 0;overflow-wrap:anywhere}.findings td:nth-child(2){min-width:90px}
+.findings td,.findings th{padding:6px 12px 6px 0}.findings td{overflow-wrap:break-word;min-width:64px}.findings td:nth-child(n+4){min-width:150px}.findings td:nth-child(3){white-space:nowrap}
+.figures{font-size:12.5px}.figures th[scope=row]{white-space:nowrap;color:var(--soft)}.figures td.n,.figures th.n{padding:3px 0 3px 10px}
 .chart{display:block;width:100%;height:auto;margin:4px 0 8px}.chart text{fill:var(--soft);font-size:11px}.axis{stroke:var(--line)}
 .bar.train,.fill.train{fill:var(--train);background:var(--train)}.bar.all,.fill.all{fill:var(--all);background:var(--all)}
 .bar.validation,.fill.validation{fill:var(--validation);background:var(--validation)}.bar.test,.fill.test{fill:var(--test);background:var(--test)}
