@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { registerApprove } from './commands/approve.js';
 import { registerDown } from './commands/down.js';
 import { registerInit } from './commands/init.js';
+import { registerLabels } from './commands/labels.js';
 import { registerModels } from './commands/models.js';
 import { registerOverride } from './commands/override.js';
 import { registerPredict } from './commands/predict.js';
 import { registerPromote } from './commands/promote.js';
+import { registerQuarantine } from './commands/quarantine.js';
 import { registerRecheck } from './commands/recheck.js';
 import { registerReject } from './commands/reject.js';
 import { registerReport } from './commands/report.js';
@@ -49,11 +51,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerRuns,
     registerShow,
     registerReport,
+    registerLabels,
     registerApprove,
     registerReject,
     registerOverride,
     registerRecheck,
     registerSchema,
+    registerQuarantine,
     registerModels,
     registerPromote,
     registerRollback,

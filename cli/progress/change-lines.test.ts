@@ -31,6 +31,7 @@ describe('ChangeLines', () => {
     expect(ended.map((line) => line.slice(11))).toEqual([
       'trial 0 failed, rung 1/2 (learningRate 0.002123): it diverged',
       'sweep done in 10.0 s: sweep went well',
+      'cross-validate done in 10.0 s: cross-validate went well',
       'train …',
     ]);
   });

@@ -56,7 +56,7 @@ export class ChangeLines {
     }
     this.#awaitsOverride = status.awaitsOverride !== undefined;
 
-    const training = trainings.find(({ trial, progress }) => trial === undefined && progress);
+    const training = trainings.find(({ trial, fold, progress }) => trial === undefined && fold === undefined && progress);
     if (training?.progress && nowMs - this.#trainingSaidAtMs >= trainingEveryMs) {
       this.#trainingSaidAtMs = nowMs;
       const again = training.attempt > 1 ? ` (attempt ${training.attempt})` : '';

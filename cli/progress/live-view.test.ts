@@ -10,8 +10,8 @@ describe('liveView', () => {
     const lines = plain(liveView({ status: runAt('validate'), trainings: [] }, 15_500));
     expect(lines.slice(0, 4)).toEqual([
       'flight-delay run 20261123-214500-x7k2  14.5 s',
-      '  ✓ ingest      10.0 s  ingest went well',
-      '  ▸ validate     4.5 s',
+      '  ✓ ingest           10.0 s  ingest went well',
+      '  ▸ validate          4.5 s',
       expect.stringMatching(/^ {2}· prepare/),
     ]);
   });
@@ -28,6 +28,12 @@ describe('liveView', () => {
   test('shows epoch, step, loss, metric, speed and the time that is left of the training', () => {
     const text = plain(liveView({ status: runAt('train'), trainings: [{ attempt: 2, progress: halfTrained }] }, 60_000)).join('\n');
     expect(text).toContain('epoch 2/5, step 1,200/4,900, loss 0.5123, auc 0.7131, 312,346 rows/s, ETA 12.0 s (attempt 2)');
+  });
+
+  test('shows the folds that train below the cross-validation', () => {
+    const trainings = [2, 3].map((fold) => ({ fold, attempt: 1, progress: halfTrained }));
+    const lines = plain(liveView({ status: runAt('cross-validate'), trainings }, 60_000));
+    expect(lines.filter((line) => /^ {5}fold [23]: epoch 2\/5, step 1,200/.test(line))).toHaveLength(2);
   });
 
   test('says how to approve a run that waits for it', () => {

@@ -1,5 +1,5 @@
 import colors from 'picocolors';
-import type { StageState, StageStatus, TrialState } from '../../contracts/training-pipeline.js';
+import { stageNames, type StageState, type StageStatus, type TrialState } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
 import { decisionLines } from './decision-lines.js';
 import type { RunningTraining, RunSnapshot } from './run-snapshot.js';
@@ -24,6 +24,7 @@ const trialColors: Readonly<Record<TrialState, (text: string) => string>> = {
 };
 
 const maxTrials = 16;
+const stageWidth = Math.max(...stageNames.map((name) => name.length));
 /** One cause, such as a full disk, meets all trials at once. */
 const maxSetbacks = 2;
 
@@ -33,7 +34,8 @@ export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapsho
     const lines = [stageLine(stage, nowMs)];
     if (stage.state !== 'running') return lines;
     if (stage.name === 'sweep' && sweep) lines.push(...sweepLines({ status, sweep, trainings }));
-    if (stage.name === 'train') lines.push(...trainings.map((training) => `     ${trainingLine(training, status.primaryMetric)}`));
+    if (stage.name === 'train' || stage.name === 'cross-validate')
+      lines.push(...trainings.map((training) => `     ${trainingLine(training, status.primaryMetric)}`));
     return lines;
   });
   return [
@@ -53,13 +55,13 @@ export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapsho
 
 function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus, nowMs: number): string {
   const time = startedAtMs === undefined ? '' : duration((endedAtMs ?? nowMs) - startedAtMs);
-  const text = `  ${stageMarks[state]} ${name.padEnd(9)} ${time.padStart(8)}`;
+  const text = `  ${stageMarks[state]} ${name.padEnd(stageWidth)} ${time.padStart(8)}`;
   return summary ? `${text}  ${colors.dim(summary)}` : text;
 }
 
-function trainingLine({ progress, attempt }: RunningTraining, metric: RunSnapshot['status']['primaryMetric']): string {
+function trainingLine({ progress, attempt, fold }: RunningTraining, metric: RunSnapshot['status']['primaryMetric']): string {
   const again = attempt > 1 ? colors.yellow(` (attempt ${attempt})`) : '';
-  return (progress ? trainingText(progress, metric) : 'starting') + again;
+  return (fold === undefined ? '' : `fold ${fold}: `) + (progress ? trainingText(progress, metric) : 'starting') + again;
 }
 
 function sweepLines({ sweep, trainings }: RunSnapshot): string[] {

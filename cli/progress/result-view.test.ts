@@ -36,6 +36,26 @@ describe('resultView', () => {
     expect(view(promoted)).toContain('http://127.0.0.1:8080/v1/models/flight-delay:predict');
   });
 
+  test('shows mean, deviation and every fold of a cross-validation', () => {
+    const rows = { train: 200, validation: 50, heldOut: 100 };
+    const crossValidation = {
+      kind: 'k-fold' as const,
+      workflowId: 'w/cross-validation',
+      folds: [1, 2].map((fold) => ({ fold, rows })),
+      metrics: {
+        logLoss: { mean: 0.45, standardDeviation: 0, values: [0.45, null] },
+        auc: { mean: 0.73, standardDeviation: 0.01414, values: [0.72, 0.74] },
+      },
+    };
+    expect(view({ ...promoted, crossValidation })).toContain(
+      [
+        '  CROSS-VALIDATION (2 folds)  MEAN    DEVIATION  FOLD 1  FOLD 2',
+        '  auc                         0.7300  ± 0.0141   0.7200  0.7400',
+        '  logLoss                     0.4500  ± 0.0000   0.4500  –',
+      ].join('\n'),
+    );
+  });
+
   test('says of a failed run which column was expected to be what', () => {
     const failed = runAt('validate', {
       state: 'failed',

@@ -2,6 +2,7 @@ import colors from 'picocolors';
 import { metricNames, type Metrics } from '../../contracts/pipeline.js';
 import type { PipelineStatus } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
+import { crossValidationTable } from './cross-validation-view.js';
 import { anomalyText, decisionLines } from './decision-lines.js';
 import type { RunLinks } from '../links.js';
 
@@ -17,6 +18,7 @@ export function resultView(status: PipelineStatus, links: RunLinks, nowMs: numbe
     ...(awaitsOverride ? [] : problems.map((problem) => `  ${anomalyText(problem)}`)),
     ...decisionLines(status),
     ...(dataOverride ? [`  ${colors.yellow('!')} data let pass: ${dataOverride.reason}`] : []),
+    ...crossValidationTable(status),
     ...metricsTable(status),
     ...(gates && gates.length > 0
       ? ['', ...gates.map(({ passed, explanation }) => `  ${passed ? colors.green('✓') : colors.red('✗')} gate ${explanation}`)]

@@ -1,4 +1,5 @@
 import { defaultPayloadConverter, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { crossValidationWorkflowId } from '../../contracts/ids.js';
 import { statusQuery, sweepStatusQuery, type PipelineStatus, type SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
 
@@ -6,6 +7,8 @@ import type { TrainProgress } from '../../contracts/training.js';
 export interface RunningTraining {
   /** Number of the trial; absent for the final training. */
   readonly trial?: number;
+  /** Number of the fold of the cross-validation. */
+  readonly fold?: number;
   readonly attempt: number;
   /** Absent until its first heartbeat. */
   readonly progress?: TrainProgress;
@@ -45,9 +48,10 @@ export async function readRunSnapshot(client: Client, workflowId: string, previo
   const pending = await Promise.all([
     readPending(client, workflowId),
     ...(stage === 'sweep' && sweep ? [readPending(client, status.sweepWorkflowId!)] : []),
-    ...running.map(async ({ trial, workflowId: id }) => readPending(client, id, trial)),
+    ...running.map(async ({ trial, workflowId: id }) => readPending(client, id, { trial })),
+    ...(stage === 'cross-validate' ? [readFolds(client, crossValidationWorkflowId(workflowId))] : []),
   ]);
-  const trainings = stage === 'train' || stage === 'sweep' ? pending.flat().flatMap(trainingOf) : [];
+  const trainings = stage === 'train' || stage === 'sweep' || stage === 'cross-validate' ? pending.flat().flatMap(trainingOf) : [];
   const setbacks = pending.flat().flatMap(setbackOf);
   return { status, sweep: sweep ?? previous?.sweep, trainings, setbacks };
 }
@@ -60,22 +64,42 @@ async function readSweep(client: Client, workflowId: string): Promise<SweepStatu
     .catch(() => undefined);
 }
 
-type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number] & { readonly trial?: number };
+/** Where an activity runs below its run. */
+interface Place {
+  readonly trial?: number;
+  readonly fold?: number;
+}
 
-async function readPending(client: Client, workflowId: string, trial?: number): Promise<PendingActivity[]> {
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number] & Place;
+
+/** The activities of a cross-validation and of the folds that run now. */
+async function readFolds(client: Client, workflowId: string): Promise<PendingActivity[]> {
   const description = await client.workflow
     .getHandle(workflowId)
     .describe()
     .catch(() => undefined);
-  return (description?.raw.pendingActivities ?? []).map((activity) => ({ ...activity, trial }));
+  const folds = (description?.raw.pendingChildren ?? []).flatMap(({ workflowId: id }) => {
+    const fold = /\/fold-(\d+)$/.exec(id ?? '')?.[1];
+    return fold === undefined ? [] : [readPending(client, id!, { fold: Number(fold) })];
+  });
+  return [...(description?.raw.pendingActivities ?? []), ...(await Promise.all(folds)).flat()];
 }
 
-function trainingOf({ activityType, heartbeatDetails, attempt, trial }: PendingActivity): RunningTraining[] {
+async function readPending(client: Client, workflowId: string, place: Place = {}): Promise<PendingActivity[]> {
+  const description = await client.workflow
+    .getHandle(workflowId)
+    .describe()
+    .catch(() => undefined);
+  return (description?.raw.pendingActivities ?? []).map((activity) => ({ ...activity, ...place }));
+}
+
+function trainingOf({ activityType, heartbeatDetails, attempt, trial, fold }: PendingActivity): RunningTraining[] {
   if (activityType?.name !== 'trainModel') return [];
   const payload = heartbeatDetails?.payloads?.[0];
   return [
     {
       ...(trial === undefined ? {} : { trial }),
+      ...(fold === undefined ? {} : { fold }),
       attempt: attempt ?? 1,
       progress: payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined,
     },
