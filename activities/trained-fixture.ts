@@ -45,11 +45,13 @@ export async function trainedFixture(
   return { ...fixture, checkpoint: await store.putFile(checkpoint) };
 }
 
-async function localFiles(store: ArtifactStore, split: EncodedSplit): Promise<EncodedFiles> {
+/** The arrays of a split as files of this machine. */
+export async function localFiles(store: ArtifactStore, split: EncodedSplit): Promise<EncodedFiles> {
   return {
     rows: split.rows,
-    categorical: await store.localPath(split.categorical!),
-    numeric: await store.localPath(split.numeric!),
+    ...(split.categorical ? { categorical: await store.localPath(split.categorical) } : {}),
+    ...(split.numeric ? { numeric: await store.localPath(split.numeric) } : {}),
+    ...(split.image ? { image: await store.localPath(split.image) } : {}),
     target: await store.localPath(split.target),
   };
 }

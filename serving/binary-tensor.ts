@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { ModelInput, RawInput } from '../contracts/dataset.js';
+import { imageSize } from '../contracts/image-input.js';
 import { badRequest } from './http-error.js';
-import { bytesToImages } from './image-tensor.js';
+import { bytesToImages, numbersToImages } from './image-tensor.js';
 import type { Column } from './tensors.js';
 
 /**
@@ -31,7 +32,10 @@ const numberArrays = {
  * @throws HttpError 400 when the bytes are too few or too many, a text is not UTF-8, or a number is not finite
  */
 export function bytesToColumn(input: ModelInput, datatype: string, bytes: Uint8Array, rows: number): Column {
-  if (input.type === 'uint8') return bytesToImages(input, datatype, bytes, rows);
+  if (input.type === 'uint8') {
+    if (datatype === 'UINT8') return bytesToImages(input, bytes, rows);
+    return numbersToImages(input, datatype, bytesToNumbers(input, datatype, bytes, rows * imageSize(input)), rows);
+  }
   if (input.type === 'string') return bytesToStrings(input, bytes, rows);
   const values = bytesToNumbers(input, datatype, bytes, rows);
   return numbersToColumn(input, values);

@@ -1,6 +1,5 @@
 import { type ImageInput, imageSize } from '../contracts/image-input.js';
 import { readNumbers } from '../ml/data/image-value.js';
-import { bytesToNumbers } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 
 const integerTypes = ['INT8', 'INT16', 'INT32', 'INT64', 'UINT16', 'UINT32'];
@@ -24,10 +23,8 @@ export function jsonToImages(input: ImageInput, datatype: string, data: unknown,
 }
 
 /** @throws HttpError 400 as `jsonToImages` */
-export function bytesToImages(input: ImageInput, datatype: string, bytes: Uint8Array, rows: number): Uint8Array {
-  const count = rows * imageSize(input);
-  if (datatype !== 'UINT8') return numbersToImages(input, datatype, bytesToNumbers(input, datatype, bytes, count), rows);
-  if (bytes.length !== count) throw wrongLength(input, bytes.length, rows);
+export function bytesToImages(input: ImageInput, bytes: Uint8Array, rows: number): Uint8Array {
+  if (bytes.length !== rows * imageSize(input)) throw wrongLength(input, bytes.length, rows);
   // A copy, so that no request's body is kept in memory.
   return Uint8Array.from(bytes);
 }

@@ -1,4 +1,3 @@
-import { DuckDBBlobValue } from '@duckdb/node-api';
 import type { FittedTransform, ModelInput } from '../../contracts/dataset.js';
 import { type DataSession } from '../data/duckdb-session.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
@@ -93,6 +92,6 @@ function toJson(input: ModelInput, value: unknown): string | number | null {
 }
 
 function imageBytes(value: unknown): Uint8Array {
-  if (value instanceof DuckDBBlobValue) return value.bytes;
+  if (value instanceof Uint8Array) return value;
   throw new TypeError('A row of the test part has no image.');
 }
