@@ -103,13 +103,21 @@ async function report(
     ...(clean ? { clean } : {}),
     rows: clean ? checked!.clean : 0,
     quarantined,
-    anomalies,
+    anomalies: gravest(anomalies),
     ...(passed ? {} : { refusal: refusal(spec, anomalies, ref) }),
   };
 }
 
 function isError(anomaly: Anomaly): boolean {
   return anomaly.severity === 'error';
+}
+
+/** Of a table with hundreds of columns the report holds all findings; what travels through workflows is bounded. */
+const travellingAnomalies = 100;
+
+function gravest(anomalies: readonly Anomaly[]): readonly Anomaly[] {
+  if (anomalies.length <= travellingAnomalies) return anomalies;
+  return anomalies.toSorted((a, b) => Number(isError(b)) - Number(isError(a))).slice(0, travellingAnomalies);
 }
 
 /** Errors that nobody can decide to overlook: there is nothing to learn from such a target. */

@@ -59,11 +59,12 @@ describe('a run whose data do not meet the expectations', () => {
 
   /** Bad data until `mended` is set. */
   function mendable(): { readonly behaviour: FakeBehaviour; mended: boolean } {
-    const source = {
-      mended: false,
-      behaviour: { onValidate: () => (source.mended ? {} : bad), identity: () => (source.mended ? 'new' : 'old') } as FakeBehaviour,
+    const source = { mended: false };
+    const behaviour: FakeBehaviour = {
+      onValidate: () => (source.mended ? {} : bad),
+      identity: () => (source.mended ? 'new' : 'old'),
     };
-    return source;
+    return Object.assign(source, { behaviour });
   }
 
   it('waits, says so everywhere, and goes on when somebody overrides it with a reason', async () => {
