@@ -3,7 +3,7 @@ import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { imageExpectation, readImageValue } from './image-value.js';
 import { parseIsoTimestamp } from './iso-timestamp.js';
-import { missingTimestamp } from './lower-calendar.js';
+import { missingTimestamp } from './missing-timestamp.js';
 
 /** A raw column as the exported graph takes it: shape [N, 1], images [N, height, width, channels]. */
 export type RawTensor =

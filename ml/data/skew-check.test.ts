@@ -4,9 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { FittedFeature, FittedTransform } from '../../contracts/dataset.js';
 import { withDataSession } from './duckdb-session.js';
 import { encodeSplit } from './encode-split.js';
-import { layoutOf } from './feature-layout.js';
 import { assertNoSkew } from './skew-check.js';
-import { encodedColumns } from './transform-sql.js';
+import { encodedColumns, layoutOf } from './transform/transform-kinds.js';
 
 const rows = 70_000;
 const features: readonly FittedFeature[] = [

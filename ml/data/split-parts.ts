@@ -4,7 +4,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
-import { float32Max } from './lower-transform.js';
+import { float32Max } from './transform/transform-kind.js';
 import { internalPrefix } from './schema-check.js';
 import { foundInstead, outsideReason, partDescription } from './split-description.js';
 import { splitNames, splitRelation } from './split-sql.js';

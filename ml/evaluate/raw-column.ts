@@ -1,7 +1,7 @@
 import { DuckDBBigIntVector, DuckDBBlobValue, DuckDBDoubleVector, type DuckDBVector } from '@duckdb/node-api';
 import type { ModelInput } from '../../contracts/dataset.js';
 import { imageSize } from '../../contracts/image-input.js';
-import { missingTimestamp } from '../data/lower-calendar.js';
+import { missingTimestamp } from '../data/missing-timestamp.js';
 import type { RawTensor } from '../data/raw-tensors.js';
 
 /**

@@ -2,7 +2,7 @@ import type { FittedTransform } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs } from '../../contracts/model.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
-import { lowerTransform } from '../data/lower-transform.js';
+import { lowerTransform } from '../data/transform/transform-kinds.js';
 import { lowerPixels } from '../graph/lower-pixels.js';
 import { lowerNetwork } from '../graph/lower-network.js';
 import { elementTypes, GraphBuilder } from '../graph/onnx-builder.js';

@@ -2,7 +2,7 @@ import type { FittedNumeric } from '../../../contracts/fitted-feature.js';
 import type { FeatureSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
 import { identifier } from '../sql-quoting.js';
-import { clippedNumber, finiteDouble, signedLogarithm } from './numeric.js';
+import { clippedNumber, signedLogarithm } from './numeric.js';
 import { quantileKnots } from './piecewise.js';
 import type { TrainingRows } from './training-rows.js';
 import { usableScale } from './transform-kind.js';
@@ -25,8 +25,11 @@ interface Moments {
 
 /** Fit a number's filling, clipping and scale. One pass over the column, two where the scale is fitted on clipped or bent values. */
 export async function fitNumeric(session: DataSession, training: TrainingRows, name: string, spec: NumericSpec): Promise<FittedNumeric> {
-  const value = finiteDouble(identifier(spec.column));
-  const raw = await describe(session, training, value, sharesOf(spec));
+  // `rawColumn` gives finite numbers or NULL.
+  const value = `CAST(${identifier(spec.column)} AS DOUBLE)`;
+  const shares = sharesOf(spec);
+  const needsEnds = spec.scale === 'minmax' || shares.includes(0) || shares.includes(1);
+  const raw = await describe(session, training, value, shares, needsEnds);
   const at = (share: number) => raw.quantiles.get(share) ?? 0;
   const fill = typeof spec.impute === 'number' ? spec.impute : spec.impute === 'mean' ? raw.moments.mean : at(0.5);
   const clip = boundsOf(spec, at);
@@ -38,12 +41,12 @@ export async function fitNumeric(session: DataSession, training: TrainingRows, n
       return { ...clipped, center: 0, scale: 1 };
     case 'standard':
     case 'minmax': {
-      const moments = clip ? (await describe(session, training, clippedNumber(value, clip), [])).moments : raw.moments;
+      const moments = clip ? (await describe(session, training, clippedNumber(value, clip), [], needsEnds)).moments : raw.moments;
       return { ...clipped, ...(spec.scale === 'standard' ? standard(moments) : range(moments)) };
     }
     case 'log': {
       const bent = signedLogarithm(clippedNumber(value, clip));
-      return { ...clipped, curve: { kind: 'log' }, ...standard((await describe(session, training, bent, [])).moments) };
+      return { ...clipped, curve: { kind: 'log' }, ...standard((await describe(session, training, bent, [], false)).moments) };
     }
     case 'robust': {
       const spread = within(at(0.75)) - within(at(0.25));
@@ -90,12 +93,15 @@ async function describe(
   { relation, rows }: TrainingRows,
   value: string,
   shares: readonly number[],
+  needsEnds: boolean,
 ): Promise<{ readonly moments: Moments; readonly quantiles: ReadonlyMap<number, number> }> {
   const estimate = rows > exactQuantileRows ? 'approx_quantile' : 'quantile_disc';
   const quantiles = shares.length > 0 ? `${estimate}(x, [${shares.join(', ')}])` : 'NULL';
   const squarable = `FILTER (abs(x) < ${largest})`;
+  // Each figure is another pass over the column's values.
+  const ends = needsEnds ? `, min(x) ${squarable} AS low, max(x) ${squarable} AS high` : '';
   const [found] = await session.rows(
-    `SELECT avg(x) ${squarable} AS mean, stddev_pop(x) ${squarable} AS deviation, min(x) ${squarable} AS low, max(x) ${squarable} AS high, ` +
+    `SELECT avg(x) ${squarable} AS mean, stddev_pop(x) ${squarable} AS deviation${ends}, ` +
       `${quantiles} AS quantiles FROM (SELECT ${value} AS x FROM ${relation})`,
   );
   const moments = { mean: number(found.mean), deviation: number(found.deviation), min: number(found.low), max: number(found.high) };

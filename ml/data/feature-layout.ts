@@ -1,1 +1,0 @@
-export { layoutOf } from './transform/transform-kinds.js';

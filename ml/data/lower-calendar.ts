@@ -1,1 +1,0 @@
-export { missingTimestamp } from './missing-timestamp.js';

@@ -1,2 +1,0 @@
-export { float32Max } from './transform/transform-kind.js';
-export { lowerTransform } from './transform/transform-kinds.js';

@@ -1,2 +1,0 @@
-export { rawColumn } from './transform/raw-column.js';
-export { encodedColumns, type EncodedColumns } from './transform/transform-kinds.js';
