@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ModelManifest } from '../contracts/model.js';
+import { lowerPixels } from '../ml/graph/lower-pixels.js';
+import { GraphBuilder } from '../ml/graph/onnx-builder.js';
+import { startServingProcess } from './testing/serving-process.js';
+import { writeVersion } from './testing/tiny-bundle.js';
+
+const shape = { height: 2, width: 3, channels: 1 };
+const manifest: ModelManifest = {
+  formatVersion: 1,
+  name: 'light',
+  task: 'regression',
+  classes: [],
+  inputs: [{ name: 'picture', type: 'uint8', columnType: 'image', nullable: false, ...shape, range: [0, 1] }],
+  layout: { categorical: [], numeric: [], image: { name: 'picture', ...shape } },
+  trainingPrior: [0.5, 0.2],
+  dataDigest: '0'.repeat(64),
+};
+
+/** value = the brightness of the first pixel plus ten times that of the last one. */
+function lightGraph(): Uint8Array {
+  const graph = new GraphBuilder('light');
+  const pixels = lowerPixels(graph, graph.input('picture', 'uint8', ['N', 2, 3, 1]), -1, shape);
+  const flat = graph.node('Reshape', [pixels, graph.constant('int64', [-1, 6])]); // [N, 6]
+  graph.node('MatMul', [flat, graph.constant('float32', [1, 0, 0, 0, 0, 10], [6, 1])], {}, 'value'); // [N, 1]
+  graph.output('value', 'float32', ['N', 1]);
+  return graph.encode();
+}
+
+const bytes = Uint8Array.of(255, 1, 2, 3, 4, 51);
+const base64 = Buffer.from(bytes).toString('base64');
+const golden = { instances: [{ picture: base64 }], outputs: [[3]], tolerance: 1e-5 };
+
+describe('a served model of images', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'anneal-images-'));
+  let serving: Awaited<ReturnType<typeof startServingProcess>>;
+  beforeAll(async () => {
+    serving = await startServingProcess({ maxBodyBytes: 200_000, maxRows: 5000, headersTimeoutMs: 2000, requestTimeoutMs: 5000 });
+    await serving.command('stage', { model: 'light', version: '1', files: writeVersion(directory, lightGraph(), manifest, golden) });
+    await serving.command('activate', { model: 'light', version: '1', epoch: 1 });
+  });
+  afterAll(async () => {
+    await serving.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
+    const isBytes = body instanceof Uint8Array;
+    const response = await fetch(serving.url + path, {
+      method: 'POST',
+      headers: { 'content-type': isBytes ? 'application/octet-stream' : 'application/json', ...headers },
+      body: isBytes ? Buffer.from(body) : JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+  const predict = (...pictures: unknown[]) => post('/v1/models/light:predict', { instances: pictures.map((picture) => ({ picture })) });
+  const infer = (tensor: object) => post('/v2/models/light/infer', { inputs: [{ name: 'picture', ...tensor }] });
+  const outputOf = (reply: { body: Record<string, unknown> }) => (reply.body.outputs as { data: number[] }[])[0].data;
+
+  it.each([
+    [
+      'rows of numbers of the column’s range',
+      [
+        [1, 0, 0],
+        [0, 0, 0.2],
+      ],
+    ],
+    [
+      'pixels in arrays of their channels',
+      [
+        [[1], [0], [0]],
+        [[0], [0], [0.2]],
+      ],
+    ],
+    ['a flat array', [1, 0, 0, 0, 0, 0.2]],
+    ['base64 of the bytes', base64],
+  ])('takes rows as %s', async (_name, picture) => {
+    const { status, body } = await predict(picture, [0, 0, 0, 0, 0, 0]);
+    expect(status).toBe(200);
+    expect(body.predictions).toEqual([{ value: expect.closeTo(3, 5) }, { value: 0 }]);
+  });
+
+  it.each([
+    ['a number beyond the range', [1, 0, 0, 0, 0, 1.01]],
+    ['too few numbers', [1, 0, 0]],
+    [
+      'a row of another length',
+      [
+        [1, 0, 0],
+        [0, 0],
+      ],
+    ],
+    ['text among the numbers', [1, 0, 0, 0, 0, '0']],
+    ['base64 of other bytes', 'AAAA'],
+    ['text', 'not an image'],
+    ['null', null],
+  ])('refuses %s, and says what an image is', async (_name, picture) => {
+    const { status, body } = await predict(base64, picture);
+    expect(status).toBe(400);
+    expect(body.error).toMatch(
+      /Row 1: column "picture" must be an image: an array \[2\]\[3\].*6 numbers from 0 to 1, or base64 of 6 bytes/,
+    );
+  });
+
+  it('describes its input, and takes tensors of bytes or of floats in every shape that holds an image', async () => {
+    const metadata = (await (await fetch(`${serving.url}/v2/models/light`)).json()) as { inputs: unknown };
+    expect(metadata.inputs).toEqual([{ name: 'picture', datatype: 'UINT8', shape: [-1, 2, 3, 1] }]);
+    for (const each of [
+      [1, 2, 3, 1],
+      [1, 2, 3],
+      [1, 6],
+    ]) {
+      expect(outputOf(await infer({ datatype: 'UINT8', shape: each, data: [...bytes] }))[0]).toBeCloseTo(3, 5);
+      expect(outputOf(await infer({ datatype: 'FP32', shape: each, data: [1, 0, 0, 0, 0, 0.2] }))[0]).toBeCloseTo(3, 5);
+    }
+    const nested = await infer({
+      datatype: 'UINT8',
+      shape: [1, 2, 3, 1],
+      data: [
+        [
+          [[255], [1], [2]],
+          [[3], [4], [51]],
+        ],
+      ],
+    });
+    expect(outputOf(nested)[0]).toBeCloseTo(3, 5);
+  });
+
+  it.each([
+    ['another shape', { datatype: 'UINT8', shape: [1, 3, 2, 1], data: [...bytes] }, '[N, 2, 3, 1] or [N, 2, 3] or [N, 6]'],
+    ['a byte too many', { datatype: 'UINT8', shape: [1, 6], data: [...bytes, 0] }, 'has 7 values'],
+    ['a byte of 256', { datatype: 'UINT8', shape: [1, 6], data: [256, 0, 0, 0, 0, 0] }, 'numbers from 0 to 255'],
+    ['a float beyond the range', { datatype: 'FP32', shape: [1, 6], data: [2, 0, 0, 0, 0, 0] }, 'numbers from 0 to 1'],
+    ['text', { datatype: 'BYTES', shape: [1], data: ['x'] }, 'datatype UINT8'],
+  ])('refuses a tensor with %s', async (_name, tensor, message) => {
+    expect(await infer(tensor)).toMatchObject({ status: 400, body: { error: expect.stringContaining(message) } });
+  });
+
+  it('takes many images as one binary tensor, and answers each', async () => {
+    const rows = 3000;
+    const pictures = new Uint8Array(rows * 6);
+    for (let row = 0; row < rows; row++) pictures[row * 6 + 5] = row % 256;
+    const header = Buffer.from(
+      JSON.stringify({
+        inputs: [{ name: 'picture', datatype: 'UINT8', shape: [rows, 2, 3, 1], parameters: { binary_data_size: pictures.length } }],
+      }),
+    );
+    const reply = await post('/v2/models/light/infer', Buffer.concat([header, pictures]), {
+      'inference-header-content-length': String(header.length),
+    });
+    expect(reply.status).toBe(200);
+    outputOf(reply).forEach((value, row) => expect(value).toBeCloseTo((10 * (row % 256)) / 255, 4));
+  });
+
+  it('answers requests that arrive together each with its own images', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => predict([i / 20, 0, 0, 0, 0, 0])));
+    answers.forEach(({ body }, i) => {
+      const [{ value }] = body.predictions as { value: number }[];
+      expect(value).toBeCloseTo(Math.round((i / 20) * 255) / 255, 5);
+    });
+  });
+});
