@@ -42,7 +42,7 @@ export interface Network {
    * Differentiable; no state, and no randomness but that of the keys.
    *
    * @param parameters in the order and the shapes of `parameters`
-   * @param keys `dropoutKeys` of the step, int32 [2 · dropoutLayers]; absent: nothing is dropped
+   * @param keys `randomKeys` of the step, int32 [2 · dropoutLayers]; absent: nothing is dropped
    * @returns logits [N, outputs]
    */
   forward(parameters: readonly Tensor[], inputs: NetworkInputs, keys?: Tensor1D): Tensor2D;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { dropoutKeys } from '../../models/dropout-keys.js';
+import { randomKeys } from '../../models/random-keys.js';
 import { cpuBackend } from '../engines/tfjs-backend.js';
 import { augmentBatch, augmentationStreams } from './augment-batch.js';
 import type { AugmentationPlan } from './augmentation-plan.js';
@@ -17,7 +17,7 @@ const original = {
 
 function augment(plan: AugmentationPlan, step = 0, firstStream = 0) {
   return tf.tidy(() => {
-    const keys = tf.tensor1d(dropoutKeys(7, step, firstStream + augmentationStreams(plan)), 'int32');
+    const keys = tf.tensor1d(randomKeys(7, step, firstStream + augmentationStreams(plan)), 'int32');
     const batch = {
       numeric: tf.tensor2d(original.numeric, [rows, numbers]),
       categorical: tf.tensor2d(original.categorical, [rows, categories], 'int32'),
@@ -138,7 +138,7 @@ describe('mixup', () => {
 
   test('of a batch of one row leaves it as it is', () => {
     const numeric = tf.tensor2d([[1, 2]]);
-    const keys = tf.tensor1d(dropoutKeys(7, 0, 6), 'int32');
+    const keys = tf.tensor1d(randomKeys(7, 0, 6), 'int32');
     const alone = augmentBatch({ mixup: 1 }, { numeric, target: tf.tensor1d([1]) }, keys, 0);
     expect([...alone.numeric!.dataSync()]).toEqual([1, 2]);
   });

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageAugmentationSpec } from '../../../contracts/pipeline.js';
-import { dropoutKeys } from '../../models/dropout-keys.js';
+import { randomKeys } from '../../models/random-keys.js';
 import { cpuBackend } from '../engines/tfjs-backend.js';
 import { augmentImages } from './augment-images.js';
 
@@ -14,7 +14,7 @@ function augment(image: Image, options: ImageAugmentationSpec, count = 400, step
   return tf.tidy(() => {
     const [height, width] = [image.length, image[0].length];
     const images = tf.tile(tf.tensor4d(image.flat(), [1, height, width, 1]), [count, 1, 1, 1]) as tf.Tensor4D;
-    const keys = tf.tensor1d(dropoutKeys(3, step, 6), 'int32');
+    const keys = tf.tensor1d(randomKeys(3, step, 6), 'int32');
     return tf.reshape(augmentImages(images, options, keys, 5), [count, height, width]).arraySync() as Image[];
   });
 }

@@ -1,7 +1,7 @@
 import ort from 'onnxruntime-node';
 import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import { dropoutKeys } from '../../models/dropout-keys.js';
+import { randomKeys } from '../../models/random-keys.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
@@ -112,8 +112,8 @@ class OnnxruntimeSession implements EngineSession {
     const streams = randomStreams(this.network, this.plan);
     if (streams === 0) return {};
     const keys = new Int32Array(steps * 2 * streams);
-    for (let i = 0; i < steps; i++) keys.set(dropoutKeys(this.plan.seed, firstStep + i, streams), i * 2 * streams);
-    return { dropoutKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
+    for (let i = 0; i < steps; i++) keys.set(randomKeys(this.plan.seed, firstStep + i, streams), i * 2 * streams);
+    return { randomKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
   }
 
   async logits(data: EncodedData): Promise<Float32Array> {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import { dropoutKeys } from '../../models/dropout-keys.js';
+import { randomKeys } from '../../models/random-keys.js';
 import { pixelScale } from '../../graph/lower-pixels.js';
 import { buildNetwork } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
@@ -66,7 +66,7 @@ class TfjsSession implements EngineSession {
         const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
         const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
         const streams = randomStreams(this.network, this.plan);
-        const keys = streams > 0 ? tf.tensor1d(dropoutKeys(this.plan.seed, firstStep + i, streams), 'int32') : undefined; // [2S]
+        const keys = streams > 0 ? tf.tensor1d(randomKeys(this.plan.seed, firstStep + i, streams), 'int32') : undefined; // [2S]
         const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
         this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
         return loss.dataSync()[0];

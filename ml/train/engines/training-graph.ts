@@ -17,7 +17,7 @@ type StateName = (typeof stateNames)[number];
 /**
  * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
  *
- * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `dropoutKeys` int32 [K, 2S] where the
+ * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `randomKeys` int32 [K, 2S] where the
  * step draws random numbers, `categorical` int32 [N, C] and `numeric` float32 [N, F]
  * where the layout has such columns, `image` uint8 [N, height · width · channels] where it has one, `target` float32 [N], and the state's three vectors [P].
  * Outputs: `<state>_next` [P] each, and `losses` float32 [K].
@@ -32,7 +32,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
   graph.input('steps', 'int64', []);
   graph.input('rows', 'int32', ['K', batchSize]);
   graph.input('scalars', 'float32', ['K', stepScalarCount]);
-  if (streams > 0) graph.input('dropoutKeys', 'int32', ['K', 2 * streams]);
+  if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
   if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
   if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
   if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
@@ -49,7 +49,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
     ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
     ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
-    ...(streams > 0 ? { dropoutKeys: body.node('Gather', ['dropoutKeys', 'step'], { axis: 0 }) } : {}),
+    ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(stateNames.map((name) => [name, `carried_${name}`])),
   });
   body.output(body.node('Identity', ['continue']), 'bool', []);
@@ -74,7 +74,7 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
     target: { shape: [batchSize], dtype: 'float32' },
     scalars: { shape: [stepScalarCount], dtype: 'float32' },
   };
-  if (streams > 0) inputs.dropoutKeys = { shape: [2 * streams], dtype: 'int32' };
+  if (streams > 0) inputs.randomKeys = { shape: [2 * streams], dtype: 'int32' };
   if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
   if (layout.numeric.length > 0) inputs.numeric = { shape: [batchSize, layout.numeric.length], dtype: 'float32' };
   if (layout.image) {
@@ -83,7 +83,7 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
   }
   return recordTape(inputs, (tensors) => {
     const { parameters, firstMoment, secondMoment, target, scalars } = tensors as Record<string, tf.Tensor1D>;
-    const dropout = tensors.dropoutKeys as tf.Tensor1D | undefined;
+    const dropout = tensors.randomKeys as tf.Tensor1D | undefined;
     const { categorical, numeric } = tensors as Record<string, tf.Tensor2D | undefined>;
     const image = tensors.image as tf.Tensor4D | undefined;
     return {

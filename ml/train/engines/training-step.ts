@@ -21,7 +21,7 @@ export interface Batch extends BatchTarget {
  *
  * @param state flat vectors [P]
  * @param scalars `stepScalars` of the step
- * @param keys `dropoutKeys` of the step for `randomStreams` streams; absent where there are none
+ * @param keys `randomKeys` of the step for `randomStreams` streams; absent where there are none
  */
 export function trainingStep(
   network: Network,

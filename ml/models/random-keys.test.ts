@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { dropoutMaskValues } from '../graph/dropout-kernel.js';
-import { dropoutKeys } from './dropout-keys.js';
+import { randomKeys } from './random-keys.js';
 
 const units = 64;
 const elements = 512 * units;
 
 function kept(seed: number, step: number, layer: number, rate = 0.5): Uint8Array {
-  const keys = dropoutKeys(seed, step, layer + 1);
+  const keys = randomKeys(seed, step, layer + 1);
   return Uint8Array.from(dropoutMaskValues(keys[2 * layer], keys[2 * layer + 1], elements, rate), Math.sign);
 }
 
@@ -38,7 +38,7 @@ describe('the units that a step drops', () => {
   });
 
   test('keep the layer’s mean: a kept unit is scaled up by what is dropped', () => {
-    const [first, second] = dropoutKeys(1, 0, 1);
+    const [first, second] = randomKeys(1, 0, 1);
     const mask = dropoutMaskValues(first, second, 200_000, 0.3);
     expect(mask.reduce((sum, value) => sum + value, 0) / mask.length).toBeCloseTo(1, 1);
     expect(new Set(mask)).toEqual(new Set([0, Math.fround(1 / 0.7)]));
@@ -61,11 +61,11 @@ describe('the units that a step drops', () => {
 
   test('are the same again for the same seed, step and layer, and in every release', () => {
     expect(kept(3, 100, 1)).toEqual(kept(3, 100, 1));
-    expect([...dropoutKeys(3, 100, 2)]).toEqual([-40597478, -1740827527, -637267886, 2104821618]);
+    expect([...randomKeys(3, 100, 2)]).toEqual([-40597478, -1740827527, -637267886, 2104821618]);
     expect([...kept(3, 100, 0).subarray(0, 24)].join('')).toBe('001100000000010100101000');
   });
 
   test('do not depend on how many layers there are', () => {
-    expect(dropoutKeys(3, 100, 3).subarray(0, 2)).toEqual(dropoutKeys(3, 100, 1));
+    expect(randomKeys(3, 100, 3).subarray(0, 2)).toEqual(randomKeys(3, 100, 1));
   });
 });
