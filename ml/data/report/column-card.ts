@@ -5,6 +5,8 @@ import { histogramSvg } from './histogram-svg.js';
 import { type Html, html, shortText } from './html.js';
 import { type ShownPart, shownSplits } from './split-figures.js';
 
+const dayMs = 86_400_000;
+
 /** All that is known of a column: missing values, distribution, figures of every split. */
 export function columnCard(column: ColumnStatistics, badges: readonly Html[] = []): Html {
   const parts: ShownPart[] = [{ name: 'all', figures: column }, ...shownSplits(column).filter(({ name }) => name !== 'all')];
@@ -38,9 +40,11 @@ function missingBar(column: ColumnStatistics): Html {
 
 function figureTable(column: ColumnStatistics, parts: readonly ShownPart[]): Html {
   const isTime = column.type === 'timestamp';
-  const number = isTime ? (value: number) => time(value).slice(0, -3) : figure;
+  // Four columns of times are as many as fit, by the day where the data are of months.
+  const spanMs = (column.histogramEdges?.at(-1) ?? 0) - (column.histogramEdges?.[0] ?? 0);
+  const number = isTime ? (value: number) => time(value, spanMs / 20) : figure;
   const bound = (value: number | string) =>
-    typeof value === 'number' ? html`${figure(value)}` : shortText(isTime ? value.replace(/:\d\d(\.\d+)?$/, '') : value, 24);
+    typeof value === 'number' ? html`${figure(value)}` : shortText(isTime && spanMs > 60 * dayMs ? value.replace(/ .*$/, '') : value, 24);
   const lengths = (unit: (value: number) => string) => (found: ColumnFigures) =>
     found.length && html`${unit(found.length.min)} to ${unit(found.length.max)}, mean ${unit(found.length.mean)}`;
   const isText = column.type === 'string';

@@ -34,8 +34,7 @@ export function informationRanking(statistics: readonly ColumnStatistics[]): Htm
         <thead>
           <tr>
             <th scope="col">Column</th>
-            <th scope="col">Share of the target's entropy</th>
-            <th scope="col" class="n"></th>
+            <th scope="col" colspan="2">Share of the target's entropy</th>
             <th scope="col" class="n">Nats</th>
           </tr>
         </thead>
