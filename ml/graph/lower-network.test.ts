@@ -12,6 +12,7 @@ const layout: FeatureLayout = {
   categorical: [
     { name: 'origin', size: 6, dimension: 'auto' },
     { name: 'hour', size: 24, dimension: 4 },
+    { name: 'weekday', size: 6, dimension: 'auto', encoding: 'one-hot' },
   ],
   numeric: ['distance', 'delay'],
 };
@@ -38,18 +39,18 @@ describe('a network with its parameters as constants', () => {
     const network = buildNetwork(model, layout, 3, 5);
     const session = await ort.InferenceSession.create(exported(model));
     for (const rows of [1, 7]) {
-      const categorical = Int32Array.from({ length: rows * 2 }, (_, i) => (i * 5) % 6);
+      const categorical = Int32Array.from({ length: rows * 3 }, (_, i) => (i * 5) % 6);
       const numeric = Float32Array.from({ length: rows * 2 }, (_, i) => Math.sin(i));
       await cpuBackend.use();
       const parameters = network.initialParameters();
       const expected = network
         .forward(
           network.parameters.map(({ shape, offset, size }) => tf.tensor(parameters.slice(offset, offset + size), [...shape])),
-          { categorical: tf.tensor2d(categorical, [rows, 2], 'int32'), numeric: tf.tensor2d(numeric, [rows, 2]) },
+          { categorical: tf.tensor2d(categorical, [rows, 3], 'int32'), numeric: tf.tensor2d(numeric, [rows, 2]) },
         )
         .dataSync();
       const { logits } = await session.run({
-        categorical: new ort.Tensor('int32', categorical, [rows, 2]),
+        categorical: new ort.Tensor('int32', categorical, [rows, 3]),
         numeric: new ort.Tensor('float32', numeric, [rows, 2]),
       });
       expect(logits.dims).toEqual([rows, 3]);
@@ -78,7 +79,7 @@ describe('a network with its parameters as constants', () => {
   test('refuses a vector of another length', () => {
     const network = buildNetwork(models[0], layout, 1, 5);
     expect(() => lowerNetwork(new GraphBuilder('model'), network, { categorical: 'c', numeric: 'n' }, new Float32Array(3))).toThrow(
-      'the network has 33 parameters, 3 were given',
+      'the network has 39 parameters, 3 were given',
     );
   });
 });

@@ -17,8 +17,8 @@ const layout: FeatureLayout = {
 const wideAndDeep: ModelSpec = { family: 'wide-and-deep', hidden: [8, 6], activation: 'relu', embeddingScale: 1 };
 const mlp: ModelSpec = { family: 'mlp', hidden: [8], activation: 'tanh' };
 
-function shapes(model: ModelSpec, outputs = 1): Record<string, readonly number[]> {
-  return Object.fromEntries(buildNetwork(model, layout, outputs, 1).parameters.map(({ name, shape }) => [name, shape]));
+function shapes(model: ModelSpec, outputs = 1, part = layout): Record<string, readonly number[]> {
+  return Object.fromEntries(buildNetwork(model, part, outputs, 1).parameters.map(({ name, shape }) => [name, shape]));
 }
 
 describe('the parameters of a network', () => {
@@ -49,6 +49,14 @@ describe('the parameters of a network', () => {
       'dense_0/kernel': [13, 8],
       'wide/kernel': [2, 1],
     });
+  });
+
+  test('of a one-hot feature are weights in the layers that read it, and no vectors', () => {
+    const oneHot: FeatureLayout = { categorical: [{ name: 'hour', size: 24, dimension: 3, encoding: 'one-hot' }], numeric: ['delay'] };
+    expect(shapes(mlp, 1, oneHot)).toMatchObject({ 'dense_0/kernel': [25, 8] });
+    expect(Object.keys(shapes(mlp, 1, oneHot))).not.toContainEqual(expect.stringContaining('hour'));
+    expect(shapes(wideAndDeep, 2, oneHot)).toMatchObject({ 'one-hot/hour': [24, 2], 'dense_0/kernel': [25, 8] });
+    expect(shapes({ family: 'linear' }, 2, oneHot)).toMatchObject({ 'embedding/hour': [24, 2] });
   });
 
   test('of a normalized residual mlp scale and shift each layer, and carry the input past layers that change its width', () => {

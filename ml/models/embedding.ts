@@ -55,7 +55,8 @@ export function addEmbeddings(builder: NetworkBuilder, options: EmbeddingOptions
       const extra: tf.Tensor2D[] = [];
       features.forEach(({ name, size, dimension, isOneHot }, i) => {
         if (isOneHot) {
-          vectors.push(tf.tidy(name, () => tf.oneHot(columns[i], size, 1, 0, 'float32') as tf.Tensor2D)); // [N, size]
+          // Integers first: the WASM backend writes integers into a float32 result.
+          vectors.push(tf.tidy(name, () => tf.cast(tf.oneHot(columns[i], size), 'float32') as tf.Tensor2D)); // [N, size]
           if (options.extra > 0) extra.push(tf.tidy(name, () => tf.gather(read(name) as tf.Tensor2D, columns[i]))); // [N, extra]
           return;
         }
