@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import sharp from 'sharp';
 import type { ModelManifest } from '../contracts/model.js';
 import { lowerPixels } from '../ml/graph/lower-pixels.js';
 import { GraphBuilder } from '../ml/graph/onnx-builder.js';
@@ -101,8 +102,20 @@ describe('a served model of images', () => {
     const { status, body } = await predict(base64, picture);
     expect(status).toBe(400);
     expect(body.error).toMatch(
-      /Row 1: column "picture" must be an image: an array \[2\]\[3\].*6 numbers from 0 to 1, or base64 of 6 bytes/,
+      /Row 1: column "picture" must be an image: an array \[2\]\[3\].*6 numbers from 0 to 1, or base64 of 6 bytes or of a PNG or JPEG file/,
     );
+  });
+
+  it.each(['png', 'jpeg'] as const)('takes a %s file as base64, stretched to its size, and refuses a broken one', async (format) => {
+    const white = sharp({ create: { width: 30, height: 20, channels: 3, background: '#ffffff' } });
+    const file = await white[format]().toBuffer();
+    const { body } = await predict(file.toString('base64'));
+    expect(body.predictions).toEqual([{ value: expect.closeTo(11, 1) }]);
+    const broken = await predict(file.subarray(0, file.length >> 1).toString('base64'));
+    expect(broken).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining('Row 0: column "picture" is base64 of an image file') },
+    });
   });
 
   it('describes its input, and takes tensors of bytes or of floats in every shape that holds an image', async () => {

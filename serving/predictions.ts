@@ -1,6 +1,7 @@
 import type { ModelManifest } from '../contracts/model.js';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry } from './model-registry.js';
 import { outputWidth, type BatchOutputs } from './tensors.js';
@@ -20,7 +21,7 @@ export async function predictRows(
     throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
   checkRowCount(instances.length, maxRows);
   const { version, executor } = registry.resolve(request.model, request.version);
-  const tensors = rowsToTensors(executor.manifest.inputs, instances);
+  const tensors = rowsToTensors(executor.manifest.inputs, await decodeImages(executor.manifest.inputs, instances));
   const columns = executor.manifest.inputs.map((input) => tensors[input.name].data);
   const outputs = await executor.infer({ rows: instances.length, columns });
   return { model: request.model, version, predictions: toPredictions(executor.manifest, outputs) };

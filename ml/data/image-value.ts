@@ -28,7 +28,7 @@ export function readNumbers({ range: [black, white] }: Pick<ImageInput, 'range'>
 export function imageExpectation(input: ImageInput): string {
   const { height, width, channels, range } = input;
   const shape = channels === 1 ? `[${height}][${width}]` : `[${height}][${width}][${channels}]`;
-  return `an image: an array ${shape} (or a flat one) of ${imageSize(input)} numbers from ${range[0]} to ${range[1]}, or base64 of ${imageSize(input)} bytes`;
+  return `an image: an array ${shape} (or a flat one) of ${imageSize(input)} numbers from ${range[0]} to ${range[1]}, or base64 of ${imageSize(input)} bytes or of a PNG or JPEG file`;
 }
 
 function readBase64(text: string, into: Uint8Array): boolean {
