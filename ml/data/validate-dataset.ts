@@ -157,5 +157,5 @@ function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: Arti
     return `${subject}: expected ${anomaly.expected}, found ${anomaly.found}`;
   });
   const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
-  return `The data of "${describeSource(spec.source)}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, or the expectation in the pipeline (columns, expectations, target), and start a new run; the full report is ${report.uri} of the artifact store.`;
+  return `The data of "${describeSource(spec.source)}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, which a run that waits notices by itself, or the expectation in the pipeline (columns, expectations, target) and start a new run; the full report is ${report.uri} of the artifact store.`;
 }
