@@ -2,7 +2,6 @@ import type { ModelInput } from '../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { imageSize, type ImageInput } from '../contracts/image-input.js';
 import { decodeImage, ImageProblem } from '../ml/data/images/decode-image.js';
-import { isObject } from './oip-input.js';
 
 /** How base64 of a PNG and of a JPEG file begins. */
 const signatures = { png: 'iVBORw0KGgo', jpeg: '/9j/' } as const;
@@ -21,7 +20,8 @@ export async function decodeImages(inputs: readonly ModelInput[], rows: readonly
   if (!input) return rows;
   const decoded: unknown[] = [];
   for (const [index, row] of rows.entries()) {
-    const value = isObject(row) && Object.hasOwn(row, input.name) ? row[input.name] : undefined;
+    const value: unknown =
+      typeof row === 'object' && row !== null && Object.hasOwn(row, input.name) ? Reflect.get(row, input.name) : undefined;
     decoded.push(isFile(input, value) ? { ...(row as object), [input.name]: await decode(input, value, index) } : row);
   }
   return decoded;
