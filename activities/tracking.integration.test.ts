@@ -9,6 +9,7 @@ import { Client } from '@temporalio/client';
 import { MockActivityEnvironment, type TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Worker } from '@temporalio/worker';
 import { collect, MlflowClient } from 'mlflow-ts-client';
+import type { CrossValidationSummary, LogFoldInput } from '../contracts/cross-validation.js';
 import type { TrackedRun, TrackingActivities } from '../contracts/activities.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import { failureTypes } from '../contracts/failures.js';
@@ -157,6 +158,46 @@ describe('tracking activities against MLflow and Temporal', () => {
       [20, Number.NaN],
     ]);
     expect(await collect(mlflow.runs.metricHistory(trials[0].runId, 'validation/auc'))).toMatchObject([{ value: 0.7, step: 20 }]);
+  });
+
+  test('a fold is a nested run, and the figures over the folds stand in the run itself, also after a retry', async () => {
+    const { tracked } = await opened();
+    const rows = { train: 60, validation: 15, heldOut: 25 };
+    const foldWorkflowId = `w/${tracked.runId}/cross-validation/fold-2`;
+    const fold: LogFoldInput = {
+      tracked,
+      foldWorkflowId,
+      fold: 2,
+      rows,
+      metrics: { auc: 0.74 },
+      predictions: await store.putJson('predictions'),
+      history: [{ step: 10, metrics: { loss: 0.7 } }],
+    };
+    const report = await store.putJson({ found: 3 });
+    const summary: CrossValidationSummary = {
+      kind: 'k-fold',
+      workflowId: `w/${tracked.runId}/cross-validation`,
+      folds: [{ fold: 2, rows }],
+      metrics: { auc: { mean: 0.74, standardDeviation: 0.01, values: [0.74] } },
+      labelIssues: { rows: 3, share: 0.03, report },
+    };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await run('logFold', fold);
+      await run('logCrossValidation', { tracked, summary });
+    }
+    const folds = await collect(mlflow.runs.search([tracked.experimentId], { filter: `tags.\`mlflow.parentRunId\` = '${tracked.runId}'` }));
+    expect(folds).toHaveLength(1);
+    expect(folds[0]).toMatchObject({ runName: 'fold-2', status: 'FINISHED', params: { fold: '2', 'rows.heldOut': '25' } });
+    expect(await collect(mlflow.runs.metricHistory(folds[0].runId, 'heldOut/auc'))).toMatchObject([{ value: 0.74, step: 10 }]);
+    for (const [name, value] of [
+      ['mean', 0.74],
+      ['std', 0.01],
+    ] as const) {
+      expect(await collect(mlflow.runs.metricHistory(tracked.runId, `crossValidation/auc/${name}`))).toMatchObject([{ value }]);
+    }
+    const { artifactUri } = await mlflow.runs.get(tracked.runId);
+    const reports = await mlflow.artifacts.list(artifactUri, 'reports');
+    expect(reports.map(({ path }) => path).sort()).toEqual(['cross-validation.json', 'label-issues.json']);
   });
 
   test('the data set of a run stands among its inputs, parameters and reports', async () => {
