@@ -22,7 +22,7 @@ const pairBytes = new Uint8Array(pair.buffer);
  * hash is `murmurHash`, a pair's that of eight bytes: the second word's hash, then the first one's halved, both little-endian.
  */
 export function textBuckets(text: string, { buckets, ngrams, lowercase, maxTokens }: TextParameters): number[] {
-  const cased = lowercase ? text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()) : text;
+  const cased = lowercase ? asciiLowerCase(text) : text;
   const words = cased.split(/[\0-/:-@[-`{-\x7f]+/).filter((word) => word !== '');
   const hashes = words.slice(0, maxTokens).map(knownHash);
   const found = hashes.map((hash) => hash % buckets);
@@ -32,6 +32,10 @@ export function textBuckets(text: string, { buckets, ngrams, lowercase, maxToken
     found.push(murmurHashOfBytes(pairBytes, 8) % buckets);
   }
   return found;
+}
+
+function asciiLowerCase(text: string): string {
+  return /[^\0-\x7f]/.test(text) ? text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text.toLowerCase();
 }
 
 function knownHash(word: string): number {
@@ -45,8 +49,13 @@ function knownHash(word: string): number {
 
 /** @returns float32 [buckets]: counts times weights, divided by their Euclidean length; zeros for a text without words */
 export function textVector(text: string, parameters: TextParameters): Float32Array {
-  const weighted = new Float64Array(parameters.buckets);
-  for (const bucket of textBuckets(text, parameters)) weighted[bucket] += parameters.inverseDocumentFrequency?.[bucket] ?? 1;
-  const length = Math.sqrt(weighted.reduce((sum, value) => sum + value * value, 0));
-  return Float32Array.from(weighted, (value) => (length > 0 ? value / length : 0));
+  const found = textBuckets(text, parameters);
+  const counts = new Map<number, number>();
+  for (const bucket of found) counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+  const weighted = [...counts].map(([bucket, count]) => [bucket, count * (parameters.inverseDocumentFrequency?.[bucket] ?? 1)] as const);
+  const length = Math.sqrt(weighted.reduce((sum, [, value]) => sum + value * value, 0));
+  const vector = new Float32Array(parameters.buckets);
+  // Most buckets of a text are empty, and stay as they are.
+  for (const [bucket, value] of weighted) vector[bucket] = value / length;
+  return vector;
 }
