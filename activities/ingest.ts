@@ -1,5 +1,6 @@
 import type { DataActivities } from '../contracts/activities.js';
 import type { IngestedFile, IngestionPlan } from '../contracts/dataset.js';
+import { sizeInBytes } from '../contracts/pipeline/data.js';
 import { ingestPartition } from '../ml/data/ingest/ingest-partition.js';
 import { ingestPlan } from '../ml/data/ingest/ingest-source.js';
 import { planIngestion } from '../ml/data/ingest/plan-ingestion.js';
@@ -18,14 +19,17 @@ export function createIngestActivities(dependencies: DataDependencies): IngestAc
         dependencies,
         async (context) => {
           const plan = await planIngestion(source, window, data, projectRoot, context);
-          if (plan.partitions.length === 1) return { snapshot: await ingestPlan(plan, projectRoot, context) };
           const files = plan.partitions.flatMap((partition) => partition.files);
+          const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+          // The small tables of a query are partitions, too, and not worth an activity each.
+          if (plan.partitions.length === 1 || sizeBytes <= sizeInBytes(data.partitionSize))
+            return { snapshot: await ingestPlan(plan, projectRoot, context) };
           return {
             plan: {
               plan: await context.store.putJson(plan),
               partitions: plan.partitions.length,
               files: files.length,
-              sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+              sizeBytes,
             },
           };
         },

@@ -15,6 +15,9 @@ import type { PipelineStatus } from '../contracts/training-pipeline.js';
 export interface RunOptions {
   readonly wait?: boolean;
   readonly set?: readonly string[];
+  /** Begin and end of the source's window. */
+  readonly since?: string;
+  readonly until?: string;
   readonly json?: boolean;
 }
 
@@ -23,8 +26,9 @@ export interface RunOptions {
  *
  * A run that begins to wait for a decision about its data is shown on at a terminal, and left to wait in a script.
  */
-export async function run(pipeline: string, { wait, set, json }: RunOptions): Promise<void> {
-  const spec = await loadPipeline(pipeline, set);
+export async function run(pipeline: string, { wait, set = [], since, until, json }: RunOptions): Promise<void> {
+  const window = Object.entries({ since, until }).flatMap(([end, time]) => (time === undefined ? [] : [`source.window.${end}="${time}"`]));
+  const spec = await loadPipeline(pipeline, [...set, ...window]);
   const settings = commandSettings();
   await withTemporal(settings, async (client) => {
     const workflowId = await startRun(client, spec);

@@ -110,7 +110,7 @@ export interface SealInput {
 
 /** Queue `anneal-data`. */
 export interface DataActivities {
-  /** A source of one partition is ingested at once; of a larger one the plan comes back. */
+  /** A source of one partition, or of no more than its size, is ingested at once; of a larger one the plan comes back. */
   ingestSource(input: IngestInput): Promise<IngestResult>;
   /** @returns what `sealSnapshot` takes */
   ingestPartition(input: IngestPartitionInput): Promise<IngestedPartition>;

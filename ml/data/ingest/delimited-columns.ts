@@ -1,33 +1,19 @@
 import type { DelimitedSource } from '../../../contracts/pipeline/source.js';
-import type { DataSession } from '../duckdb-session.js';
 import { unavailable } from '../source-file.js';
-import { textLiteral } from '../sql-quoting.js';
 import { firstRecord, type RecordDialect } from './first-record.js';
-
-/** A header over more lines than this is taken for a quote that does not end. */
-const headerLines = 1000;
-/** No text has it, so that each line is one value. */
-const neverThere = '\u0001\u0002\u0003\u0004';
 
 /**
  * The names of a delimited file's columns, by its header or by the pipeline.
  *
- * @param file SQL literal of its path
- * @param compression as `read_csv` calls it
+ * @param lines at the beginning of the file
  * @throws AnnealError `SourceUnavailable` when a name is there twice, or when the names do not fit the first row
  */
-export async function delimitedColumns(
-  session: DataSession,
+export function delimitedColumns(
   uri: string,
-  file: string,
-  compression: string,
+  lines: readonly string[],
   dialect: RecordDialect,
   { header = true, names }: DelimitedSource,
-): Promise<string[]> {
-  const read = `read_csv(${file}, auto_detect = false, columns = {'line': 'VARCHAR'}, header = false, delim = ${textLiteral(neverThere)}, quote = '', escape = '', compression = '${compression}')`;
-  const lines = (await session.rows(`SELECT line FROM ${read} LIMIT ${headerLines}`)).map(({ line }) =>
-    typeof line === 'string' ? line : '',
-  );
+): string[] {
   const record = firstRecord(lines, dialect);
   if (!record) {
     if (lines.every((line) => line === ''))

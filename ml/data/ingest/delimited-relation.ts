@@ -6,6 +6,7 @@ import { pathLiteral, textLiteral } from '../sql-quoting.js';
 import { compressionOf } from './compression.js';
 import { decodeText, isUtf8 } from './decode-text.js';
 import { delimitedColumns } from './delimited-columns.js';
+import { firstLines } from './first-lines.js';
 
 /** A file as a relation of SQL. */
 export interface Relation {
@@ -37,13 +38,33 @@ export async function delimitedRelation(
   };
   let compression = await compressionOf(uri, path, source.compression);
   let readable = path;
+  let skippedLines = skipRows;
   // DuckDB takes quotes in the lines that are skipped for quotes of the data.
   if (!isUtf8(encoding) || skipRows > 0) {
     readable = join(session.scratch, `${name}.txt`);
     await decodeText({ uri, path, compression, encoding, skipRows }, readable, signal);
     compression = 'none';
   }
-  const columns = await delimitedColumns(session, uri, pathLiteral(readable), compression, dialect, source);
+  const start = await firstLines(uri, readable, compression, signal);
+  let { lines } = start;
+  const blank = lines.findIndex((line) => line !== '');
+  if (blank > 0) {
+    // DuckDB takes a blank line before the header for the header.
+    const skipped = join(session.scratch, `${name}.unblanked.txt`);
+    await decodeText({ uri, path: readable, compression, encoding: 'utf-8', skipRows: blank }, skipped, signal);
+    readable = skipped;
+    compression = 'none';
+    lines = lines.slice(blank);
+    skippedLines += blank;
+  }
+  // DuckDB does not come back from such a file.
+  if (start.hasBareReturns && dialect.delimiter.length > 1)
+    throw unavailable(
+      uri,
+      'its lines end by a carriage return alone, and its delimiter has more than one character',
+      'Write it with the line ends \\n.',
+    );
+  const columns = delimitedColumns(uri, lines, dialect, source);
   refuseOtherDelimiter(uri, columns, dialect.delimiter);
   const nullTexts = ['', ...[source.nullText ?? []].flat()].map(textLiteral);
   const options = [
@@ -60,7 +81,7 @@ export async function delimitedRelation(
     // Which rows are short cannot be told in parallel, where a quoted value may hold a line end.
     ...(source.ragged === 'pad' ? ['null_padding = true', 'parallel = false'] : []),
   ];
-  return { sql: `read_csv(${pathLiteral(readable)}, ${options.join(', ')})`, ...(skipRows > 0 ? { skippedLines: skipRows } : {}) };
+  return { sql: `read_csv(${pathLiteral(readable)}, ${options.join(', ')})`, ...(skippedLines > 0 ? { skippedLines } : {}) };
 }
 
 /** One column whose name holds what separates columns elsewhere: not what anybody meant. */

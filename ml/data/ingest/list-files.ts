@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { ListedFile } from '../../../contracts/dataset.js';
-import { describeSource, type FileSource, type NamedSource } from '../../../contracts/pipeline/source.js';
+import { describeSource, type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
 import type { RemoteFiles } from '../../../contracts/remote-files.js';
 import { candidatePaths, unavailable } from '../source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
@@ -13,6 +13,9 @@ export interface FileListing {
   /** Uris of files without a byte, which are left out. */
   readonly empty: readonly string[];
 }
+
+/** A source whose files are listed. */
+export type ListedSource = FileSource | ImageSource | NamedSource;
 
 type LocalFile = ListedFile & { readonly path: string };
 
@@ -29,7 +32,7 @@ interface Places {
  *
  * @throws AnnealError `SourceUnavailable` when a place has no file, when one file is meant twice, or when all are empty
  */
-export async function listFiles(source: FileSource | NamedSource, places: Places): Promise<FileListing> {
+export async function listFiles(source: ListedSource, places: Places): Promise<FileListing> {
   const listed: (ListedFile & { readonly path?: string })[] = [];
   for (const uri of [source.uri].flat())
     listed.push(...(uri.startsWith('s3://') ? await listRemote(uri, source, places) : await listLocal(uri, source, places.projectRoot)));
@@ -44,8 +47,10 @@ export async function listFiles(source: FileSource | NamedSource, places: Places
       );
     seen.set(path, uri);
   }
-  const files = listed.filter(({ sizeBytes }) => sizeBytes > 0).map(withoutPath);
-  const empty = listed.filter(({ sizeBytes }) => sizeBytes === 0).map(({ uri }) => uri);
+  // An empty image is a row that cannot be used, like any other broken one.
+  const isUsed = ({ sizeBytes }: ListedFile) => sizeBytes > 0 || isImages(source);
+  const files = listed.filter(isUsed).map(withoutPath);
+  const empty = listed.filter((file) => !isUsed(file)).map(({ uri }) => uri);
   if (files.length === 0)
     throw unavailable(
       describeSource(source as FileSource),
@@ -55,7 +60,7 @@ export async function listFiles(source: FileSource | NamedSource, places: Places
   return { files, empty };
 }
 
-async function listLocal(uri: string, source: FileSource | NamedSource, projectRoot: string): Promise<LocalFile[]> {
+async function listLocal(uri: string, source: ListedSource, projectRoot: string): Promise<LocalFile[]> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
     const found = await stat(path).catch(() => undefined);
@@ -95,7 +100,7 @@ function missing(uri: string): Error {
   );
 }
 
-async function folderFiles(uri: string, path: string, source: FileSource | NamedSource): Promise<LocalFile[]> {
+async function folderFiles(uri: string, path: string, source: ListedSource): Promise<LocalFile[]> {
   const { pattern, names } = fileNamePatterns[source.format];
   const found = await walkFolder(uri, path, {
     matches: (name) => pattern.test(name),
@@ -111,7 +116,7 @@ async function folderFiles(uri: string, path: string, source: FileSource | Named
   return found.map((file) => listed(uri.replace(/\/+$/, ''), file, source));
 }
 
-async function patternFiles(uri: string, path: string, source: FileSource | NamedSource): Promise<LocalFile[]> {
+async function patternFiles(uri: string, path: string, source: ListedSource): Promise<LocalFile[]> {
   const pattern = filePattern(path);
   if (!pattern) return [];
   const isThere = await stat(pattern.base).then(
@@ -126,9 +131,9 @@ async function patternFiles(uri: string, path: string, source: FileSource | Name
 function listed(
   base: string,
   { name, path, sizeBytes }: { readonly name: string; readonly path: string; readonly sizeBytes: number },
-  { hivePartitions }: FileSource | NamedSource,
+  source: ListedSource,
 ): LocalFile {
   const below = base.startsWith('file:') ? name.split('/').map(encodeURIComponent).join('/') : name;
-  const partition = hivePartitions === 'ignore' ? undefined : hiveColumns(name.split('/').slice(0, -1));
+  const partition = isImages(source) || source.hivePartitions === 'ignore' ? undefined : hiveColumns(name.split('/').slice(0, -1));
   return { uri: base === '' ? below : `${base.replace(/\/$/, '')}/${below}`, path, sizeBytes, ...(partition ? { partition } : {}) };
 }

@@ -1,8 +1,9 @@
 import type { ListedFile } from '../../../contracts/dataset.js';
-import type { FileSource, NamedSource } from '../../../contracts/pipeline/source.js';
+import { isImages } from '../../../contracts/pipeline/source.js';
 import type { RemoteFile, RemoteFiles } from '../../../contracts/remote-files.js';
 import { unavailable } from '../source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
+import type { ListedSource } from './list-files.js';
 import { filePattern, hiveColumns, isHidden } from './place.js';
 
 /**
@@ -12,7 +13,7 @@ import { filePattern, hiveColumns, isHidden } from './place.js';
  */
 export async function listRemote(
   uri: string,
-  source: FileSource | NamedSource,
+  source: ListedSource,
   { remote, signal }: { readonly remote?: RemoteFiles; readonly signal?: AbortSignal },
 ): Promise<ListedFile[]> {
   if (!remote)
@@ -45,7 +46,7 @@ export async function listRemote(
   return found.map((file) => listed(file, base, source)).sort((a, b) => (a.uri < b.uri ? -1 : 1));
 }
 
-function listed({ uri, sizeBytes, etag }: RemoteFile, base: string, { hivePartitions }: FileSource | NamedSource): ListedFile {
+function listed({ uri, sizeBytes, etag }: RemoteFile, base: string, source: ListedSource): ListedFile {
   const folders =
     base === ''
       ? []
@@ -53,6 +54,6 @@ function listed({ uri, sizeBytes, etag }: RemoteFile, base: string, { hivePartit
           .slice(base.length + 1)
           .split('/')
           .slice(0, -1);
-  const partition = hivePartitions === 'ignore' ? undefined : hiveColumns(folders);
+  const partition = isImages(source) || source.hivePartitions === 'ignore' ? undefined : hiveColumns(folders);
   return { uri, sizeBytes, ...(etag === undefined ? {} : { etag }), ...(partition ? { partition } : {}) };
 }

@@ -1,8 +1,9 @@
 import type { IngestionPlan, ListedFile } from '../../../contracts/dataset.js';
 import { type DataSpec, sizeInBytes } from '../../../contracts/pipeline/data.js';
-import { isQuery, type SourceSpec } from '../../../contracts/pipeline/source.js';
+import { isImages, isQuery, type SourceSpec } from '../../../contracts/pipeline/source.js';
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
 import type { DataContext } from '../data-context.js';
+import { imagesOfPart } from './ingest-images.js';
 import { listFiles } from './list-files.js';
 
 /** So many at most, however large the source: the history of a workflow has a limit, partitions do not. */
@@ -11,7 +12,8 @@ const maxPartitions = 500;
 /**
  * List the files of a source and group them by size into the partitions that are ingested one at a time.
  *
- * Only the names and sizes of files are looked at. The grouping has no effect on the snapshot, whose parts are files.
+ * Only the names and sizes of files are looked at. The grouping has no effect on the snapshot, whose parts are files
+ * (of images: a number of them that depends on their size alone).
  *
  * @throws AnnealError `SourceUnavailable` when there are no files
  */
@@ -33,7 +35,10 @@ export async function planIngestion(
     source,
     ...(window ? { window } : {}),
     partitions: listings.flatMap(({ table, files }) =>
-      groupBySize(files, limit).map((group) => ({ ...(table === undefined ? {} : { table }), files: group })),
+      (isImages(source) ? groupOfParts(files, imagesOfPart(source)) : groupBySize(files, limit)).map((group) => ({
+        ...(table === undefined ? {} : { table }),
+        files: group,
+      })),
     ),
     empty: listings.flatMap(({ empty }) => empty),
   };
@@ -52,6 +57,12 @@ export function groupBySize(files: readonly ListedFile[], limitBytes: number): L
     size += file.sizeBytes;
   }
   return groups;
+}
+
+/** Whole parts of so many files; several where there would be too many partitions. */
+function groupOfParts(files: readonly ListedFile[], filesOfPart: number): ListedFile[][] {
+  const length = filesOfPart * Math.ceil(files.length / filesOfPart / maxPartitions);
+  return Array.from({ length: Math.ceil(files.length / length) }, (_, i) => files.slice(i * length, (i + 1) * length));
 }
 
 function sizeOf(files: readonly ListedFile[]): number {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { canonicalJson } from '../../../contracts/canonical-json.js';
 import type { SnapshotManifest, SnapshotPart } from '../../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { NamedSource } from '../../../contracts/pipeline/source.js';
@@ -38,9 +39,9 @@ export async function runQuery(
 ): Promise<{ readonly manifest: SnapshotManifest; readonly reused: boolean }> {
   const { store, onProgress } = context;
   const sources = tables.flatMap(({ manifest }) => manifest.sources);
-  const inputs = tables.map(({ name, source, manifest: { parts, columns } }) => [name, typesOf(source), parts, columns]);
+  const inputs = tables.map(({ name, source, manifest: { parts, columns } }) => [name, typesOf(source) ?? null, parts, columns]);
   const pointer = `queries/${createHash('sha256')
-    .update(JSON.stringify([formatVersion, query, inputs, window]))
+    .update(canonicalJson([formatVersion, query, inputs, window ?? null]))
     .digest('hex')}`;
   const ref = await earlierWork(context, pointer);
   if (ref && (await isReadable(context, [ref]))) {
@@ -126,9 +127,13 @@ async function writeResult(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   // On lines of its own: it may end in a comment.
-  const rows = `(\n${query.trim().replace(/;+$/, '')}\n)`;
+  const statement = query.trim().replace(/;+$/, '');
+  const rows = `(\n${statement}\n)`;
   try {
-    const columns = await describe(session, rows);
+    const columns = (await session.rows(`DESCRIBE ${statement}`)).map((column) => ({
+      name: String(column.column_name),
+      type: String(column.column_type),
+    }));
     const twice = columns.find(({ name }, i) => columns.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) < i);
     if (twice) throw refused(`its result has the column "${twice.name}" twice; give one of them another name (AS …)`);
     const where = window ? ` WHERE ${windowFilter('the result of source.query', columns, window)}` : '';

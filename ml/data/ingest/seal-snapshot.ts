@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IngestedFile, IngestionPlan, Snapshot, SnapshotManifest } from '../../../contracts/dataset.js';
-import { describeSource, type FileSource, isQuery, type NamedSource } from '../../../contracts/pipeline/source.js';
+import { describeSource, type FileSource, type ImageSource, isQuery, type NamedSource } from '../../../contracts/pipeline/source.js';
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
 import type { DataContext } from '../data-context.js';
 import { tableSource } from './ingest-partition.js';
@@ -47,7 +47,7 @@ export async function sealSnapshot(
 }
 
 function manifestOf(
-  source: FileSource | NamedSource,
+  source: FileSource | ImageSource | NamedSource,
   files: readonly IngestedFile[],
   table?: string,
   window?: ResolvedWindow,
@@ -57,7 +57,7 @@ function manifestOf(
   const parts = files.flatMap(({ part, columns: own }) => (part ? [JSON.stringify(own) === key ? part : { ...part, columns: own }] : []));
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   // A query may well find nothing in one of its tables.
-  if (rows === 0 && table === undefined) throw noRows(describeSource(source as FileSource), window);
+  if (rows === 0 && table === undefined) throw noRows(describeSource(source as FileSource | ImageSource), window);
   return {
     formatVersion: 1,
     sources: files.map((file) => file.source),

@@ -1,11 +1,12 @@
 import type { IngestedFile, SnapshotColumn, SnapshotManifest } from '../../../contracts/dataset.js';
-import type { FileSource, NamedSource } from '../../../contracts/pipeline/source.js';
+import { type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
 import { unavailable } from '../source-file.js';
 import { commonType } from './common-type.js';
 
-export const typings: Readonly<Record<FileSource['format'], SnapshotManifest['typing']>> = {
+export const typings: Readonly<Record<FileSource['format'] | ImageSource['format'], SnapshotManifest['typing']>> = {
   parquet: 'strong',
   arrow: 'strong',
+  images: 'strong',
   csv: 'text',
   tsv: 'text',
   json: 'json',
@@ -19,9 +20,10 @@ export const typings: Readonly<Record<FileSource['format'], SnapshotManifest['ty
  * @throws AnnealError `SourceUnavailable` when a file lacks a column or has another (unless `unionByName`), or when types
  *   do not go together
  */
-export function unifyColumns(source: FileSource | NamedSource, files: readonly IngestedFile[]): SnapshotColumn[] {
+export function unifyColumns(source: FileSource | ImageSource | NamedSource, files: readonly IngestedFile[]): SnapshotColumn[] {
   const typing = typings[source.format];
   const [first] = files;
+  if (isImages(source)) return [...first.columns];
   const unified = new Map<string, { type: string; uri: string }>();
   for (const file of files) {
     if (!source.unionByName) assertSameColumns(first, file);
