@@ -132,4 +132,21 @@ describe('images, from a column to a prediction', () => {
       { reason: 'picture is not an image of 6 × 4 × 1 = 24 numbers', rows: 1 },
     ]);
   });
+
+  it('reads flat lists of a CSV file and nested ones of JSON', async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => ({
+      side: i % 2 === 0 ? 'left' : 'right',
+      weight: i,
+      picture: Array.from({ length: 6 }, (_y, y) => [i, y, 0, 255]),
+    }));
+    const csv = `side,weight,picture\n${rows.map((row) => `${row.side},${row.weight},"[${row.picture.flat().join(', ')}]"`).join('\n')}\n`;
+    fixture.write('lists.csv', csv);
+    fixture.write('lists.json', JSON.stringify(rows));
+    const expected = [...Array(6).keys()].flatMap((y) => [7, y, 0, 255]);
+    for (const format of ['csv', 'json'] as const) {
+      const { clean } = await fixture.validate({ ...specOf(`lists.${format}`, [0, 255]), source: { format, uri: `lists.${format}` } });
+      const [{ picture }] = await fixture.rows(clean!, 'SELECT picture FROM data WHERE weight = 7');
+      expect([...(picture as Uint8Array)]).toEqual(expected);
+    }
+  });
 });

@@ -38,7 +38,7 @@ export default definePipeline({
   },
   evaluation: { primaryMetric: 'accuracy', slices: ['digit'] },
   gates: [
-    { metric: 'accuracy', min: 0.97 },
+    { metric: 'accuracy', min: 0.98 },
     { metric: 'accuracy', betterThan: 'champion', by: -0.005 },
   ],
 });
