@@ -7,9 +7,9 @@ import { registerScalarFunctions } from './transform/scalar-functions.js';
 export interface DataSessionOptions {
   /** Where files being written and DuckDB's overflow lie for a while; made when it is not there. */
   readonly scratchRoot: string;
-  /** Interrupts the running query; the session's calls then fail with the signal's reason. */
   /** Memory that the process may take for it, in bytes. @default 1 GiB */
   readonly memoryLimitBytes?: number;
+  /** Interrupts the running query; the session's calls then fail with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +33,7 @@ export interface DataSession {
 
 const defaultMemoryBytes = 2 ** 30;
 /** What DuckDB itself counts; it holds more besides: allocator, threads' stacks, the chunks that are handed over. */
-const countedShare = 0.8;
+const uncounted = (limitBytes: number): number => Math.min(160 * 2 ** 20, limitBytes * 0.4);
 const scratchPrefix = 'anneal-data-';
 /** A directory this old belongs to a process that was killed. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
@@ -49,14 +49,14 @@ const threads = Math.max(2, Math.min(8, availableParallelism()));
  * @throws the signal's reason when it is aborted; otherwise what `work` throws
  */
 export async function withDataSession<T>(options: DataSessionOptions, work: (session: DataSession) => Promise<T>): Promise<T> {
-  const { signal } = options;
+  const { signal, memoryLimitBytes: memoryBytes = defaultMemoryBytes } = options;
   signal?.throwIfAborted();
   await mkdir(options.scratchRoot, { recursive: true });
   await removeAbandoned(options.scratchRoot);
   const scratch = await mkdtemp(join(options.scratchRoot, scratchPrefix));
   try {
     const instance = await DuckDBInstance.create(':memory:', {
-      memory_limit: `${Math.floor((options.memoryLimitBytes ?? defaultMemoryBytes) * countedShare)}B`,
+      memory_limit: `${Math.floor(memoryBytes - uncounted(memoryBytes))}B`,
       threads: String(threads),
       temp_directory: join(scratch, 'overflow'),
       preserve_insertion_order: 'true',
