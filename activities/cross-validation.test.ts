@@ -1,16 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { FoldResult, LabelIssuesReport, LabelIssuesResult, PreparedFolds } from '../contracts/cross-validation.js';
-import type { PreparedDataset, PreparedManifest } from '../contracts/dataset.js';
-import { definePipeline, primaryMetric } from '../contracts/pipeline.js';
-import type { TrainInput, TrainResult } from '../contracts/training.js';
 import { computeMetrics } from '../ml/evaluate/metrics.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
-import { DataFixture } from './data-fixture.js';
-import { createPrepareActivities } from './prepare.js';
-import { createTrainingActivities } from './train.js';
+import { type CrossValidated, crossValidated } from './cross-validated-fixture.js';
+import { DataFixture, pipelineOf } from './data-fixture.js';
 
 const rows = 600;
 
@@ -27,68 +18,26 @@ function isFlipped(id: number): boolean {
 
 describe('a cross-validation by the real activities', () => {
   const fixture = new DataFixture();
-  const scratchRoot = mkdtempSync(join(tmpdir(), 'anneal-folds-'));
-  const children = new TrainingChildren();
-  let folds: PreparedFolds;
-  let results: (Pick<FoldResult, 'fold' | 'predictions' | 'metrics'> & { readonly manifest: PreparedManifest })[];
-  let labels: LabelIssuesResult;
+  let done: CrossValidated;
 
   beforeAll(async () => {
     const uri = await fixture.parquet('points.parquet', points);
-    const spec = definePipeline({
-      name: 'points',
-      source: { format: 'parquet', uri },
+    const spec = pipelineOf(uri, {
       columns: { x: { type: 'float', max: 100 }, y: { type: 'float' } },
       expectations: { minRows: 10, maxQuarantined: 0.05 },
       target: { task: 'binary', name: 'even', expression: `parity = 'even'`, classes: ['odd', 'even'] },
       split: { kind: 'random', stratify: true },
       features: { x: { kind: 'numeric', column: 'x' }, y: { kind: 'numeric', column: 'y' } },
-      model: { family: 'linear' },
       training: { epochs: 20, batchSize: 16, learningRate: 0.05, engine: 'onnxruntime' },
       crossValidation: { kind: 'k-fold', folds: 3, stratify: true, labelIssues: true },
     });
-    const run = <T>(activity: (input: never) => Promise<T>, input: unknown): Promise<T> =>
-      fixture.environment().run(activity, input as never) as Promise<T>;
-    const snapshot = (await fixture.ingest(spec.source)).manifest;
-    const { clean, report: validation } = await fixture.validate(spec);
-    const data = createPrepareActivities({ store: fixture.store, scratchRoot: fixture.scratchRoot });
-    const training = createTrainingActivities({ store: fixture.store, threads: 1, slots: 1, scratchRoot, children });
-    const prepared = (
-      await run<PreparedDataset>((given: Parameters<typeof data.prepareDataset>[0]) => data.prepareDataset(given), { clean, spec })
-    ).manifest;
-    folds = await run<PreparedFolds>((given: Parameters<typeof data.prepareFolds>[0]) => data.prepareFolds(given), {
-      clean,
-      spec,
-      prepared,
-    });
-    results = [];
-    for (const { fold, prepared: own } of folds.folds) {
-      const { model, training: options } = spec;
-      const input: TrainInput = { key: `fold-${fold}`, prepared: own, model, training: options, primaryMetric: primaryMetric(spec) };
-      const { heldOut } = await run<TrainResult>((given: TrainInput) => training.trainModel(given), input);
-      results.push({ fold, ...heldOut!, manifest: await fixture.store.readJson<PreparedManifest>(own) });
-    }
-    const predicted = results.map(({ fold, predictions }, i) => ({ fold, predictions, prepared: folds.folds[i].prepared }));
-    const { assignment } = folds;
-    labels = await run<LabelIssuesResult>((given: Parameters<typeof data.findLabelIssues>[0]) => data.findLabelIssues(given), {
-      spec,
-      snapshot,
-      validation,
-      clean,
-      prepared,
-      assignment,
-      folds: predicted,
-    });
+    done = await crossValidated(fixture, spec);
   }, 120_000);
-  afterAll(async () => {
-    await children.close();
-    fixture.dispose();
-    rmSync(scratchRoot, { recursive: true });
-  });
+  afterAll(() => fixture.dispose());
 
   it('measures each fold on the rows that it holds out', async () => {
-    expect(results).toHaveLength(3);
-    for (const { metrics, predictions, manifest } of results) {
+    expect(done.results).toHaveLength(3);
+    for (const { metrics, predictions, manifest } of done.results) {
       expect(metrics.auc).toBeGreaterThan(0.8);
       expect(metrics.auc).toBeLessThan(0.97);
       const { floats: predicted } = await fixture.matrix(predictions);
@@ -105,9 +54,9 @@ describe('a cross-validation by the real activities', () => {
   });
 
   it('finds most of the wrong labels, and shows the rows as they came', async () => {
-    const report = await fixture.store.readJson<LabelIssuesReport>(labels.report);
-    expect(report).toMatchObject({ found: labels.rows, classes: ['odd', 'even'] });
-    const learned = await fixture.rows(folds.assignment, 'SELECT count(*) AS n FROM data');
+    const report = done.labels;
+    expect(report.classes).toEqual(['odd', 'even']);
+    const learned = await fixture.rows(done.folds.assignment, 'SELECT count(*) AS n FROM data');
     expect(report.rows).toBe(Number(learned[0].n));
     expect(report.rows).toBeLessThan(rows * 0.9);
     for (const { row, values, given } of report.issues) {
@@ -124,7 +73,7 @@ describe('a cross-validation by the real activities', () => {
   });
 
   it('keeps the probabilities of every row', async () => {
-    const report = await fixture.store.readJson<LabelIssuesReport>(labels.report);
+    const report = done.labels;
     const found = await fixture.rows(
       report.outOfFold,
       'SELECT count(*) AS n, count(DISTINCT "row") AS d, max(abs(probabilities[1] + probabilities[2] - 1)) AS off, list(DISTINCT given ORDER BY given) AS classes FROM data',
@@ -132,5 +81,57 @@ describe('a cross-validation by the real activities', () => {
     expect(found).toEqual([
       { n: BigInt(report.rows), d: BigInt(report.rows), off: expect.closeTo(0, 6) as unknown, classes: ['even', 'odd'] },
     ]);
+  });
+});
+
+/** 6 × 4 images, bright on the left or on the right; every tenth label is the wrong one. */
+const images = `SELECT i AS id, list_transform(range(24), lambda p: CASE WHEN (p % 4 < 2) = (i % 2 = 0) THEN 0.8 ELSE 0.1 END + (hash(i, p) % 20) / 100.0) AS picture,
+    CASE WHEN (i % 2 = 0) <> (i % 20 IN (3, 14)) THEN 'left' ELSE 'right' END AS side
+  FROM range(1, 401) AS t(i)`;
+
+describe('a cross-validation of images', () => {
+  const fixture = new DataFixture();
+  let done: CrossValidated;
+
+  beforeAll(async () => {
+    const uri = await fixture.parquet('images.parquet', images);
+    const spec = pipelineOf(uri, {
+      columns: { side: { type: 'string' }, picture: { type: 'image', height: 6, width: 4, range: [0, 1] } },
+      target: { task: 'multiclass', name: 'side', expression: 'side' },
+      split: { kind: 'random', stratify: true },
+      features: { picture: { kind: 'image', column: 'picture' } },
+      model: { family: 'cnn', filters: [4], hidden: [8] },
+      training: { epochs: 4, batchSize: 16, learningRate: 0.01, engine: 'onnxruntime' },
+      crossValidation: { kind: 'k-fold', folds: 3, stratify: true, labelIssues: true },
+    });
+    done = await crossValidated(fixture, spec);
+  }, 120_000);
+  afterAll(() => fixture.dispose());
+
+  it('holds every image out once, as the bytes of its own row', async () => {
+    let rows = 0;
+    for (const { manifest, metrics } of done.results) {
+      for (const split of [manifest.train, manifest.validation, manifest.heldOut!]) expect(split.image!.sizeBytes).toBe(split.rows * 24);
+      rows += manifest.heldOut!.rows;
+      // A tenth of the labels cannot be predicted; images of other rows could predict none.
+      expect(metrics.accuracy).toBeGreaterThan(0.8);
+    }
+    expect(rows).toBe(done.main.train.rows + done.main.validation.rows);
+  });
+
+  it('finds most of the wrong labels, and leaves the pixels out of the list', () => {
+    const hits = done.labels.issues.filter(({ row }) => isFlipped(row)).length;
+    expect(hits / done.labels.issues.length).toBeGreaterThan(0.9);
+    expect(hits / (done.labels.rows / 10)).toBeGreaterThan(0.8);
+    for (const { row, values } of done.labels.issues) {
+      expect(values).toEqual({ id: row, side: row % 2 === 0 ? 'right' : 'left' });
+    }
+  });
+
+  it('makes folds again whose images are gone', async () => {
+    const { image } = done.results[1].manifest.heldOut!;
+    await fixture.store.remove(image!);
+    expect(await done.prepareAgain()).toEqual(done.folds);
+    expect((await fixture.store.readBytes(image!)).length).toBe(image!.sizeBytes);
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type CrossValidationSpec, type PipelineSpec, timeColumn } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
+import { imageParquetOptions } from './image-input.js';
 import { cutsReached, hashFraction } from './row-hash.js';
 import { internalPrefix } from './schema-check.js';
 import { rowNumberColumn, type SplitParts } from './split-parts.js';
@@ -61,7 +62,7 @@ async function assignByHash(session: DataSession, rows: string, spec: PipelineSp
   const [innerCut] = await cutsOf(inner, [share]);
   const query = `SELECT *, 1 + ${cutsReached(fraction, foldCuts)} AS ${foldColumn}, ${inner} < ${innerCut} AS ${innerColumn} FROM ${rows}`;
   return {
-    relation: await materialized(session, query),
+    relation: await materialized(session, query, spec),
     fold: foldColumn,
     role: (fold) => `CASE WHEN ${foldColumn} = ${fold} THEN 2 WHEN ${innerColumn} THEN 1 ELSE 0 END`,
   };
@@ -81,7 +82,7 @@ async function assignByTime(
     Array.from({ length: folds.folds }, (_, i) => (i + 1) / (folds.folds + 1)),
   );
   const query = `SELECT *, ${time} AS ${timeOfRow}, ${cutsReached(time, cuts.map(bigintLiteral))} AS ${foldColumn} FROM ${rows}`;
-  const relation = await materialized(session, query);
+  const relation = await materialized(session, query, spec);
   const innerStarts: bigint[] = [];
   const ends = cuts.map((cut) => cut - microseconds(folds.gap));
   for (const end of ends) {
@@ -100,9 +101,9 @@ async function assignByTime(
 }
 
 /** A digest of every row is too dear to be computed again in each fold. */
-async function materialized(session: DataSession, query: string): Promise<string> {
+async function materialized(session: DataSession, query: string, spec: PipelineSpec): Promise<string> {
   const path = join(session.scratch, 'folds.parquet');
-  await session.run(`COPY (${query}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
   const relation = `${internalPrefix}folds`;
   await session.run(`CREATE OR REPLACE VIEW ${relation} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
   return relation;

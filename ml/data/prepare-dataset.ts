@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { EncodedSplit, FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
+import type { FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
-import { encodePart, type EncodedPartFiles } from './encode-part.js';
-import { fitTransform, rawInputsOf } from './fit-transform.js';
-import { imageInputOf, imageParquetOptions, withImage } from './image-input.js';
-import { internalPrefix } from './schema-check.js';
+import { encodePart } from './encode-part.js';
+import { artifactsOf, keepSplit } from './encoded-split.js';
+import { fitTransform } from './fit-transform.js';
+import { imageParquetOptions, withImage } from './image-input.js';
+import { createViews } from './part-views.js';
 import { assertNoSkew } from './skew-check.js';
 import { sliceColumns } from './slice-columns.js';
-import { divideRows, type PartName, type SplitParts } from './split-parts.js';
-import { splitNames } from './split-sql.js';
+import { divideRows } from './split-parts.js';
 import { identifier, textLiteral } from './sql-quoting.js';
 import { encodedTarget, targetColumn } from './target-column.js';
 import { trainingEncoding } from './training-encoding.js';
-import { rawColumn } from './transform/raw-column.js';
 import { encodedColumns, type EncodedColumns } from './transform/transform-kinds.js';
 
 /** Grows when the same clean rows would give another prepared data set. */
@@ -95,27 +94,8 @@ async function knownDataset(pointer: string, context: DataContext): Promise<Prep
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<PreparedManifest>(ref);
   const { train, validation, test, dropped } = manifest;
-  const arrays = [train, validation].flatMap((split) => [split.categorical, split.numeric, split.image, split.target]);
-  if (!(await isReadable(context, [manifest.transform, test.data, ...arrays]))) return undefined;
+  if (!(await isReadable(context, [manifest.transform, test.data, ...artifactsOf(train), ...artifactsOf(validation)]))) return undefined;
   return { manifest: ref, rows: { train: train.rows, validation: validation.rows, test: test.rows }, dropped };
-}
-
-/** A view for each part: raw inputs under their names, slices under theirs, and the target as a number. */
-export async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
-  const image = imageInputOf(spec);
-  const columns = [
-    `${parts.target} AS ${encodedTarget}`,
-    ...(image ? [identifier(image.name)] : []),
-    ...rawInputsOf(spec).map((input) => `${rawColumn(input, identifier(input.name))} AS ${identifier(input.name)}`),
-    ...sliceColumns(spec).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
-  ].join(', ');
-  const views = { train: `${internalPrefix}train`, validation: `${internalPrefix}validation`, test: `${internalPrefix}test` };
-  for (const [i, part] of splitNames.entries()) {
-    await session.run(
-      `CREATE OR REPLACE VIEW ${views[part]} AS SELECT * FROM (SELECT ${columns} FROM ${parts.relation} WHERE ${parts.partColumn} = ${i}) WHERE ${encodedTarget} IS NOT NULL`,
-    );
-  }
-  return views;
 }
 
 async function writeTest(
@@ -133,15 +113,4 @@ async function writeTest(
   ].join(', ');
   await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
   return context.store.putFile(path);
-}
-
-export async function keepSplit(files: EncodedPartFiles, context: DataContext): Promise<EncodedSplit> {
-  const { store } = context;
-  return {
-    rows: files.rows,
-    ...(files.categorical === undefined ? {} : { categorical: await store.putFile(files.categorical) }),
-    ...(files.numeric === undefined ? {} : { numeric: await store.putFile(files.numeric) }),
-    ...(files.image === undefined ? {} : { image: await store.putFile(files.image) }),
-    target: await store.putFile(files.target),
-  };
 }

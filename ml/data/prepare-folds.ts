@@ -8,10 +8,11 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
 import { encodePart } from './encode-part.js';
+import { artifactsOf, keepSplit } from './encoded-split.js';
 import { fitTransform } from './fit-transform.js';
 import { assignFolds, assignmentQuery } from './fold-assignment.js';
 import { withImage } from './image-input.js';
-import { createViews, keepSplit } from './prepare-dataset.js';
+import { createViews } from './part-views.js';
 import { divideRows, type PartName, type SplitParts } from './split-parts.js';
 import { textLiteral } from './sql-quoting.js';
 import { encodedTarget } from './target-column.js';
@@ -146,8 +147,7 @@ async function knownFolds(pointer: string, context: DataContext): Promise<Prepar
   if (!(await isReadable(context, [known.assignment, ...known.folds.map(({ prepared }) => prepared)]))) return undefined;
   for (const { prepared } of known.folds) {
     const { train, validation, heldOut, transform } = await context.store.readJson<PreparedManifest>(prepared);
-    const arrays = [train, validation, heldOut].flatMap((split) => [split?.categorical, split?.numeric, split?.image, split?.target]);
-    if (!(await isReadable(context, [transform, ...arrays]))) return undefined;
+    if (!heldOut || !(await isReadable(context, [transform, ...[train, validation, heldOut].flatMap(artifactsOf)]))) return undefined;
   }
   return known;
 }

@@ -19,14 +19,14 @@ const rowNumber = `${internalPrefix}row`;
 /**
  * The rows as they came, by their numbers among the clean rows (from 1): the source's rows without the quarantined ones.
  *
- * Columns of bytes, such as images, are left out.
+ * Images and other columns of bytes are left out.
  *
  * @returns by the number among the clean rows
  */
 export async function sourceRows(
   session: DataSession,
   cleanRows: readonly number[],
-  { snapshot, validation }: Pick<FindLabelIssuesInput, 'snapshot' | 'validation'>,
+  { spec, snapshot, validation }: Pick<FindLabelIssuesInput, 'spec' | 'snapshot' | 'validation'>,
   { store }: DataContext,
 ): Promise<Map<number, SourceRow>> {
   if (cleanRows.length === 0) return new Map();
@@ -42,7 +42,10 @@ export async function sourceRows(
     taken.map(({ n }) => n as number),
   );
   const paths = await Promise.all(manifest.parts.map(({ data }) => store.localPath(data)));
-  const columns = manifest.columns.filter(({ type, name }) => !type.includes('BLOB') && name.toLowerCase() !== rowNumber);
+  const columns = manifest.columns.filter(
+    // An image may come as a list of numbers or as text, too.
+    ({ type, name }) => !type.includes('BLOB') && spec.columns[name]?.type !== 'image' && name.toLowerCase() !== rowNumber,
+  );
   const selected = [rowNumber, ...columns.map(({ name }) => identifier(name))].join(', ');
   const wanted = [...numbers.values()].join(', ');
   const found = await session.rows(
