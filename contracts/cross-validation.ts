@@ -48,7 +48,6 @@ export interface FoldInput {
   /** How many there are. */
   readonly folds: number;
   readonly spec: PipelineSpec;
-  readonly tracked: TrackedRun;
 }
 
 export interface FoldResult {
@@ -58,13 +57,14 @@ export interface FoldResult {
   readonly metrics: Metrics;
   /** float32 [rows, classes] or [rows]: as `HeldOutResult`. */
   readonly predictions: ArtifactRef;
+  /** Curve of the training. */
+  readonly history: readonly MetricPoint[];
 }
 
 export interface LogFoldInput extends FoldResult {
   readonly tracked: TrackedRun;
   /** Idempotency key: one nested run a fold. */
   readonly foldWorkflowId: string;
-  readonly history: readonly MetricPoint[];
 }
 
 /** A metric over the folds. */

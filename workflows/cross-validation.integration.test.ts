@@ -61,6 +61,15 @@ describe('crossValidation', () => {
     });
   });
 
+  it('promotes nothing whose mean over the folds misses its gate', async () => {
+    const gates = [{ metric: 'auc', crossValidated: true, min: 0.74 }] as const;
+    const stages = new FakeStages({ test: { auc: 0.9 } });
+    await run(stages, { sweep: undefined, gates: [...gates], crossValidation: { kind: 'k-fold', folds: 4 } }, async (handle) => {
+      expect((await handle.result()).status).toBe('rejected');
+      expect((await handle.query(statusQuery)).reason).toContain('auc 0.725 < 0.74 (mean of 4 folds');
+    });
+  });
+
   it('never runs more folds at a time than it may', async () => {
     let now = 0;
     let most = 0;
@@ -73,6 +82,26 @@ describe('crossValidation', () => {
     });
     await run(stages, { sweep: undefined, crossValidation: { kind: 'k-fold', folds: 6, concurrency: 3 } }, (handle) => handle.result());
     expect(most).toBe(3);
+  });
+
+  it('trains the next fold while MLflow takes the last one in', async () => {
+    let started: () => void;
+    const lastTrains = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const stages = new FakeStages({
+      onTrain: ({ key }) => {
+        if (key.endsWith('/fold-4')) started();
+      },
+      // Would wait for ever if a fold kept its place until it is logged.
+      onActivity: (name) => (name.startsWith('logFold') ? lastTrains : undefined),
+    });
+    await run(stages, { sweep: undefined, crossValidation: { kind: 'k-fold', folds: 4, concurrency: 1 } }, async (handle) => {
+      expect((await handle.result()).status).toBe('promoted');
+      const logged = stages.calls.filter((call) => call.startsWith('logFold'));
+      expect(logged).toHaveLength(4);
+      expect(Math.max(...logged.map((call) => stages.calls.indexOf(call)))).toBeLessThan(stages.calls.indexOf('logCrossValidation'));
+    });
   });
 
   it('fails with the fold and its reason when a fold fails, and ends the others', async () => {

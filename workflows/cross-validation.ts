@@ -21,7 +21,7 @@ import { data, tracking } from './proxies.js';
 /**
  * Train the chosen configuration on each fold of the training and validation rows, and measure it on the rows held out.
  *
- * The folds run as children, `concurrency` at a time. The first one that fails ends the others: figures over fewer folds
+ * The folds run as children, `concurrency` at a time; MLflow hears of each while the next ones train. The first one that fails ends the others: figures over fewer folds
  * than asked for would look like what they are not.
  *
  * @throws `CrossValidationFailed` naming the fold and its reason
@@ -69,24 +69,34 @@ async function allFolds(
   let running = 0;
   let failed: { readonly fold: number; readonly error: unknown } | undefined;
   const scope = new CancellationScope();
-  const runFold = async (prepared: PreparedFold): Promise<void> => {
+  const train = async (prepared: PreparedFold, foldId: string): Promise<FoldResult> => {
     running++;
     try {
-      done[prepared.fold - 1] = await scope.run(() =>
-        executeChild<typeof fold>('fold', {
-          workflowId: foldWorkflowId(workflowId, prepared.fold),
-          args: [{ prepared, folds: folds.length, spec, tracked }],
-          staticSummary: `fold ${prepared.fold} of ${folds.length}`,
-          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        }),
-      );
+      return await executeChild<typeof fold>('fold', {
+        workflowId: foldId,
+        args: [{ prepared, folds: folds.length, spec }],
+        staticSummary: `fold ${prepared.fold} of ${folds.length}`,
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      });
+    } finally {
+      running--;
+    }
+  };
+  const runFold = async (prepared: PreparedFold): Promise<void> => {
+    const foldId = foldWorkflowId(workflowId, prepared.fold);
+    try {
+      const result = await scope.run(() => train(prepared, foldId));
+      done[prepared.fold - 1] = result;
       setCurrentDetails(details(done, folds.length, metric));
+      await scope.run(() =>
+        tracking.logFold.executeWithOptions({ summary: `fold ${prepared.fold} in MLflow` }, [
+          { ...result, tracked, foldWorkflowId: foldId },
+        ]),
+      );
     } catch (error) {
       failed ??= { fold: prepared.fold, error };
       scope.cancel();
-    } finally {
-      running--;
     }
   };
   const all: Promise<void>[] = [];

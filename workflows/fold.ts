@@ -1,10 +1,10 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { FoldInput, FoldResult } from '../contracts/cross-validation.js';
 import { primaryMetric } from '../contracts/pipeline.js';
-import { tracking, training } from './proxies.js';
+import { training } from './proxies.js';
 
-/** One fold of a cross-validation: train on its rows, measure on those that it holds out, and log both. */
-export async function fold({ prepared, folds, spec, tracked }: FoldInput): Promise<FoldResult> {
+/** One fold of a cross-validation: train on its rows, and measure on those that it holds out. */
+export async function fold({ prepared, folds, spec }: FoldInput): Promise<FoldResult> {
   const { workflowId } = workflowInfo();
   const trained = await training.trainModel.executeWithOptions({ summary: `fold ${prepared.fold} of ${folds}` }, [
     {
@@ -16,9 +16,5 @@ export async function fold({ prepared, folds, spec, tracked }: FoldInput): Promi
     },
   ]);
   const { metrics, predictions } = trained.heldOut!;
-  const result: FoldResult = { fold: prepared.fold, rows: prepared.rows, metrics, predictions };
-  await tracking.logFold.executeWithOptions({ summary: `fold ${prepared.fold}` }, [
-    { ...result, tracked, foldWorkflowId: workflowId, history: trained.history },
-  ]);
-  return result;
+  return { fold: prepared.fold, rows: prepared.rows, metrics, predictions, history: trained.history };
 }
