@@ -42,6 +42,18 @@ describe('definePipeline', () => {
     );
     expect(definePipeline({ ...pipeline, gates: [{ metric: 'r2', min: 0.5 }] }).gates).toHaveLength(1);
   });
+
+  it('refuses a gate on the mean over folds that are never trained', () => {
+    const pipeline = pipelineWithColumn('size');
+    const gates = [
+      { metric: 'r2' as const, min: 0.4 },
+      { metric: 'r2' as const, crossValidated: true as const, min: 0.5 },
+    ];
+    expect(() => definePipeline({ ...pipeline, gates })).toThrow(/gates\.1\.crossValidated: the pipeline has no crossValidation/);
+    expect(definePipeline({ ...pipeline, gates, crossValidation: { kind: 'k-fold' } }).gates).toEqual(gates);
+    const against = { metric: 'r2', crossValidated: true, betterThan: 'baseline', by: 0.1 } as unknown as (typeof gates)[number];
+    expect(() => definePipeline({ ...pipeline, gates: [against] })).toThrow(/gates\.0: Unrecognized key: "crossValidated"/);
+  });
 });
 
 describe('the options of hidden layers', () => {

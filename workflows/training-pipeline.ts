@@ -141,7 +141,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   } else record.skip('sweep', 'the pipeline has none');
 
   const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
-  await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
+  const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
   const trained = await staged(
     'train',
@@ -213,6 +213,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
       metrics: evaluation.summary.metrics,
       baseline: evaluation.summary.baseline,
       champion: evaluation.summary.champion,
+      crossValidated: crossValidation?.metrics,
     });
     record.learn({ gates });
     const failed = gates.filter((gate) => !gate.passed);

@@ -27,6 +27,10 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));
   problems.push(...expectationProblems(spec));
+  for (const [i, gate] of spec.gates.entries()) {
+    if ('crossValidated' in gate && gate.crossValidated && !spec.crossValidation)
+      problems.push(`gates.${i}.crossValidated: the pipeline has no crossValidation whose folds could be measured`);
+  }
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);
   }

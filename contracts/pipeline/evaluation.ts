@@ -9,15 +9,18 @@ export const evaluationSpec = z.strictObject({
   slices: z.array(columnName).default([]),
 });
 
+/** The mean over the folds of the cross-validation, in place of the metric on the test part. */
+const crossValidated = z.literal(true).optional();
+
 export const gateSpec = z.union(
   [
-    z.strictObject({ metric: metricName, min: z.number() }),
-    z.strictObject({ metric: metricName, max: z.number() }),
+    z.strictObject({ metric: metricName, crossValidated, min: z.number() }),
+    z.strictObject({ metric: metricName, crossValidated, max: z.number() }),
     /** At least `by` better than the naive baseline or the champion; a negative `by` tolerates a loss. */
     z.strictObject({ metric: metricName, betterThan: z.enum(['baseline', 'champion']), by: z.number() }),
   ],
   {
-    error: `a gate is {metric, min}, {metric, max} or {metric, betterThan: "baseline" | "champion", by}, metric one of ${metricNames.join(', ')}`,
+    error: `a gate is {metric, min}, {metric, max} (either with crossValidated: true) or {metric, betterThan: "baseline" | "champion", by}, metric one of ${metricNames.join(', ')}`,
   },
 );
 

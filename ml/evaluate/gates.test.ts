@@ -6,7 +6,12 @@ const evidence: GateEvidence = {
   metrics: { auc: 0.7384, logLoss: 0.41, ece: Number.NaN },
   baseline: { auc: 0.5, logLoss: 0.52 },
   champion: { version: '3', metrics: { auc: 0.7384 } },
+  crossValidated: {
+    auc: { mean: 0.7, standardDeviation: 0.0158, values: [0.69, 0.7, 0.71] },
+    logLoss: { mean: 0.5, standardDeviation: 0, values: [0.5, null, 0.5] },
+  },
 };
+const { crossValidated: __, ...withoutFolds } = evidence;
 const { champion: _, ...withoutChampion } = evidence;
 
 describe('evaluateGates', () => {
@@ -60,6 +65,27 @@ describe('evaluateGates', () => {
       evidence,
       false,
       'logLoss of the champion version 3 was not measured',
+    ],
+    [
+      'a mean over the folds that is too low, whatever the test says',
+      { metric: 'auc', crossValidated: true, min: 0.71 },
+      evidence,
+      false,
+      'auc 0.7 < 0.71 (mean of 3 folds, standard deviation 0.016)',
+    ],
+    [
+      'a mean over the folds that measure the metric',
+      { metric: 'logLoss', crossValidated: true, max: 0.5 },
+      evidence,
+      true,
+      'logLoss 0.5 ≤ 0.5 (mean of 2 of 3 folds, standard deviation 0)',
+    ],
+    [
+      'folds that were never measured',
+      { metric: 'auc', crossValidated: true, min: 0.1 },
+      withoutFolds,
+      false,
+      'auc was not measured on the folds',
     ],
   ])('decides %s', (_name, gate, given, passed, explanation) => {
     expect(evaluateGates([gate], given)).toEqual([{ gate, passed, explanation }]);

@@ -1,11 +1,20 @@
+import type { CrossValidationSummary, FoldFigures } from '../../contracts/cross-validation.js';
 import type { GateResult } from '../../contracts/model.js';
 import { isLowerBetter, type GateSpec, type Metrics } from '../../contracts/pipeline.js';
 
-/** What a gate looks at; the contents of an `EvaluationReport`. */
+/** What a gate looks at: the contents of an `EvaluationReport`, and the figures over the folds where there are any. */
 export interface GateEvidence {
   readonly metrics: Metrics;
   readonly baseline: Metrics;
   readonly champion?: { readonly version: string; readonly metrics: Metrics };
+  readonly crossValidated?: CrossValidationSummary['metrics'];
+}
+
+type BoundGate = Exclude<GateSpec, { betterThan: unknown }>;
+
+interface Verdict {
+  readonly passed: boolean;
+  readonly explanation: string;
 }
 
 /**
@@ -18,12 +27,11 @@ export function evaluateGates(gates: readonly GateSpec[], evidence: GateEvidence
   return gates.map((gate) => ({ gate, ...evaluateGate(gate, evidence) }));
 }
 
-function evaluateGate(gate: GateSpec, evidence: GateEvidence): { passed: boolean; explanation: string } {
+function evaluateGate(gate: GateSpec, evidence: GateEvidence): Verdict {
+  if ('crossValidated' in gate && gate.crossValidated) return evaluateFolds(gate, evidence.crossValidated?.[gate.metric]);
   const value = evidence.metrics[gate.metric];
   if (value === undefined || Number.isNaN(value)) return { passed: false, explanation: `${gate.metric} was not measured` };
-  if ('min' in gate) return atLeast(gate.metric, value, gate.min);
-  if ('max' in gate) return atMost(gate.metric, value, gate.max);
-
+  if ('min' in gate || 'max' in gate) return within(gate, value);
   if (gate.betterThan === 'champion' && !evidence.champion) {
     return { passed: true, explanation: `${gate.metric} ${format(value)}; there is no champion to compare with` };
   }
@@ -41,13 +49,27 @@ function evaluateGate(gate: GateSpec, evidence: GateEvidence): { passed: boolean
   return { passed, explanation: `${explanation} (${otherName} ${format(reference)}${sum})` };
 }
 
-function atLeast(metric: string, value: number, bound: number): { passed: boolean; explanation: string } {
+/** Folds whose rows do not define the metric are left out of its mean, and are told. */
+function evaluateFolds(gate: BoundGate, figures: FoldFigures | undefined): Verdict {
+  if (!figures || Number.isNaN(figures.mean)) return { passed: false, explanation: `${gate.metric} was not measured on the folds` };
+  const { mean, standardDeviation, values } = figures;
+  const measured = values.filter((value) => value !== null).length;
+  const { passed, explanation } = within(gate, mean);
+  const folds = measured === values.length ? `${measured} folds` : `${measured} of ${values.length} folds`;
+  return { passed, explanation: `${explanation} (mean of ${folds}, standard deviation ${format(standardDeviation, 2)})` };
+}
+
+function within(gate: BoundGate, value: number): Verdict {
+  return 'min' in gate ? atLeast(gate.metric, value, gate.min) : atMost(gate.metric, value, gate.max);
+}
+
+function atLeast(metric: string, value: number, bound: number): Verdict {
   const passed = value >= bound;
   const [left, right] = formatApart(value, bound);
   return { passed, explanation: `${metric} ${left} ${passed ? '≥' : '<'} ${right}` };
 }
 
-function atMost(metric: string, value: number, bound: number): { passed: boolean; explanation: string } {
+function atMost(metric: string, value: number, bound: number): Verdict {
   const passed = value <= bound;
   const [left, right] = formatApart(value, bound);
   return { passed, explanation: `${metric} ${left} ${passed ? '≤' : '>'} ${right}` };
