@@ -217,7 +217,7 @@ describe('arrowToParquet', () => {
     const path = join(directory, 'large.arrow');
     await writeFile(path, tableToIPC(tableFromArrays({ id: new Float64Array(3_000_000) }), 'file'));
     const stop = new AbortController();
-    const work = arrowToParquet(path, out, stop.signal);
+    const work = arrowToParquet(path, out, { signal: stop.signal });
     setTimeout(() => stop.abort(new Error('enough')), 30);
     await expect(work).rejects.toThrow('enough');
     expect((await readdir(directory)).filter((name) => name !== 'large.arrow' && name !== 'out.parquet')).toEqual([]);

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DuckDBDataChunk, type DuckDBAppender } from '@duckdb/node-api';
 import { type Field, type RecordBatch, RecordBatchReader, type Schema } from 'apache-arrow';
 import { AnnealError } from '../../../contracts/failures.js';
-import { type DataSession, firstLine, isResourceFailure, withDataSession } from '../duckdb-session.js';
+import { type DataSession, type DataSessionOptions, firstLine, isResourceFailure, withDataSession } from '../duckdb-session.js';
 import { unavailable } from '../source-file.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 import { registerBufferCompression } from './buffer-compression.js';
@@ -16,6 +16,11 @@ const chunkRows = 2048;
 /** Between two turns of the event loop: some tens of milliseconds. */
 const chunksPerTurn = 8;
 const staging = 'staged';
+
+export interface ArrowOptions extends Pick<DataSessionOptions, 'signal' | 'memoryLimitBytes'> {
+  /** How messages call the source; default: its path. */
+  readonly uri?: string;
+}
 
 interface Column {
   readonly name: string;
@@ -31,13 +36,16 @@ interface Column {
  * what DuckDB keeps until the end overflows to a folder beside `outPath`. Safe to repeat: equal files give equal files.
  *
  * @param outPath absolute; replaced when it is there, and of no use when the call has failed
- * @param uri how messages call the source
  * @throws AnnealError `SourceUnavailable` when the file is not Arrow, is damaged, or has a column of another type, which is named;
  *   the signal's reason when aborted
  */
-export async function arrowToParquet(path: string, outPath: string, signal?: AbortSignal, uri = path): Promise<{ readonly rows: number }> {
+export async function arrowToParquet(
+  path: string,
+  outPath: string,
+  { signal, uri = path, memoryLimitBytes }: ArrowOptions = {},
+): Promise<{ readonly rows: number }> {
   registerBufferCompression();
-  return withDataSession({ scratchRoot: dirname(outPath), signal }, async (session) => {
+  return withDataSession({ scratchRoot: dirname(outPath), signal, memoryLimitBytes }, async (session) => {
     try {
       const { columns, rows } = await stageRows(session, path, uri, signal);
       const selected = columns.map(({ name }, i) => `${stagedColumn(i)} AS ${identifier(name)}`).join(', ');

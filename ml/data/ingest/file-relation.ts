@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { FileSource, NamedSource } from '../../../contracts/pipeline/source.js';
 import { arrowToParquet } from '../arrow/arrow-source.js';
+import type { DataContext } from '../data-context.js';
 import { type DataSession, firstLine } from '../duckdb-session.js';
 import { unavailable } from '../source-file.js';
 import { pathLiteral } from '../sql-quoting.js';
@@ -24,14 +25,14 @@ export async function fileRelation(
   source: FileSource | NamedSource,
   file: LocalFile,
   name: string,
-  signal?: AbortSignal,
+  { signal, memoryLimitBytes }: Pick<DataContext, 'signal' | 'memoryLimitBytes'>,
 ): Promise<Relation> {
   switch (source.format) {
     case 'parquet':
       return { sql: parquetRelation(file.path) };
     case 'arrow': {
       const path = join(session.scratch, `${name}.arrow.parquet`);
-      await arrowToParquet(file.path, path, signal, file.uri);
+      await arrowToParquet(file.path, path, { signal, memoryLimitBytes, uri: file.uri });
       return { sql: parquetRelation(path) };
     }
     case 'json':

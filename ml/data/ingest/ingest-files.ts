@@ -144,17 +144,17 @@ async function writePart(
   file: ListedFile,
   { path: from }: SourceFile,
   { source, window }: FileReading,
-  { signal }: DataContext,
+  context: DataContext,
   path: string,
 ): Promise<{ rows: number; columns: SnapshotColumn[] }> {
   const readable = { uri: file.uri, path: from };
   let relation: Relation = { sql: '' };
   try {
-    relation = await fileRelation(session, source, readable, 'decoded', signal);
+    relation = await fileRelation(session, source, readable, 'decoded', context);
     const selected = await selection(session, file, relation.sql, window);
     await session.run(`COPY (${selected}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
   } catch (error) {
-    if (signal?.aborted || error instanceof AnnealError || isResourceFailure(error)) throw error;
+    if (context.signal?.aborted || error instanceof AnnealError || isResourceFailure(error)) throw error;
     throw unreadable(source, readable, error, relation.skippedLines);
   }
   const part = `read_parquet(${pathLiteral(path)}, hive_partitioning = false)`;
