@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { columnName } from './scalars.js';
+import { columnName, imageChannels, imageSide } from './scalars.js';
 import type { PipelineSpec } from './schema.js';
+import { isImages } from './source.js';
 
-const side = z.int().min(1).max(4096);
 /** Numbers, and so bytes, of one image. */
 const maxImageSize = 4096 * 4096;
 const notOfImages = z.never('a column of images cannot have it').optional();
@@ -13,10 +13,10 @@ const notOfImages = z.never('a column of images cannot have it').optional();
  */
 export const imageColumn = z.strictObject({
   type: z.literal('image'),
-  height: side,
-  width: side,
+  height: imageSide,
+  width: imageSide,
   /** 1 = grey, 3 = red, green, blue. */
-  channels: z.union([z.literal(1), z.literal(3)]).default(1),
+  channels: imageChannels.default(1),
   /** Black and white of an image that is a list of numbers; they are rounded to 256 steps. A BLOB's bytes are 0 to 255. */
   range: z.union([z.tuple([z.literal(0), z.literal(255)]), z.tuple([z.literal(0), z.literal(1)])]).default([0, 255]),
   /** A row without its image is of no use. */
@@ -37,12 +37,17 @@ export type ImageColumn = z.output<typeof imageColumn>;
 export type ImageFeature = z.output<typeof imageFeature>;
 
 /** What of images does not go together; a sentence for each. */
-export function imageProblems({ columns, features, model }: PipelineSpec): string[] {
+export function imageProblems({ source, columns, features, model }: PipelineSpec): string[] {
   const problems: string[] = [];
   for (const [name, column] of Object.entries(columns)) {
     if (column.type === 'image' && column.height * column.width * column.channels > maxImageSize)
       problems.push(`columns.${name}: an image may have at most ${maxImageSize} numbers (height · width · channels)`);
   }
+  const { image } = columns;
+  if (isImages(source) && image?.type === 'image' && shapeOf(source) !== shapeOf(image))
+    problems.push(
+      `columns.image: it is said to be ${shapeOf(image)}, and the source makes it ${shapeOf(source)} (height × width × channels)`,
+    );
   const images = Object.entries(features).filter(([, feature]) => feature.kind === 'image');
   if (images.length > 1)
     problems.push(`features: ${images.map(([name]) => name).join(', ')} are images, and a model reads one image a row; leave one`);
@@ -58,4 +63,8 @@ export function imageProblems({ columns, features, model }: PipelineSpec): strin
       `model.filters: ${model.filters.length} layers halve an image of ${column.height} × ${column.width} to nothing; at most ${halvings} can, or set pool to "none"`,
     );
   return problems;
+}
+
+function shapeOf({ height, width, channels }: { readonly height: number; readonly width: number; readonly channels: number }): string {
+  return `${height} × ${width} × ${channels}`;
 }

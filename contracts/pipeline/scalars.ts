@@ -12,3 +12,7 @@ export const sqlExpression = z.string().min(1).max(2000);
 /** What a finding of a check does to the run. */
 export const checkSeverity = z.enum(['off', 'warn', 'error']);
 export type CheckSeverity = z.output<typeof checkSeverity>;
+
+/** Pixels. */
+export const imageSide = z.int().min(1).max(4096);
+export const imageChannels = z.union([z.literal(1), z.literal(3)]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { columnName } from './scalars.js';
+import { columnName, imageChannels, imageSide } from './scalars.js';
 import { windowSpec } from './window.js';
 
 const uri = z.string().min(1).max(4096);
@@ -78,11 +78,29 @@ const namedSource = z.discriminatedUnion('format', [
 
 const tableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'use letters, digits and underscores');
 
-/** Rows of files as they are, or the result of a SQL query over several. */
+/** Images of one size, from folders: a row for each with `path`, `label`, `image` and `problem`. */
+const imageFolder = z.strictObject({
+  format: z.literal('images'),
+  /**
+   * A folder with one folder of PNG, JPEG, WebP or GIF files for each class, whose name is the label; also a pattern, a list,
+   * `file://…`, `npm:…` or `s3://…`. An image that lies directly in the folder has no label.
+   */
+  uri: files.uri,
+  height: imageSide,
+  width: imageSide,
+  /** 1 = grey, 3 = red, green, blue. @default 3 */
+  channels: imageChannels.default(3),
+  /** Images of other proportions are stretched, shown whole with black bars, or cut around their centre. @default 'fill' */
+  fit: z.enum(['fill', 'contain', 'cover']).default('fill'),
+  window: z.undefined({ error: 'images have no column of times' }).optional(),
+});
+
+/** Rows of files as they are, images, or the result of a SQL query over several. */
 export const sourceSpec = z.discriminatedUnion('format', [
   z.strictObject({ format: z.enum(['csv', 'tsv']), ...delimitedFiles, ...window }).refine(namesWithoutHeader, namesProblem),
   z.strictObject({ format: z.enum(['json', 'ndjson']), ...textFiles, ...window }),
   z.strictObject({ format: z.enum(['parquet', 'arrow']), ...files, ...window }),
+  imageFolder,
   z.strictObject({
     format: z.undefined().optional(),
     /** One SELECT in DuckDB's dialect over the names in `sources`; it can read nothing else. */
@@ -102,11 +120,16 @@ export const sourceSpec = z.discriminatedUnion('format', [
 export type SourceSpec = z.output<typeof sourceSpec>;
 export type QuerySource = Extract<SourceSpec, { query: string }>;
 export type NamedSource = z.output<typeof namedSource>;
-export type FileSource = Exclude<SourceSpec, QuerySource>;
+export type ImageSource = Extract<SourceSpec, { format: 'images' }>;
+export type FileSource = Exclude<SourceSpec, QuerySource | ImageSource>;
 export type DelimitedSource = Extract<NamedSource, { format: 'csv' | 'tsv' }>;
 
 export function isQuery(source: SourceSpec): source is QuerySource {
   return 'query' in source;
+}
+
+export function isImages(source: SourceSpec | NamedSource): source is ImageSource {
+  return source.format === 'images';
 }
 
 /** @returns the places of a source's files, as they were written */
@@ -116,11 +139,11 @@ export function sourceUris(source: SourceSpec): readonly string[] {
 
 /** @returns a copy of a source with each of its places replaced */
 export function mapSourceUris<S extends SourceSpec>(source: S, replace: (uri: string) => string): S {
-  const mapped = <F extends FileSource | NamedSource>(of: F): F => ({
+  const mapped = <F extends FileSource | ImageSource | NamedSource>(of: F): F => ({
     ...of,
     uri: typeof of.uri === 'string' ? replace(of.uri) : of.uri.map(replace),
   });
-  if (!isQuery(source)) return mapped(source as FileSource) as S;
+  if (!isQuery(source)) return mapped(source as FileSource | ImageSource) as S;
   return { ...source, sources: Object.fromEntries(Object.entries(source.sources).map(([name, table]) => [name, mapped(table)])) };
 }
 

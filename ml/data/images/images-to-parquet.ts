@@ -7,10 +7,8 @@ import { unavailable } from '../source-file.js';
 import { textLiteral } from '../sql-quoting.js';
 import { decodeImage, ImageProblem } from './decode-image.js';
 import { imageBytes, type ImageShape } from './image-shape.js';
-import type { ImageFile } from './list-images.js';
+import { inParallel } from './in-parallel.js';
 
-/** Pixels of one Parquet file: DuckDB holds them while it writes, and has 1 GB. */
-const partBytes = 128 << 20;
 /** Pixels that wait for DuckDB at a time. */
 const batchBytes = 32 << 20;
 /** What one vector of DuckDB holds. */
@@ -18,6 +16,14 @@ const chunkRows = 2048;
 const maxFileBytes = 64 << 20;
 // The library decodes on Node.js' own pool, which has four threads.
 const decodersAtOnce = Math.min(4, Math.max(2, availableParallelism()));
+
+export interface ImageFile {
+  /** What the data set calls it. */
+  readonly path: string;
+  readonly label: string | null;
+  /** Absolute path of the file. */
+  readonly file: string;
+}
 
 export interface ImageProgress {
   readonly images: number;
@@ -29,18 +35,13 @@ interface DecodedImage {
   readonly problem: string | null;
 }
 
-/** Cut a list of images, in its order, into lists for one Parquet file each: about 128 MiB of pixels. */
-export function imageParts(files: readonly ImageFile[], shape: ImageShape): ImageFile[][] {
-  return sliced(files, Math.max(1, Math.floor(partBytes / imageBytes(shape))));
-}
-
 /**
  * Decode images and write them as one Parquet file (zstd), a row each in the order of `files`: `path` VARCHAR, `label` VARCHAR,
  * `image` BLOB (uint8, row-major, height × width × channels), `problem` VARCHAR.
  *
  * A file that is empty, broken, no image, larger than 64 MiB or of more than 64 million pixels gives a row without `image`, and the
- * reason as `problem`. Some images are decoded at a time; beside the pixels of `files`, which is best a part of `imageParts`, little
- * is in memory. Safe to repeat: equal files give an equal file.
+ * reason as `problem`. Some images are decoded at a time; DuckDB holds the pixels of all `files` while it writes, so
+ * they should be some hundred megabytes at most. Safe to repeat: equal files give an equal file.
  *
  * @param outPath absolute; replaced when it is there, and of no use when the call has failed
  * @param onProgress called for each batch
@@ -59,8 +60,9 @@ export async function imagesToParquet(
     let images = 0;
     let problems = 0;
     await session.append('images', async (appender) => {
-      for (const batch of sliced(files, batchRows)) {
-        const decoded = await inParallel(batch, ({ file, path }) => decodeFile(file, path, shape), signal);
+      for (let from = 0; from < files.length; from += batchRows) {
+        const batch = files.slice(from, from + batchRows);
+        const decoded = await inParallel(batch, decodersAtOnce, ({ file, path }) => decodeFile(file, path, shape), signal);
         appender.appendDataChunk(chunkOf(batch, decoded));
         // The appender would keep a hundred thousand rows to itself before the table, which can overflow to disk, has them.
         appender.flushSync();
@@ -105,29 +107,4 @@ function chunkOf(files: readonly ImageFile[], decoded: readonly DecodedImage[]):
     decoded.map(({ problem }) => problem),
   ]);
   return chunk;
-}
-
-/** Results in the order of the items; the first failure ends the work. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>, signal: AbortSignal | undefined): Promise<R[]> {
-  const results = Array.from<R>({ length: items.length });
-  let next = 0;
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    while (next < items.length && !failed) {
-      signal?.throwIfAborted();
-      const index = next++;
-      try {
-        results[index] = await work(items[index]);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: decodersAtOnce }, worker));
-  return results;
-}
-
-function sliced<T>(items: readonly T[], length: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / length) }, (_, i) => items.slice(i * length, (i + 1) * length));
 }
