@@ -57,6 +57,8 @@ async function* decoded({ uri, encoding }: TextFile, content: AsyncIterable<Uint
 }
 
 function decoderOf(uri: string, encoding: string, start: Uint8Array): Decoder {
+  if (start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf && !isUtf8(encoding))
+    throw unavailable(uri, `it begins with the mark of utf-8, and source.encoding says "${encoding}"`, 'Leave source.encoding out.');
   // To the standard "latin1" is a name of windows-1252; here it is what Python and databases mean by it.
   if (/^(latin-?1|iso-?8859-1)$/i.test(encoding)) return { decode: (piece) => (piece ? Buffer.from(piece).toString('latin1') : '') };
   const isUtf16 = /^utf-?16$/i.test(encoding);

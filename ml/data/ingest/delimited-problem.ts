@@ -23,7 +23,8 @@ const places: readonly (readonly [RegExp, (match: RegExpExecArray) => Problem])[
     () => ({ what: 'has a quote that does not end', wayOut: 'Correct the line, or source.quote and source.escape.' }),
   ],
   [
-    /Maximum line size/im,
+    // Of a line that is longer than what DuckDB reads at a time.
+    /Maximum line size|does not support a full read on this file/im,
     () => ({
       what: 'is longer than 2,000,000 bytes',
       wayOut: 'It is probably no line end that was meant, or a quote that does not end: correct the file or source.quote.',

@@ -7,12 +7,15 @@ import { compressionOf } from './compression.js';
 import { decodeText, isUtf8 } from './decode-text.js';
 import { delimitedColumns } from './delimited-columns.js';
 import { firstLines } from './first-lines.js';
+import { assertLastLineIsRead } from './last-line.js';
 
 /** A file as a relation of SQL. */
 export interface Relation {
   readonly sql: string;
   /** Lines that were taken off before DuckDB counts them. */
   readonly skippedLines?: number;
+  /** Sees, beside the reading, that nothing of the file is overlooked. */
+  readonly verify?: () => Promise<void>;
 }
 
 /**
@@ -81,7 +84,11 @@ export async function delimitedRelation(
     // Which rows are short cannot be told in parallel, where a quoted value may hold a line end.
     ...(source.ragged === 'pad' ? ['null_padding = true', 'parallel = false'] : []),
   ];
-  return { sql: `read_csv(${pathLiteral(readable)}, ${options.join(', ')})`, ...(skippedLines > 0 ? { skippedLines } : {}) };
+  return {
+    sql: `read_csv(${pathLiteral(readable)}, ${options.join(', ')})`,
+    verify: () => assertLastLineIsRead(uri, readable, compression, signal),
+    ...(skippedLines > 0 ? { skippedLines } : {}),
+  };
 }
 
 /** One column whose name holds what separates columns elsewhere: not what anybody meant. */

@@ -8,6 +8,7 @@ import { pathLiteral } from '../sql-quoting.js';
 import { compressionOf } from './compression.js';
 import { delimitedProblem } from './delimited-problem.js';
 import { delimitedRelation, type Relation } from './delimited-relation.js';
+import { assertShallow } from './json-depth.js';
 
 export interface LocalFile {
   readonly uri: string;
@@ -38,6 +39,7 @@ export async function fileRelation(
     case 'json':
     case 'ndjson': {
       const found = await compressionOf(file.uri, file.path, source.compression);
+      await assertShallow(file.uri, file.path, found, source.format === 'ndjson', signal);
       const compression = found === 'none' ? 'uncompressed' : found;
       const format = source.format === 'json' ? 'auto' : 'newline_delimited';
       return {

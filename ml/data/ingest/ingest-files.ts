@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { IngestedFile, ListedFile, SnapshotColumn } from '../../../contracts/dataset.js';
 import { AnnealError } from '../../../contracts/failures.js';
 import type { FileSource, NamedSource } from '../../../contracts/pipeline/source.js';
@@ -65,8 +65,8 @@ async function lookUp(file: ListedFile, reading: FileReading, context: DataConte
 
 /** Fetched, read and removed again: what stays is the part. */
 async function ingestRemote(session: DataSession, file: ListedFile, reading: FileReading, context: DataContext): Promise<IngestedFile> {
-  const path = join(session.scratch, 'fetched');
-  try {
+  return withFolder(session, async (folder) => {
+    const path = join(folder, 'fetched');
     await context.remote!.fetch(file.uri, path, context.signal);
     const local = await fingerprint(file.uri, path, context.signal);
     const pointer = contentPointer(file, local.sha256, reading);
@@ -74,8 +74,21 @@ async function ingestRemote(session: DataSession, file: ListedFile, reading: Fil
     const ref = await context.store.getPointer(pointer);
     if (ref && file.etag !== undefined) await context.store.setPointer(remotePointer(file, reading), ref);
     return ingested;
+  });
+}
+
+/**
+ * Run `work` with a directory of its own, which is removed afterwards.
+ *
+ * DuckDB remembers the columns of a Parquet file by its path, size and time: two files written to one path within a
+ * second would be taken for the same.
+ */
+async function withFolder<T>(session: DataSession, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(session.scratch, 'file-'));
+  try {
+    return await work(folder);
   } finally {
-    await rm(path, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -125,8 +138,8 @@ async function ingestFile(
   context: DataContext,
 ): Promise<IngestedFile> {
   const { sha256, sizeBytes } = local;
-  const path = join(session.scratch, 'part.parquet');
-  try {
+  return withFolder(session, async (folder) => {
+    const path = join(folder, 'part.parquet');
     const { rows, columns } = await writePart(session, file, local, reading, context, path);
     await assertUnchanged(file.uri, local);
     const part = rows === 0 ? undefined : { data: await context.store.putFile(path), rows };
@@ -134,9 +147,7 @@ async function ingestFile(
     await context.store.setPointer(contentPointer(file, sha256, reading), await context.store.putJson(stored));
     context.onProgress?.({ phase: 'snapshot', rows, totalRows: rows });
     return ingestedFile(file, stored, false);
-  } finally {
-    await rm(path, { force: true });
-  }
+  });
 }
 
 async function writePart(
@@ -150,9 +161,13 @@ async function writePart(
   const readable = { uri: file.uri, path: from };
   let relation: Relation = { sql: '' };
   try {
-    relation = await fileRelation(session, source, readable, 'decoded', context);
+    relation = await fileRelation(session, source, readable, join(basename(dirname(path)), 'decoded'), context);
     const selected = await selection(session, file, relation.sql, window);
+    const verified = relation.verify?.();
+    // Waited for below; DuckDB may fail first.
+    verified?.catch(() => undefined);
     await session.run(`COPY (${selected}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+    await verified;
   } catch (error) {
     if (context.signal?.aborted || error instanceof AnnealError || isResourceFailure(error)) throw error;
     throw unreadable(source, readable, error, relation.skippedLines);
