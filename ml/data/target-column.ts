@@ -1,6 +1,7 @@
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { TargetSpec } from '../../contracts/pipeline.js';
 import { type DataSession, firstLine } from './duckdb-session.js';
+import { expressionProblem } from './one-expression.js';
 
 /** Name of the target in clean data and test data. */
 export const targetColumn = '__target';
@@ -27,13 +28,17 @@ export function targetSql(target: TargetSpec): string {
 
 /**
  * @param relation name of a view with the typed columns
- * @throws AnnealError `InvalidPipeline` when the expression is no expression over the columns, or has another type than the task needs
+ * @throws AnnealError `InvalidPipeline` when the expression is not one over the columns of a row (it holds a subquery or a second
+ *   statement), is not the same at every attempt, or has another type than the task needs
  */
 export async function assertTargetIsSound(session: DataSession, target: TargetSpec, relation: string): Promise<void> {
+  const problem = await expressionProblem(session, target.expression);
+  if (problem) throw unusable(target, problem);
   let type: string;
   try {
-    const [described] = await session.rows(`DESCRIBE SELECT ${targetSql(target)} AS target FROM ${relation}`);
-    type = String(described.column_type);
+    // With the columns beside it, as it is used: an aggregate over all rows is refused here.
+    const described = await session.rows(`DESCRIBE SELECT *, ${targetSql(target)} AS ${targetColumn} FROM ${relation}`);
+    type = String(described.at(-1)!.column_type);
   } catch (error) {
     throw targetFailure(target, error);
   }
@@ -46,10 +51,17 @@ export async function assertTargetIsSound(session: DataSession, target: TargetSp
 
 /** What a target expression that fails on the data means. */
 export function targetFailure(target: TargetSpec, error: unknown): AnnealError {
+  const reason = firstLine(error);
+  const isAggregate = /must appear in the GROUP BY clause|aggregate/i.test(reason);
+  return unusable(target, isAggregate ? 'it takes an aggregate of all rows, and must be a value of each row' : reason, error);
+}
+
+function unusable({ expression }: TargetSpec, reason: string, cause?: unknown): AnnealError {
+  const shown = expression.length > 200 ? `${expression.slice(0, 200)}…` : expression;
   return new AnnealError(
     failureTypes.invalidPipeline,
-    `The target expression "${target.expression}" cannot be computed from the columns: ${firstLine(error)}. Correct target.expression; it is a scalar SQL expression over the names in columns.`,
+    `The target expression "${shown}" cannot be computed from the columns: ${reason.replace(/\.$/, '')}. Correct target.expression; it is a scalar SQL expression over the names in columns.`,
     undefined,
-    { cause: error },
+    { cause },
   );
 }
