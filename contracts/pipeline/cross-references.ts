@@ -13,7 +13,8 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
   const problems: string[] = [];
   if (Object.keys(spec.features).length === 0) problems.push('features: at least one is needed');
   for (const [name, feature] of Object.entries(spec.features)) {
-    const column = spec.columns[feature.column];
+    // "__proto__" is a column of every object, and of no data.
+    const column = Object.hasOwn(spec.columns, feature.column) ? spec.columns[feature.column] : undefined;
     if (!column) {
       problems.push(`features.${name}.column: there is no column "${feature.column}" in columns`);
       continue;

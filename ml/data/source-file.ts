@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { isAbsolute, join, relative, resolve } from 'node:path';
@@ -27,8 +27,9 @@ export interface SourceFile {
 export async function resolveSourcePath(uri: string, projectRoot: string): Promise<string> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
-    const found = await stat(path).catch(() => undefined);
+    const found = await statOf(uri, path);
     if (found?.isFile()) return path;
+    if (found && !found.isDirectory()) throw noRegularFile(uri);
     if (found) throw unavailable(uri, 'it is a directory, and a single file was expected', 'Give the path of one file in source.uri.');
   }
   if (uri.startsWith('npm:'))
@@ -42,6 +43,32 @@ export async function resolveSourcePath(uri: string, projectRoot: string): Promi
     `there is no such file (relative paths start at the project's root)`,
     'Put the file there, or correct source.uri in the pipeline.',
   );
+}
+
+/** @returns undefined when there is nothing. @throws AnnealError `SourceUnavailable` when the way to it may not be gone */
+export async function statOf(uri: string, path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') throw unreadable(uri, 'it', cause);
+    return undefined;
+  }
+}
+
+/** A device or a pipe has no end, or gives its content once. */
+export function noRegularFile(uri: string): AnnealError {
+  return unavailable(
+    uri,
+    'it is no regular file but a device, a pipe or a socket',
+    'Write the data to a file and give its path in source.uri.',
+  );
+}
+
+/** @param what the file, or a file in the folder that the uri means */
+export function unreadable(uri: string, what: string, cause: unknown): AnnealError {
+  const { code = 'I/O error' } = cause as NodeJS.ErrnoException;
+  return unavailable(uri, `${what} cannot be read (${code})`, 'Check its permissions and the disk.', cause);
 }
 
 /** The paths that a uri may mean, in the order in which they are tried. */
@@ -92,12 +119,7 @@ export async function fingerprint(uri: string, path: string, signal?: AbortSigna
     for await (const piece of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(piece as Buffer);
   } catch (cause) {
     signal?.throwIfAborted();
-    throw unavailable(
-      uri,
-      `the file cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'I/O error'})`,
-      'Check its permissions and the disk.',
-      cause,
-    );
+    throw unreadable(uri, 'the file', cause);
   }
   return { path, sha256: hash.digest('hex'), sizeBytes: size, modifiedMs: mtimeMs };
 }

@@ -1,4 +1,4 @@
-import type { SplitSpec } from '../../contracts/pipeline.js';
+import type { PipelineSpec, SplitSpec } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
 import { shortList } from './row-rules.js';
 import type { splitNames } from './split-sql.js';
@@ -34,7 +34,12 @@ export function partDescription(split: SplitSpec, part: (typeof splitNames)[numb
 }
 
 /** What the rows hold instead, when a part is empty: the range of the times, the values, or how many groups there are. */
-export async function foundInstead(session: DataSession, relation: string, split: SplitSpec): Promise<string> {
+export async function foundInstead(
+  session: DataSession,
+  relation: string,
+  { split, columns: specs }: Pick<PipelineSpec, 'split' | 'columns'>,
+): Promise<string> {
+  const declared = Object.keys(specs);
   switch (split.kind) {
     case 'time': {
       const column = identifier(split.column);
@@ -53,11 +58,13 @@ export async function foundInstead(session: DataSession, relation: string, split
     case 'group': {
       const columns = split.columns.map(identifier).join(', ');
       const [{ groups }] = await session.rows(`SELECT count(*) AS groups FROM (SELECT 1 FROM ${relation} GROUP BY ${columns})`);
-      return `none (there are ${String(groups)} groups)`;
+      return `none (there ${groups === 1n ? 'is one group' : `are ${String(groups)} groups`})`;
     }
     case 'random': {
-      const [{ rows }] = await session.rows(`SELECT count(*) AS rows FROM ${relation}`);
-      return `none (there are ${String(rows)} rows)`;
+      // Equal rows share a part, so few different ones may leave a part empty.
+      const columns = (split.key ?? declared).map(identifier).join(', ');
+      const [{ rows, kinds }] = await session.rows(`SELECT count(*) AS rows, count(DISTINCT hash(${columns})) AS kinds FROM ${relation}`);
+      return `none (there are ${String(rows)} rows, ${kinds === rows ? 'all different' : `of ${String(kinds)} different ${split.key ? 'keys' : 'kinds'}, and equal ones share a part`})`;
     }
   }
 }

@@ -144,7 +144,7 @@ async function partRows(
   const rows = { train: count(0), validation: count(1), test: count(2) };
   const empty = splitNames.find((part) => rows[part] === 0);
   if (empty === undefined) return rows;
-  throw unfit(spec, empty, partDescription(spec.split, empty), await foundInstead(session, relation, spec.split));
+  throw unfit(spec, empty, partDescription(spec.split, empty), await foundInstead(session, relation, spec));
 }
 
 function droppedRows(reasons: readonly (readonly [string, number])[]): { reason: string; rows: number }[] {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { ListedFile } from '../../../contracts/dataset.js';
 import { describeSource, type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
 import type { RemoteFiles } from '../../../contracts/remote-files.js';
-import { candidatePaths, unavailable } from '../source-file.js';
+import { candidatePaths, noRegularFile, statOf, unavailable } from '../source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
 import { listRemote } from './list-remote.js';
 import { filePattern, hiveColumns } from './place.js';
@@ -63,7 +63,8 @@ export async function listFiles(source: ListedSource, places: Places): Promise<F
 async function listLocal(uri: string, source: ListedSource, projectRoot: string): Promise<LocalFile[]> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
-    const found = await stat(path).catch(() => undefined);
+    const found = await statOf(uri, path);
+    if (found && !found.isFile() && !found.isDirectory()) throw noRegularFile(uri);
     if (found?.isFile() && !uri.endsWith('/')) return [{ uri, path, sizeBytes: found.size }];
     if (found?.isDirectory()) return folderFiles(uri, path, source);
   }

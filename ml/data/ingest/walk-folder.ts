@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { unavailable } from '../source-file.js';
+import { unavailable, unreadable } from '../source-file.js';
 import { byName, isHidden } from './place.js';
 
 export interface FoundFile {
@@ -24,7 +24,7 @@ export interface FolderWalk {
  * ends. Hidden files and folders are left out.
  *
  * @param uri how messages call the folder
- * @throws AnnealError `SourceUnavailable` for a link that leads out of the folder or nowhere
+ * @throws AnnealError `SourceUnavailable` for a link that leads out of the folder or nowhere, or a folder that may not be read
  */
 export async function walkFolder(uri: string, root: string, walk: FolderWalk): Promise<FoundFile[]> {
   const realRoot = await realpath(root);
@@ -32,7 +32,9 @@ export async function walkFolder(uri: string, root: string, walk: FolderWalk): P
   const links: { readonly name: string; readonly target: string }[] = [];
 
   async function enter(folder: string, level: number): Promise<void> {
-    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((cause: unknown) => {
+      throw unreadable(uri, folder === '' ? 'the directory' : `the directory "${folder}" in it`, cause);
+    });
     for (const entry of entries) {
       if (isHidden(entry.name, walk.hasUnderscore)) continue;
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
