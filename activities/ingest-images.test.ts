@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { SnapshotManifest } from '../contracts/dataset.js';
+import type { PreparedManifest, SnapshotManifest, ValidationReport } from '../contracts/dataset.js';
+import { definePipeline, type PipelineInput } from '../contracts/pipeline.js';
 import { dataSpec } from '../contracts/pipeline/data.js';
 import { ingestPlan } from '../ml/data/ingest/ingest-source.js';
 import { planIngestion } from '../ml/data/ingest/plan-ingestion.js';
+import { DataFixture } from './data-fixture.js';
 import { failureOf, IngestFixture } from './ingest-fixture.js';
 
 let fixture: IngestFixture;
@@ -102,5 +104,52 @@ describe('ingestSource of images', () => {
     expect((await failureOf(fixture.ingest(images('faces')))).message).toMatch(/no file of the format images \(\.png/);
     rmSync(join(fixture.root, 'faces'), { recursive: true });
     expect((await failureOf(fixture.ingest(images('faces')))).message).toMatch(/there is no such file/);
+  });
+
+  it('leads to matrices of the classes, and takes out what cannot be read', async () => {
+    const data = new DataFixture();
+    try {
+      for (let i = 0; i < 40; i += 1) {
+        const background = { r: i, g: i, b: i };
+        const bytes = await sharp({ create: { width: 5, height: 4, channels: 3, background } })
+          .png()
+          .toBuffer();
+        data.write(`faces/${i % 2 ? 'sad' : 'happy'}/${i}.png`, bytes);
+      }
+      data.write('faces/sad/broken.png', 'no image');
+      const spec = definePipeline({
+        name: 'faces',
+        source: images('faces'),
+        columns: { image: { type: 'image', height: 2, width: 2, channels: 1 }, label: { type: 'string' } },
+        expectations: { minRows: 10, minRowsPerClass: 2, maxQuarantined: 0.1 },
+        target: { task: 'multiclass', name: 'mood', expression: 'label', classes: ['happy', 'sad'] },
+        split: { kind: 'random' },
+        features: { image: { kind: 'image', column: 'image' } },
+        model: { family: 'cnn', filters: [2] },
+      });
+      const { report } = await data.validate(spec);
+      const { quarantined } = await data.store.readJson<ValidationReport>(report);
+      expect(quarantined).toMatchObject([{ rows: 1 }]);
+      const { manifest, rows } = await data.prepare(spec);
+      const { train } = await data.store.readJson<PreparedManifest>(manifest);
+      expect((await data.store.readBytes(train.image!)).byteLength).toBe(rows.train * 4);
+      expect(rows.train + rows.validation + rows.test).toBe(40);
+    } finally {
+      data.dispose();
+    }
+  });
+
+  it('has columns of the same shape', () => {
+    const spec = (height: number): PipelineInput => ({
+      name: 'faces',
+      source: images('faces'),
+      columns: { image: { type: 'image', height, width: 2 }, label: { type: 'string' } },
+      target: { task: 'multiclass', name: 'mood', expression: 'label', classes: ['happy', 'sad'] },
+      split: { kind: 'random' },
+      features: { image: { kind: 'image', column: 'image' } },
+      model: { family: 'cnn', filters: [2] },
+    });
+    expect(() => definePipeline(spec(2))).not.toThrow();
+    expect(() => definePipeline(spec(4))).toThrow(/said to be 4 × 2 × 1, and the source makes it 2 × 2 × 1/);
   });
 });
