@@ -3,10 +3,18 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { modelWorkflowId, pipelineWorkflowId, rolloutWorkflowId, sweepWorkflowId, trialWorkflowId } from '../contracts/ids.js';
+import {
+  crossValidationWorkflowId,
+  foldWorkflowId,
+  modelWorkflowId,
+  pipelineWorkflowId,
+  rolloutWorkflowId,
+  sweepWorkflowId,
+  trialWorkflowId,
+} from '../contracts/ids.js';
 import { promoteUpdate, rollbackUpdate, waitForVersionUpdate, type ServedVersion } from '../contracts/serving.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
-import { approveUpdate, statusQuery } from '../contracts/training-pipeline.js';
+import { approveUpdate, overrideValidationUpdate, statusQuery } from '../contracts/training-pipeline.js';
 import { FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
 import { createWorkflowEnvironment, withWorkers } from '../testing/workflow-environment.js';
 import type { modelLifecycle } from '../workflows/model-lifecycle.js';
@@ -55,6 +63,22 @@ try {
     await approved.executeUpdate(approveUpdate, { args: [{ reason: 'looks good' }] });
     await approved.result();
     await keep(client, 'training-pipeline-approved', approved.workflowId);
+
+    const validated = await start(client, 'validated', testPipeline({ crossValidation: { kind: 'k-fold', folds: 3 }, sweep: undefined }));
+    await validated.result();
+    const crossValidationId = crossValidationWorkflowId(validated.workflowId);
+    await keep(client, 'training-pipeline-cross-validated', validated.workflowId);
+    await keep(client, 'cross-validation', crossValidationId);
+    await keep(client, 'fold', foldWorkflowId(crossValidationId, 1));
+  });
+
+  const bad = new FakeStages({ partitions: 3, onValidate: () => ({ passed: false, refusal: 'column "x" is off' }) });
+  await withWorkers(environment, bad.activities(), async () => {
+    const overridden = await start(client, 'overridden', testPipeline({ sweep: undefined }));
+    while ((await overridden.query(statusQuery)).state !== 'awaiting-override') await new Promise((resolve) => setTimeout(resolve, 50));
+    await overridden.executeUpdate(overrideValidationUpdate, { args: [{ reason: 'known' }] });
+    await overridden.result();
+    await keep(client, 'training-pipeline-overridden', overridden.workflowId);
   });
 
   const failing = new FakeStages({

@@ -23,7 +23,8 @@ async function replay(history: HistoryJson): Promise<void> {
 describe('a run that began before a change', () => {
   it('has a kept history of every workflow', () => {
     const kept = histories.join(' ');
-    for (const workflow of ['training-pipeline', 'sweep', 'trial', 'model-lifecycle', 'rollout']) expect(kept).toContain(workflow);
+    for (const workflow of ['training-pipeline', 'sweep', 'trial', 'cross-validation', 'fold', 'model-lifecycle', 'rollout'])
+      expect(kept).toContain(workflow);
   });
 
   it.each(histories)('goes on with the code of today: %s', async (name) => {
