@@ -17,6 +17,7 @@ const layout: FeatureLayout = {
   categorical: [
     { name: 'origin', size: 7, dimension: 'auto' },
     { name: 'hour', size: 9, dimension: 3 },
+    { name: 'carrier', size: 5, dimension: 'auto', encoding: 'one-hot' },
   ],
   numeric: ['distance', 'delay', 'wind'],
 };
@@ -27,10 +28,11 @@ const steps = 50;
 
 function makeData(task: Task, outputs: number): EncodedData {
   const random = createRandom(11);
-  const categorical = Int32Array.from({ length: rows * 2 }, (_, i) => Math.floor(random() * layout.categorical[i % 2].size));
+  const columns = layout.categorical.length;
+  const categorical = Int32Array.from({ length: rows * columns }, (_, i) => Math.floor(random() * layout.categorical[i % columns].size));
   const numeric = Float32Array.from({ length: rows * 3 }, () => random() * 4 - 2);
   const target = Float32Array.from({ length: rows }, (_, row) => {
-    const score = numeric[row * 3] + 0.3 * categorical[row * 2] - 1 + random();
+    const score = numeric[row * 3] + 0.3 * categorical[row * columns] - 1 + random();
     if (task === 'regression') return score;
     return task === 'binary' ? Number(score > 0) : Math.min(outputs - 1, Math.max(0, Math.floor(score + 1)));
   });
@@ -269,7 +271,7 @@ describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((eng
 
     test('refuses data with an index outside its feature', async () => {
       const data = makeData('binary', 1);
-      data.categorical![2 * 5] = 7;
+      data.categorical![layout.categorical.length * 5] = 7;
       await expect(engine.open(makePlan(families[0], tasks[0]), data)).rejects.toThrow(
         'In row 5 of the encoded data the index of feature "origin" is 7, expected a whole number from 0 to 6',
       );
