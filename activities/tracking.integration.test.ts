@@ -276,6 +276,28 @@ describe('tracking activities against MLflow and Temporal', () => {
     }
   });
 
+  test('a run says what it waits for, and it and its version say why bad data were let pass, however long the reason', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const tags = async () => (await mlflow.runs.get(tracked.runId)).tags;
+    await run('tagRun', { tracked, tags: { waitsFor: 'override' } });
+    expect(await tags()).toMatchObject({ 'anneal.waits_for': 'override' });
+    expect(await tags()).not.toHaveProperty(['anneal.data_override']);
+    const dataOverride = `holes "known" ${'x'.repeat(20_000)}`;
+    await run('tagRun', { tracked, tags: { waitsFor: '' } });
+    for (let attempt = 0; attempt < 2; attempt++) await run('tagRun', { tracked, tags: { dataOverride } });
+    const cut = expect.stringMatching(/^holes "known" x+…$/) as unknown;
+    expect(await tags()).toMatchObject({ 'anneal.waits_for': '', 'anneal.data_override': cut });
+
+    const { bundle } = await tinyBundle(store);
+    const input = await registerInput(store, { spec, tracked, workflowId, bundle });
+    await run('registerModelVersion', { ...input, dataOverride });
+    expect((await mlflow.versions.get(spec.name, '1'))!.tags).toMatchObject({ 'anneal.data_override': cut });
+    // The next version was trained on data that nobody had to let pass.
+    const next = await tinyBundle(store, 1);
+    await run('registerModelVersion', await registerInput(store, { spec, tracked, workflowId, bundle: next.bundle }));
+    expect((await mlflow.versions.get(spec.name, '2'))!.tags).not.toHaveProperty(['anneal.data_override']);
+  });
+
   test('a version that was created before its activity was cut off is found again', async () => {
     const { spec, workflowId, tracked } = await opened();
     const { bundle } = await tinyBundle(store);
