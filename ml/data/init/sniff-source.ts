@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileSource } from '../../../contracts/pipeline/source.js';
-import type { DataSession } from '../duckdb-session.js';
+import { type DataSession, firstLine } from '../duckdb-session.js';
 import { compressionOf, contentOf } from '../ingest/compression.js';
+import { unavailable } from '../source-file.js';
 import { textLiteral } from '../sql-quoting.js';
 
 type Format = FileSource['format'];
@@ -47,10 +48,12 @@ export async function sniffSource(session: DataSession, uri: string, path: strin
     )
     // What cannot be sniffed is read by the defaults, whose error names the line.
     .catch((): Record<string, unknown>[] => [{}]);
-  const delimiter = found.delimiter ?? ',';
   const skipRows = Number(found.skip ?? 0);
-  const firstLine = text.split(/\r?\n/, skipRows + 1)[skipRows] ?? '';
-  const hasHeader = found.header !== false || (column !== undefined && firstLine.includes(column));
+  const header = text.split(/\r?\n/, skipRows + 1)[skipRows] ?? '';
+  // Where rows differ in length, some character that is nowhere divides all of them into one column.
+  const sniffed = typeof found.delimiter === 'string' && header.includes(found.delimiter) ? found.delimiter : undefined;
+  const delimiter = sniffed ?? (format === 'tsv' ? '\t' : ',');
+  const hasHeader = found.header !== false || (column !== undefined && header.includes(column));
   const isDefaultDelimiter = delimiter === (format === 'tsv' ? '\t' : ',');
   return {
     // A tab between the values is what `tsv` means.
@@ -67,10 +70,15 @@ export async function sniffSource(session: DataSession, uri: string, path: strin
 async function headOf(uri: string, path: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of contentOf(path, await compressionOf(uri, path))) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length >= headBytes) break;
+  const compression = await compressionOf(uri, path);
+  try {
+    for await (const piece of contentOf(path, compression)) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= headBytes) break;
+    }
+  } catch (cause) {
+    throw unavailable(uri, `it is not readable (${firstLine(cause)})`, 'The file may be cut short or damaged: write it again.', cause);
   }
   return Buffer.concat(pieces).subarray(0, headBytes);
 }
