@@ -9,6 +9,7 @@ import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { type DataSession, firstLine, isResourceFailure, withDataSession } from '../duckdb-session.js';
 import { snapshotRelation } from '../snapshot-relation.js';
 import { identifier, pathLiteral, textLiteral } from '../sql-quoting.js';
+import { beyondSources } from './beyond-sources.js';
 import { describe } from './ingest-files.js';
 import { noRows } from './no-rows.js';
 import { typedColumns } from './typed-columns.js';
@@ -117,6 +118,8 @@ async function assertOneSelect(session: DataSession, query: string): Promise<voi
   const parsed = JSON.parse(String(tree)) as { error: boolean; error_message?: string; statements?: unknown[] };
   if (parsed.error) throw refused(`it is not one SELECT (${(parsed.error_message ?? '').split('\n', 1)[0]})`);
   if (parsed.statements?.length !== 1) throw refused(`it holds ${parsed.statements?.length} statements`);
+  const asked = beyondSources(parsed.statements);
+  if (asked !== undefined) throw refused(`it reads ${asked}, which is none of its sources`);
 }
 
 async function writeResult(
