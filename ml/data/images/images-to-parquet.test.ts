@@ -192,7 +192,7 @@ describe('imagesToParquet', () => {
     await put('a/5.png', '');
     await truncate(join(folder, 'a/5.png'), 65 * 2 ** 20);
     const progress: unknown[] = [];
-    expect(await imagesToParquet(await listed(), grey, out, undefined, (at) => progress.push(at))).toEqual({
+    expect(await imagesToParquet(await listed(), grey, out, { onProgress: (at) => progress.push(at) })).toEqual({
       rows: 5,
       problems: 4,
     });
@@ -242,7 +242,7 @@ describe('imagesToParquet', () => {
     const large = await plain(red).resize(2000, 2000).png().toBuffer();
     for (let i = 0; i < 30; i += 1) await put(`a/${i}.png`, large);
     const stop = new AbortController();
-    const work = imagesToParquet(await listed(), { height: 300, width: 300, channels: 3 }, out, stop.signal);
+    const work = imagesToParquet(await listed(), { height: 300, width: 300, channels: 3 }, out, { signal: stop.signal });
     setTimeout(() => stop.abort(new Error('enough')), 60);
     await expect(work).rejects.toThrow('enough');
   });

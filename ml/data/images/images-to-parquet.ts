@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { BLOB, blobValue, DuckDBDataChunk, VARCHAR } from '@duckdb/node-api';
-import { withDataSession } from '../duckdb-session.js';
+import { type DataSessionOptions, withDataSession } from '../duckdb-session.js';
 import { unavailable } from '../source-file.js';
 import { textLiteral } from '../sql-quoting.js';
 import { decodeImage, ImageProblem } from './decode-image.js';
@@ -30,6 +30,11 @@ export interface ImageProgress {
   readonly problems: number;
 }
 
+export interface ImageOptions extends Pick<DataSessionOptions, 'signal' | 'memoryLimitBytes'> {
+  /** Called for each batch. */
+  readonly onProgress?: (progress: ImageProgress) => void;
+}
+
 interface DecodedImage {
   readonly pixels: Uint8Array | null;
   readonly problem: string | null;
@@ -40,22 +45,20 @@ interface DecodedImage {
  * `image` BLOB (uint8, row-major, height × width × channels), `problem` VARCHAR.
  *
  * A file that is empty, broken, no image, larger than 64 MiB or of more than 64 million pixels gives a row without `image`, and the
- * reason as `problem`. Some images are decoded at a time; DuckDB holds the pixels of all `files` while it writes, so
- * they should be some hundred megabytes at most. Safe to repeat: equal files give an equal file.
+ * reason as `problem`. Some images are decoded at a time; DuckDB takes about four times the
+ * pixels of all `files` while it writes, which should have room in `memoryLimitBytes`. Safe to repeat: equal files give an equal file.
  *
  * @param outPath absolute; replaced when it is there, and of no use when the call has failed
- * @param onProgress called for each batch
  * @throws AnnealError `SourceUnavailable` when a file is gone or may not be read; the signal's reason when aborted
  */
 export async function imagesToParquet(
   files: readonly ImageFile[],
   shape: ImageShape,
   outPath: string,
-  signal?: AbortSignal,
-  onProgress?: (progress: ImageProgress) => void,
+  { signal, memoryLimitBytes, onProgress }: ImageOptions = {},
 ): Promise<{ readonly rows: number; readonly problems: number }> {
   const batchRows = Math.min(chunkRows, Math.max(1, Math.floor(batchBytes / imageBytes(shape))));
-  return withDataSession({ scratchRoot: dirname(outPath), signal }, async (session) => {
+  return withDataSession({ scratchRoot: dirname(outPath), signal, memoryLimitBytes }, async (session) => {
     await session.run('CREATE TABLE images (path VARCHAR, label VARCHAR, image BLOB, problem VARCHAR)');
     let images = 0;
     let problems = 0;

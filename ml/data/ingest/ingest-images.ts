@@ -6,7 +6,7 @@ import type { IngestedFile, ListedFile, SnapshotColumn, SnapshotPart } from '../
 import type { ImageSource } from '../../../contracts/pipeline/source.js';
 import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { imageBytes } from '../images/image-shape.js';
-import { type ImageFile, imagesToParquet } from '../images/images-to-parquet.js';
+import { type ImageFile, type ImageProgress, imagesToParquet } from '../images/images-to-parquet.js';
 import { inParallel } from '../images/in-parallel.js';
 import { resolveSourcePath, unavailable } from '../source-file.js';
 import { digestOfFile } from './digest-of-file.js';
@@ -14,8 +14,8 @@ import { filePattern } from './place.js';
 
 /** Grows when the same images would give another part. */
 const formatVersion = 1;
-/** Pixels of one part: DuckDB holds them while it writes. */
-const partBytes = 128 << 20;
+/** Pixels of one part: DuckDB takes four times that while it writes, within the least `data.memoryLimit`. */
+const partBytes = 32 << 20;
 const filesAtOnce = 8;
 const columns: readonly SnapshotColumn[] = [
   { name: 'path', type: 'VARCHAR' },
@@ -75,7 +75,7 @@ function pathBelow(uri: string, source: ImageSource): string {
 }
 
 async function ingestPart(files: readonly Identified[], source: ImageSource, context: DataContext): Promise<IngestedFile> {
-  const { store, onProgress, signal } = context;
+  const { store, onProgress, signal, memoryLimitBytes } = context;
   const { height, width, channels, fit } = source;
   const key = [formatVersion, height, width, channels, fit, files.map(({ path, label, identity }) => [path, label, identity])];
   const sha256 = createHash('sha256').update(JSON.stringify(key)).digest('hex');
@@ -89,9 +89,8 @@ async function ingestPart(files: readonly Identified[], source: ImageSource, con
   return { source: { uri, sha256, sizeBytes }, part, columns, reused: known !== undefined };
 
   async function write(local: readonly ImageFile[], path: string): Promise<SnapshotPart> {
-    const { rows } = await imagesToParquet(local, source, path, signal, ({ images }) =>
-      onProgress?.({ phase: 'images', rows: images, totalRows: local.length }),
-    );
+    const report = ({ images }: ImageProgress) => onProgress?.({ phase: 'images', rows: images, totalRows: local.length });
+    const { rows } = await imagesToParquet(local, source, path, { signal, memoryLimitBytes, onProgress: report });
     return { data: await store.putFile(path), rows };
   }
 }
