@@ -65,7 +65,7 @@ function groupRows(
 function numberOf(group: readonly Part[], own: readonly SnapshotColumn[]): string {
   if (hidesVirtualColumns(own)) return `row_number() OVER () + ${group[0].before}`;
   if (group.length === 1) return `file_row_number + ${group[0].before + 1}`;
-  return `file_row_number + [${group.map(({ before }) => before + 1).join(', ')}][file_index + 1]`;
+  return `file_row_number + [${group.map(({ before }) => before + 1).join(', ')}][CAST(file_index AS BIGINT) + 1]`;
 }
 
 function hidesVirtualColumns(columns: readonly SnapshotColumn[]): boolean {
