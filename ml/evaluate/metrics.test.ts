@@ -185,11 +185,11 @@ describe('fitCalibration', () => {
     if (calibration.kind === 'temperature') expect(calibration.scale).toBeCloseTo(scale, 5);
   });
 
-  it('keeps the temperature finite when every row is predicted right', () => {
-    const calibration = fitCalibration('multiclass', f32([1, 0, 0, 1]), f32([0, 1]), 2, []);
-    if (calibration.kind !== 'temperature') throw new Error('not a temperature');
-    expect(calibration.scale).toBeGreaterThan(10);
-    expect(calibration.scale).toBeLessThanOrEqual(1000);
+  it.each([10, 1000])('is as sure of the next row as %s rows that were all told right allow', (rows) => {
+    const labels = f32(Array.from({ length: rows }, (_, i) => i % 3));
+    const logits = f32([...labels].flatMap((label) => [0, 1, 2].map((k) => (k === label ? 2 : 0))));
+    const [certain] = applyCalibration(fitCalibration('multiclass', logits, labels, 3, []), f32([2, 0, 0]), 3);
+    expect(certain).toBeCloseTo((rows + 1) / (rows + 2), 5);
   });
 
   it('gives a regression back in the units of its target', () => {

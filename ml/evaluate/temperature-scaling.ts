@@ -11,6 +11,9 @@ const largest = 1e3;
 /**
  * Fit the temperature of a softmax by Newton's method on the (convex) log-loss, kept within [1e-3, 1e3].
  *
+ * Each row counts for its class with (N + 1) / (N + 2) and for the others together with the rest, by the rule of succession
+ * and as in Platt's scaling: N rows that are all told right do not make the next one certain.
+ *
  * @param logits shape [N, classes], finite
  * @param labels index of the class, shape [N]
  * @see Guo et al. 2017, "On calibration of modern neural networks"
@@ -19,6 +22,7 @@ export function fitTemperature(logits: Float32Array, labels: Float32Array, class
   let low = smallest;
   let high = largest;
   let scale = 1;
+  const doubt = 1 / (labels.length + 2);
   for (let iteration = 0; iteration < maxIterations; iteration++) {
     let gradient = 0;
     let curvature = 0;
@@ -29,15 +33,18 @@ export function fitTemperature(logits: Float32Array, labels: Float32Array, class
       let sum = 0;
       let mean = 0;
       let square = 0;
+      let total = 0;
       for (let k = 0; k < classes; k++) {
         const shifted = logits[at + k] - max;
         const weight = Math.exp(scale * shifted);
         sum += weight;
+        total += shifted;
         mean += weight * shifted;
         square += weight * shifted * shifted;
       }
       mean /= sum;
-      gradient += mean - (logits[at + labels[row]] - max);
+      const given = logits[at + labels[row]] - max;
+      gradient += mean - (1 - doubt) * given - (doubt * (total - given)) / Math.max(1, classes - 1);
       curvature += square / sum - mean * mean;
     }
     // The sign of the gradient brackets the minimum; a Newton step that leaves the bracket becomes a bisection.
