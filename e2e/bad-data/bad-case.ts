@@ -23,6 +23,8 @@ export interface BadCase {
   /** Write the input into the fixture's directory. */
   readonly given: (fixture: DataFixture) => Job | Promise<Job>;
   readonly comes: Outcome;
+  /** What the run warns of beside that, about how the source was read. */
+  readonly notes?: RegExp;
 }
 
 export const fails = (type: FailureType, says: RegExp): Outcome => ({ fails: type, says });

@@ -33,7 +33,9 @@ const corpus: readonly (readonly [string, readonly BadCase[]])[] = [
 
 describe.each(corpus)('bad data: %s', (_, cases) => {
   it.each(cases.map((badCase) => [badCase.name, badCase] as const))('%s', async (_name, badCase) => {
-    await expectOutcome(await outcomeOf(badCase), badCase.comes);
+    const result = await outcomeOf(badCase);
+    await expectOutcome(result, badCase.comes);
+    if (badCase.notes) expect((result as CaseResult).snapshot?.notes?.join('; ')).toMatch(badCase.notes);
     expectNothingLeft();
   });
 

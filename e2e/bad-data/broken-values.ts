@@ -181,4 +181,12 @@ export const brokenValues: readonly BadCase[] = [
     trains,
     typed('timestamp'),
   ),
+  {
+    name: 'one wrong value in the third of three files',
+    given: (fixture) => {
+      for (const [i, wrong] of [[], [], ['1', 'x']].entries()) fixture.write(`data/${i}.csv`, tableCsv(wrong));
+      return { spec: tablePipeline({ format: 'csv', uri: 'data' }) };
+    },
+    comes: warns('type', /1 of 600 rows, first in row 402 \("x"\)/),
+  },
 ];

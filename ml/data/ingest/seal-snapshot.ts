@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { IngestedFile, IngestionPlan, Snapshot, SnapshotManifest } from '../../../contracts/dataset.js';
-import { describeSource, type FileSource, type ImageSource, isQuery, type NamedSource } from '../../../contracts/pipeline/source.js';
+import {
+  describeSource,
+  type FileSource,
+  type ImageSource,
+  isImages,
+  isQuery,
+  type NamedSource,
+} from '../../../contracts/pipeline/source.js';
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
 import type { DataContext } from '../data-context.js';
+import { imageProblems } from './image-problems.js';
 import { tableSource } from './ingest-partition.js';
 import { noRows } from './no-rows.js';
 import { runQuery } from './run-query.js';
@@ -35,6 +43,8 @@ export async function sealSnapshot(
     isKnown &&= result.reused;
   } else manifest = manifestOf(source, filesOf(), undefined, window);
   const { parts, columns, rows } = manifest;
+  const broken = isImages(source) ? await imageProblems(manifest, context) : undefined;
+  const notes = [...(empty.length > 0 ? [emptyNote(empty)] : []), ...(broken === undefined ? [] : [broken])];
   return {
     manifest: await context.store.putJson(manifest),
     digest: createHash('sha256')
@@ -42,7 +52,7 @@ export async function sealSnapshot(
       .digest('hex'),
     rows,
     reused: isKnown,
-    ...(empty.length > 0 ? { notes: [emptyNote(empty)] } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
   };
 }
 
