@@ -9,22 +9,28 @@ import { primaryMetric } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { evaluateInChild } from '../ml/evaluate/evaluate-in-child.js';
 import type { LocalModel } from '../ml/evaluate/evaluation-job.js';
+import type { DataDependencies } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 
 const heartbeatEveryMs = 2000;
 
-export interface EvaluateDependencies {
-  readonly store: ArtifactStore;
+export interface EvaluateDependencies extends Pick<DataDependencies, 'store' | 'scratchRoot'> {
   /** Where the evaluation runs; default: in a process of its own. */
   readonly run?: typeof evaluateInChild;
 }
 
 /** The part of queue `anneal-data` that measures a model on the test part. Safe to repeat: equal inputs give equal reports. */
-export function createEvaluateActivities({ store, run = evaluateInChild }: EvaluateDependencies): Pick<DataActivities, 'evaluateModel'> {
-  return withActivityFailures<Pick<DataActivities, 'evaluateModel'>>({ evaluateModel: (input) => evaluate(store, run, input) });
+export function createEvaluateActivities({
+  store,
+  scratchRoot = tmpdir(),
+  run = evaluateInChild,
+}: EvaluateDependencies): Pick<DataActivities, 'evaluateModel'> {
+  return withActivityFailures<Pick<DataActivities, 'evaluateModel'>>({
+    evaluateModel: (input) => evaluate({ store, scratchRoot, run }, input),
+  });
 }
 
-async function evaluate(store: ArtifactStore, run: typeof evaluateInChild, input: EvaluateInput): Promise<EvaluationResult> {
+async function evaluate({ store, scratchRoot, run }: Required<EvaluateDependencies>, input: EvaluateInput): Promise<EvaluationResult> {
   // Messages of a child process arrive outside of the activity's asynchronous context, so it is taken along.
   const context = Context.current();
   const { cancellationSignal } = context;
@@ -40,7 +46,7 @@ async function evaluate(store: ArtifactStore, run: typeof evaluateInChild, input
         testPath: await store.localPath(prepared.test.data),
         primaryMetric: primaryMetric(input.spec),
         threads: availableParallelism(),
-        scratchRoot: tmpdir(),
+        scratchRoot,
       },
       (rows, totalRows) => {
         progress = { rows, totalRows };

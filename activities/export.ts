@@ -6,16 +6,17 @@ import type { FittedTransform, PreparedManifest } from '../contracts/dataset.js'
 import type { ModelBundle } from '../contracts/model.js';
 import { exportModel } from '../ml/export/export-model.js';
 import { decodeCheckpoint } from '../ml/train/checkpoint.js';
+import type { DataDependencies } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 
 const heartbeatEveryMs = 2000;
 
 /** The part of queue `anneal-data` that turns a checkpoint into a model to serve. Safe to repeat: equal inputs give equal bundles. */
-export function createExportActivities({ store }: { readonly store: ArtifactStore }): Pick<DataActivities, 'exportModel'> {
-  return withActivityFailures<Pick<DataActivities, 'exportModel'>>({ exportModel: (input) => exportBundle(store, input) });
+export function createExportActivities({ store, scratchRoot = tmpdir() }: DataDependencies): Pick<DataActivities, 'exportModel'> {
+  return withActivityFailures<Pick<DataActivities, 'exportModel'>>({ exportModel: (input) => exportBundle(store, scratchRoot, input) });
 }
 
-async function exportBundle(store: ArtifactStore, input: ExportInput): Promise<ModelBundle> {
+async function exportBundle(store: ArtifactStore, scratchRoot: string, input: ExportInput): Promise<ModelBundle> {
   const context = Context.current();
   const timer = setInterval(() => context.heartbeat(), heartbeatEveryMs);
   try {
@@ -28,7 +29,7 @@ async function exportBundle(store: ArtifactStore, input: ExportInput): Promise<M
         transform: await store.readJson<FittedTransform>(prepared.transform),
         checkpoint: decodeCheckpoint(await store.readBytes(input.checkpoint)),
         testPath: await store.localPath(prepared.test.data),
-        scratchRoot: tmpdir(),
+        scratchRoot,
       },
       context.cancellationSignal,
     );

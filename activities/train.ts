@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { TrainingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
 import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
+import { withScratchDirectory } from '../ml/scratch-directory.js';
 import type { EncodedFiles } from '../ml/train/encoded-files.js';
 import { TrainingChildren } from '../ml/train/run-in-child.js';
 import type { TrainingJob } from '../ml/train/training-job.js';
@@ -62,30 +61,30 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
   };
   beat();
   const timer = setInterval(() => beat(), heartbeatEveryMs);
-  const directory = await mkdtemp(join(scratchRoot, 'anneal-train-'));
   try {
-    const manifest = await store.readJson<PreparedManifest>(input.prepared);
-    const job = await localJob(store, manifest, input, threads, await keeper.candidates(), directory);
-    const { checkpoint, heldOut, result } = await pool.run(
-      job,
-      {
-        onProgress: (next) => {
-          progress = { ...next, checkpoint: progress?.checkpoint };
-          beat();
+    return await withScratchDirectory(scratchRoot, async (directory) => {
+      const manifest = await store.readJson<PreparedManifest>(input.prepared);
+      const job = await localJob(store, manifest, input, threads, await keeper.candidates(), directory);
+      const { checkpoint, heldOut, result } = await pool.run(
+        job,
+        {
+          onProgress: (next) => {
+            progress = { ...next, checkpoint: progress?.checkpoint };
+            beat();
+          },
+          onCheckpoint: async (path) => beat({ checkpoint: await keeper.save(path) }),
         },
-        onCheckpoint: async (path) => beat({ checkpoint: await keeper.save(path) }),
-      },
-      signal,
-    );
-    const kept = heldOut && { heldOut: { metrics: heldOut.metrics, predictions: await store.putFile(heldOut.predictions) } };
-    return { checkpoint: await keeper.save(checkpoint), ...result, ...kept };
+        signal,
+      );
+      const kept = heldOut && { heldOut: { metrics: heldOut.metrics, predictions: await store.putFile(heldOut.predictions) } };
+      return { checkpoint: await keeper.save(checkpoint), ...result, ...kept };
+    });
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
     throw error;
   } finally {
     clearInterval(timer);
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

@@ -1,5 +1,4 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { SnapshotManifest, ValidationReport } from '../contracts/dataset.js';
 import type { FrozenSchema, PipelineSpec } from '../contracts/pipeline.js';
 import { resolveWindow } from '../contracts/pipeline/window.js';
@@ -82,7 +81,7 @@ async function fromSource(settings: Settings, spec: PipelineSpec): Promise<Froze
     import('../ml/data/validate-dataset.js'),
   ]);
   const store = await openArtifactStore(settings);
-  const context: DataContext = { store, remote: openRemoteFiles(settings.s3), scratchRoot: join(settings.home, 'scratch') };
+  const context: DataContext = { store, remote: openRemoteFiles(settings.s3), scratchRoot: settings.scratch };
   const window = spec.source.window && resolveWindow(spec.source.window, Date.now());
   const snapshot = await ingestSource(spec.source, projectRoot, context, window);
   // The old schema has no say in the new one.

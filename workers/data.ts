@@ -13,17 +13,18 @@ import { runWorker, workerDefaults } from './run-worker.js';
 await runWorker('data', async ({ settings, temporal }) => {
   const store = await openArtifactStore(settings);
   const remote = openRemoteFiles(settings.s3);
+  const dependencies = { store, remote, scratchRoot: settings.scratch };
   return Worker.create({
     ...workerDefaults,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.data,
     activities: {
-      ...createIngestActivities({ store, remote }),
-      ...createValidateActivities({ store, remote }),
-      ...createPrepareActivities({ store, remote }),
-      ...createExportActivities({ store }),
-      ...createEvaluateActivities({ store }),
+      ...createIngestActivities(dependencies),
+      ...createValidateActivities(dependencies),
+      ...createPrepareActivities(dependencies),
+      ...createExportActivities(dependencies),
+      ...createEvaluateActivities(dependencies),
     },
     maxConcurrentActivityTaskExecutions: 2,
     maxConcurrentActivityTaskPolls: 1,

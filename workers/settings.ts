@@ -58,6 +58,8 @@ export interface Settings {
   readonly home: string;
   /** Absolute. */
   readonly artifacts: string;
+  /** Where files lie until they are stored; absolute. */
+  readonly scratch: string;
   /** `s3://<bucket>[/<prefix>]`; absent: the store is the directory `artifacts`. */
   readonly artifactStore?: string;
   readonly s3: { readonly endpoint?: string; readonly region?: string };
@@ -95,6 +97,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   return {
     home,
     artifacts: resolve(values.ANNEAL_ARTIFACTS ?? `${home}/artifacts`),
+    scratch: `${home}/scratch`,
     artifactStore: values.ANNEAL_ARTIFACT_STORE,
     s3: { endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL, region: values.AWS_REGION },
     ports: {

@@ -13,7 +13,7 @@ await runWorker('training', async ({ settings, temporal }) => {
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.training,
-    activities: { ...createTrainingActivities({ store, slots, threads }) },
+    activities: { ...createTrainingActivities({ store, slots, threads, scratchRoot: settings.scratch }) },
     maxConcurrentActivityTaskExecutions: slots,
     maxConcurrentActivityTaskPolls: 1,
   });

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBAppender, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
+import { withScratchDirectory } from '../scratch-directory.js';
 import { registerScalarFunctions } from './transform/scalar-functions.js';
 
 export interface DataSessionOptions {
@@ -34,9 +34,6 @@ export interface DataSession {
 const defaultMemoryBytes = 2 ** 30;
 /** What DuckDB itself counts; it holds more besides: allocator, threads' stacks, the chunks that are handed over. */
 const uncounted = (limitBytes: number): number => Math.min(160 * 2 ** 20, limitBytes * 0.4);
-const scratchPrefix = 'anneal-data-';
-/** A directory this old belongs to a process that was killed. */
-const abandonedAfterMs = 24 * 60 * 60 * 1000;
 // DuckDB plans another writer for one thread than for several; two at least, so that files do not depend on the machine.
 const threads = Math.max(2, Math.min(8, availableParallelism()));
 
@@ -51,10 +48,7 @@ const threads = Math.max(2, Math.min(8, availableParallelism()));
 export async function withDataSession<T>(options: DataSessionOptions, work: (session: DataSession) => Promise<T>): Promise<T> {
   const { signal, memoryLimitBytes: memoryBytes = defaultMemoryBytes } = options;
   signal?.throwIfAborted();
-  await mkdir(options.scratchRoot, { recursive: true });
-  await removeAbandoned(options.scratchRoot);
-  const scratch = await mkdtemp(join(options.scratchRoot, scratchPrefix));
-  try {
+  return withScratchDirectory(options.scratchRoot, async (scratch) => {
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: `${Math.floor(memoryBytes - uncounted(memoryBytes))}B`,
       threads: String(threads),
@@ -78,19 +72,7 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
       connection.closeSync();
       instance.closeSync();
     }
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-async function removeAbandoned(scratchRoot: string): Promise<void> {
-  for (const name of await readdir(scratchRoot)) {
-    if (!name.startsWith(scratchPrefix)) continue;
-    const path = join(scratchRoot, name);
-    // Another process may be removing it too.
-    const found = await stat(path).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > abandonedAfterMs) await rm(path, { recursive: true, force: true });
-  }
+  });
 }
 
 function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortSignal | undefined): DataSession {

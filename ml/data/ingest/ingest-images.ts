@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { IngestedFile, ListedFile, SnapshotColumn, SnapshotPart } from '../../../contracts/dataset.js';
 import type { ImageSource } from '../../../contracts/pipeline/source.js';
+import { withScratchDirectory } from '../../scratch-directory.js';
 import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { imageBytes } from '../images/image-shape.js';
 import { type ImageFile, type ImageProgress, imagesToParquet } from '../images/images-to-parquet.js';
@@ -108,18 +108,14 @@ async function withFiles<T>(
   { scratchRoot, remote, signal }: DataContext,
   work: (files: readonly ImageFile[], scratch: string) => Promise<T>,
 ): Promise<T> {
-  await mkdir(scratchRoot, { recursive: true });
-  const scratch = await mkdtemp(join(scratchRoot, 'anneal-data-'));
-  const bring = async ({ uri, path, label, file }: Identified, index: number): Promise<ImageFile> => {
-    if (file !== undefined) return { path, label, file };
-    if (!remote) throw unavailable(uri, 'this worker has no access to S3', 'Configure S3 for all data workers, or download the images.');
-    const fetched = join(scratch, `image-${index}`);
-    await remote.fetch(uri, fetched, signal);
-    return { path, label, file: fetched };
-  };
-  try {
-    return await work(await inParallel(files, filesAtOnce, bring, signal), scratch);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  return withScratchDirectory(scratchRoot, async (scratch) => {
+    const bring = async ({ uri, path, label, file }: Identified, index: number): Promise<ImageFile> => {
+      if (file !== undefined) return { path, label, file };
+      if (!remote) throw unavailable(uri, 'this worker has no access to S3', 'Configure S3 for all data workers, or download the images.');
+      const fetched = join(scratch, `image-${index}`);
+      await remote.fetch(uri, fetched, signal);
+      return { path, label, file: fetched };
+    };
+    return work(await inParallel(files, filesAtOnce, bring, signal), scratch);
+  });
 }
