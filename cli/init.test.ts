@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { loadPipeline } from './load-pipeline.js';
+import { readSchemaFile, schemaPath } from './schema-file.js';
 
 const root = mkdtempSync(join(tmpdir(), 'anneal-init-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -28,14 +29,17 @@ describe('anneal init', () => {
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(first.stdout)).toEqual({
       file: join('pipelines', 'churn-2020.ts'),
+      schema: join('pipelines', 'churn-2020.schema.json'),
       pipeline: 'churn-2020',
       task: 'binary',
       rows: 200,
       features: ['months', 'plan'],
       leftOut: [{ column: 'id', reason: 'it numbers the rows' }],
+      anomalies: [],
     });
     const file = join(root, 'pipelines/churn-2020.ts');
     expect(readFileSync(file, 'utf8')).toContain('// Not used: ');
+    expect(Object.keys(readSchemaFile(schemaPath(file))!.columns)).toEqual(['churned', 'id', 'months', 'plan']);
     // As it is loaded where relative imports of a temporary folder lead nowhere.
     const inside = join(fileURLToPath(new URL('../pipelines', import.meta.url)), `init-test-${process.pid}.ts`);
     writeFileSync(inside, readFileSync(file, 'utf8').replace(/from '.*'/, "from '../contracts/pipeline.js'"));

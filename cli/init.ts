@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Task } from '../contracts/pipeline.js';
 import type { FileSource } from '../contracts/pipeline/source.js';
-import { inferPipeline, type InferredPipeline } from '../ml/data/init/infer-pipeline.js';
-import { inspectSource } from '../ml/data/init/inspect-source.js';
+import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
 import { renderPipeline } from '../ml/data/init/render-pipeline.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { usageError } from './command-error.js';
 import { count, printJson, printLine } from './output.js';
 import { projectRoot } from './project-root.js';
+import { formatSchema, schemaPath } from './schema-file.js';
 
 export interface InitOptions {
   readonly target: string;
@@ -19,32 +19,44 @@ export interface InitOptions {
   readonly format?: FileSource['format'];
   readonly output?: string;
   readonly force?: boolean;
+  /** Whether to write the frozen schema too. @default true */
+  readonly schema?: boolean;
   readonly json?: boolean;
 }
 
-/** `anneal init`: look at a data set and write a pipeline for it. Nothing is written when that fails. */
-export async function init(uri: string, { target, name, task, format, output, force, json }: InitOptions): Promise<void> {
+/** `anneal init`: look at a data set and write a pipeline for it, with its frozen schema. Nothing is written when that fails. */
+export async function init(uri: string, { target, name, task, format, output, force, json, schema = true }: InitOptions): Promise<void> {
   const pipeline = name ?? nameOf(uri);
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(pipeline))
     throw usageError(
       `"${pipeline}" cannot be the name of a pipeline. Give one with --name: lower-case letters, digits and hyphens, at most 63.`,
     );
   const file = resolve(output ?? join('pipelines', `${pipeline}.ts`));
-  if (existsSync(file) && !force)
-    throw usageError(`The file ${file} is there already. Give another --name or --output, or replace it with --force.`);
-  const { source, rows, columns } = await inspectSource(
-    { uri, format, column: target },
+  const frozen = schemaPath(file);
+  for (const path of schema ? [file, frozen] : [file])
+    if (existsSync(path) && !force)
+      throw usageError(`The file ${path} is there already. Give another --name or --output, or replace it with --force.`);
+  const drafted = await draftPipeline(
+    { name: pipeline, uri, format, target, task },
     process.cwd(),
     tmpdir(),
     (directory) => new FileArtifactStore(directory),
+    portable,
   );
-  const inferred = inferPipeline({ name: pipeline, source: { ...source, uri: portable(uri) }, target, task, rows, columns });
-  const text = renderPipeline(inferred, importPath(file), origin(uri, rows, columns.length));
+  const text = renderPipeline(drafted, importPath(file), origin(uri, drafted));
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text, { flag: force ? 'w' : 'wx' });
-  const shown = relative(process.cwd(), file);
-  if (json) printJson(report(inferred, shown, rows));
-  else for (const line of summary(inferred, shown, rows)) printLine(line);
+  const hasSchema = schema && drafted.schema !== undefined;
+  if (hasSchema) await writeFile(frozen, formatSchema(drafted.schema));
+  const shown = { file: relative(process.cwd(), file), ...(hasSchema ? { schema: relative(process.cwd(), frozen) } : {}) };
+  if (json) printJson(report(drafted, shown));
+  else for (const line of summary(drafted, shown)) printLine(line);
+}
+
+interface Written {
+  readonly file: string;
+  /** Absent where none was written. */
+  readonly schema?: string;
 }
 
 /** The name of a file without its endings, as a pipeline may be called. */
@@ -68,22 +80,36 @@ function importPath(file: string): string {
   return path.startsWith('.') ? path : `./${path}`;
 }
 
-function origin(uri: string, rows: number, columns: number): string {
-  return `Written by "anneal init" after a look at ${JSON.stringify(basename(uri))}: ${count(rows)} rows, ${columns} columns. Everything here is yours to change; docs/pipelines.md says what else there is.`;
+function origin(uri: string, { rows, columnCount }: DraftedPipeline): string {
+  return `Written by "anneal init" after a look at ${JSON.stringify(basename(uri))}: ${count(rows)} rows, ${columnCount} columns. Everything here is yours to change; docs/pipelines.md says what else there is.`;
 }
 
-function report({ definition, leftOut }: InferredPipeline, file: string, rows: number): object {
-  return { file, pipeline: definition.name, task: definition.target.task, rows, features: Object.keys(definition.features), leftOut };
+function report({ definition, leftOut, rows, anomalies }: DraftedPipeline, written: Written): object {
+  const { name, target, features } = definition;
+  return { ...written, pipeline: name, task: target.task, rows, features: Object.keys(features), leftOut, anomalies };
 }
 
-function summary({ definition, remarks, leftOut }: InferredPipeline, file: string, rows: number): string[] {
+/** A line for each would hide the rest of a wide table. */
+const shownColumns = 30;
+
+function summary({ definition, remarks, leftOut, rows, anomalies, unfit }: DraftedPipeline, { file, schema }: Written): string[] {
   const features = Object.keys(definition.features);
+  const source = remarks.get('source');
+  const more = leftOut.length - shownColumns;
   return [
     `Wrote ${file}: ${definition.target.task} of "${definition.target.name}" from ${features.length} feature${features.length === 1 ? '' : 's'} and ${count(rows)} rows.`,
+    ...(source === undefined ? [] : [`  source    ${source}`]),
     `  target    ${remarks.get('target')}`,
     `  split     ${remarks.get('split')}`,
-    `  features  ${features.join(', ')}`,
-    ...leftOut.map(({ column, reason }) => `  not used  ${column}: ${reason}`),
+    `  features  ${features.slice(0, shownColumns).join(', ')}${features.length > shownColumns ? ` and ${features.length - shownColumns} more` : ''}`,
+    ...leftOut.slice(0, shownColumns).map(({ column, reason }) => `  not used  ${column}: ${reason}`),
+    ...(more > 0 ? [`  not used  ${more} more; the file lists them`] : []),
+    ...anomalies.map(({ severity, rule, column, found }) => {
+      const says = severity === 'error' ? 'the run will stop' : 'the run will warn';
+      return `  ${severity === 'error' ? 'stops   ' : 'warns   '}  ${says}: ${column === undefined ? '' : `${column}: `}${rule}, ${found}`;
+    }),
+    ...(unfit === undefined ? [] : [`  stops     the run will stop: ${unfit}`]),
+    ...(schema === undefined ? [] : [`Wrote ${schema}: what the data are like, which later data are held against.`]),
     '',
     `Run it with "anneal run ${file} --wait".`,
   ];

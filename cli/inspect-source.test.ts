@@ -9,9 +9,11 @@ import { inspectSource, type InspectedSource } from '../ml/data/init/inspect-sou
 const root = mkdtempSync(join(tmpdir(), 'anneal-inspect-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-async function inspect(name: string, content: string | Uint8Array, column?: string): Promise<InspectedSource> {
+async function inspect(name: string, content: string | Uint8Array, column?: string): Promise<InspectedSource & { readonly rows: number }> {
   writeFileSync(join(root, name), content);
-  return inspectSource({ uri: name, column }, root, root, (directory) => new FileArtifactStore(directory));
+  const context = { store: new FileArtifactStore(join(root, 'store')), scratchRoot: root };
+  const inspected = await inspectSource({ uri: name, column }, root, context);
+  return { ...inspected, rows: inspected.snapshot.rows };
 }
 
 const lines = (header: string, row: (i: number) => string, count = 60): string =>
@@ -58,7 +60,7 @@ describe('inspectSource', () => {
       'b.txt',
       lines('name\tsize', (i) => `a\t${i}`),
     );
-    expect(tabs.source.format).toBe('tsv');
+    expect(tabs.source).toMatchObject({ format: 'tsv' });
     const latin = await inspect(
       'c.csv',
       Buffer.from(

@@ -22,8 +22,9 @@ export function registerInit(program: Command): void {
       ]),
     )
     .option('-o, --output <path>', 'file to write; default: pipelines/<name>.ts')
-    .option('--force', 'replace the file when it is there')
-    .option('--json', 'print {"file","pipeline","task","rows","features","leftOut"} as one JSON object')
+    .option('--no-schema', 'write no frozen schema beside the pipeline')
+    .option('--force', 'replace the files when they are there')
+    .option('--json', 'print {"file","schema","pipeline","task","rows","features","leftOut","anomalies"} as one JSON object')
     .addHelpText(
       'after',
       `

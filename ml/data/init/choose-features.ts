@@ -18,29 +18,38 @@ const wordsOfText = 4;
 const longTail = 20;
 /** Numbers that nearly all differ may count the rows. */
 const identityShare = 0.95;
+/** Numbers so called are names. */
+const codeName = /(^|[_\s-])(code|zip|zip_?code|postcode|type|category|cluster|region|zone)$|[a-z](Code|Type)$/i;
 /** Texts that occur less than twice on average teach nothing about other rows. */
 const rowsOfValue = 2;
-const identityName = /(^|[_\s-])(id|uuid|guid|key|index|rowid|row_?number)$|^unnamed(:| )?\s*\d*$|[a-z]Id$/i;
+export const identityName = /(^|[_\s-])(id|uuid|guid|key|index|rowid|row_?number)$|^unnamed(:| )?\s*\d*$|[a-z]Id$/i;
 
 /**
  * Decide how each column but the target's becomes a feature, or why it does not.
  *
  * Pure.
  *
- * @param logColumn the column that the split goes by, if it goes by time
+ * @param chosen the split, and the columns that give the label away with what they achieve
  */
 export function chooseFeatures(
   columns: readonly ColumnFacts[],
   target: string,
   rows: number,
   remarks: Remarks,
-  logColumn?: string,
+  { split, leaks }: { readonly split: PipelineInput['split']; readonly leaks: ReadonlyMap<string, string> },
 ): ChosenFeatures {
   const features: Record<string, FeatureInput> = {};
   const leftOut: { column: string; reason: string }[] = [];
+  const logColumn = split.kind === 'time' ? split.column : undefined;
   for (const facts of columns) {
     if (facts.name === target) continue;
-    const reason = uselessness(facts, rows);
+    const leak = leaks.get(facts.name);
+    const reason =
+      uselessness(facts, rows) ??
+      (split.kind === 'group' && split.columns.includes(facts.name)
+        ? 'the split keeps its rows together, so none of its values is seen again'
+        : undefined) ??
+      (leak === undefined ? undefined : `it gives the label away: ${leak}`);
     if (reason !== undefined) leftOut.push({ column: facts.name, reason });
     else
       for (const [name, feature, remark] of featuresOf(facts, rows, logColumn)) {
@@ -52,7 +61,7 @@ export function chooseFeatures(
 }
 
 function uselessness(
-  { name, type, sourceType, missing, unreadable, distinct, words, times, top }: ColumnFacts,
+  { name, type, sourceType, missing, unreadable, distinct, words, times, top, quantiles }: ColumnFacts,
   rows: number,
 ): string | undefined {
   const present = rows - missing - unreadable;
@@ -62,6 +71,9 @@ function uselessness(
   if (type === 'string' && (words ?? 0) < wordsOfText && distinct * rowsOfValue > present)
     return 'its values hardly repeat, so they tell nothing about other rows';
   if (type === 'integer' && distinct >= identityShare * present && identityName.test(name)) return 'it numbers the rows';
+  if (type === 'integer' && distinct === rows && quantiles && quantiles[4] - quantiles[0] === rows - 1) return 'it numbers the rows';
+  // An object cannot have a property of that name like any other.
+  if (name === '__proto__') return 'JavaScript means something else by that name; rename it in the source to use it';
   if (type === 'timestamp' && times!.parts.length === 0) return 'all its times share year, month, day and hour';
   if (['probabilities', 'class_index', 'value'].includes(name))
     return 'it is named like an output of the exported model; rename it in the source to use it';
@@ -76,6 +88,8 @@ function featuresOf(facts: ColumnFacts, rows: number, logColumn: string | undefi
     case 'boolean':
     case 'integer':
     case 'float': {
+      if (type === 'integer' && isCode(facts, rows))
+        return [[column, categoryOf(facts, rows), join(gapRemark, `${count(distinct)} codes.`)]];
       const isSkewed = isLongTailed(facts);
       return [
         [
@@ -90,18 +104,28 @@ function featuresOf(facts: ColumnFacts, rows: number, logColumn: string | undefi
     case undefined:
     case 'string':
       if ((facts.words ?? 0) >= wordsOfText) return [[column, { kind: 'text', column }, 'Text, as weights of its words.']];
-      if (distinct > maxVocabulary)
-        return [
-          [
-            column,
-            { kind: 'categorical', column, encoding: 'hashing' },
-            `About ${distinct.toLocaleString('en-US')} categories, which share hash values.`,
-          ],
-        ];
       return [
-        [column, { kind: 'categorical', column, ...(rows < 5000 ? { minCount: 2 } : {}) }, join(gapRemark, `${distinct} categories.`)],
+        [
+          column,
+          categoryOf(facts, rows),
+          join(gapRemark, `${count(distinct)} categories${distinct > maxVocabulary ? ', which share hash values' : ''}.`),
+        ],
       ];
   }
+}
+
+function categoryOf({ name: column, distinct }: ColumnFacts, rows: number): FeatureInput {
+  if (distinct > maxVocabulary) return { kind: 'categorical', column, encoding: 'hashing' };
+  return { kind: 'categorical', column, ...(rows < 5000 ? { minCount: 2 } : {}) };
+}
+
+/** Numbers that name something which occurs again and again. */
+function isCode({ name, distinct, missing, unreadable }: ColumnFacts, rows: number): boolean {
+  return (identityName.test(name) || codeName.test(name)) && distinct * rowsOfValue <= rows - missing - unreadable;
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US');
 }
 
 function isLongTailed({ quantiles }: ColumnFacts): boolean {
@@ -117,7 +141,11 @@ function calendarFeatures(
 ): (readonly [string, FeatureInput, string?])[] {
   const { parts } = times!;
   // The years to come are in no training part of a log.
-  const useful = parts.filter((part) => part !== 'dayOfMonth' && !(part === 'year' && column === logColumn));
+  // Of dates that stand for a month or a year, the day of the week is chance.
+  const isDaily = parts.includes('dayOfMonth');
+  const useful = parts.filter(
+    (part) => part !== 'dayOfMonth' && !(part === 'dayOfWeek' && !isDaily) && !(part === 'year' && column === logColumn),
+  );
   const chosen = useful.length > 0 ? useful : parts;
   return chosen.map((part) => [`${column} ${part}`, { kind: 'calendar', column, part }]);
 }

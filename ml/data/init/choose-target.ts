@@ -17,6 +17,8 @@ export interface ChosenTarget {
 /** Integers of so few values are taken for names of classes. */
 const maxIntegerClasses = 20;
 const maxClasses = 100;
+/** One row to learn from, one to decide by and one to test on. */
+const leastRowsOfClass = 3;
 /** What people call the class that they look for. */
 const positiveWords = /^(true|yes|y|t|1|positive|pos|bad|fraud|churn(ed)?|late|spam|default(ed)?|malignant|sick|died|survived|success)$/i;
 
@@ -42,11 +44,12 @@ export function chooseTarget(facts: ColumnFacts, rows: number, wanted?: Task): C
     if (type !== 'integer' && type !== 'float') throw unusable(facts, `it holds ${type} values`, 'A regression needs a column of numbers.');
     return {
       target: { task, name: targetName(name), expression: identifier(name) },
-      remark: `A number (${distinct.toLocaleString('en-US')}${distinct > 100 ? ' or so' : ''} values): regression.`,
+      remark: `A number (${distinct.toLocaleString('en-US')} values): regression.`,
       unlabelled,
       imbalance: 1,
     };
   }
+  const { top, isTrimmed } = classesOf(facts);
   if (distinct > maxClasses)
     throw unusable(
       facts,
@@ -55,25 +58,30 @@ export function chooseTarget(facts: ColumnFacts, rows: number, wanted?: Task): C
         ? 'Choose another column, or group its values in a column of the source.'
         : 'Choose --task regression, or another column.',
     );
-  if (task === 'binary' && distinct !== 2)
-    throw unusable(facts, `it has ${distinct} values, and a binary target has two`, 'Leave --task out, or choose another column.');
-  const classes = facts.top.map(({ value }) => value).sort();
-  const counts = facts.top.map((top) => top.rows);
-  const rarest = counts[counts.length - 1];
-  const shares = facts.top
+  if (task === 'binary' && top.length !== 2)
+    throw unusable(facts, `it has ${top.length} values, and a binary target has two`, 'Leave --task out, or choose another column.');
+  const learned = task === 'binary' ? top : top.filter((value) => value.rows >= leastRowsOfClass);
+  if (learned.length < 2)
+    throw unusable(facts, 'its values hardly repeat', 'Choose another column, or group its values in a column of the source.');
+  const classes = learned.map(({ value }) => value).sort();
+  const rarest = learned[learned.length - 1].rows;
+  const dropped = top.slice(learned.length);
+  const droppedRows = dropped.reduce((sum, value) => sum + value.rows, 0);
+  const shares = top
     .slice(0, 5)
-    .map((top) => `${JSON.stringify(top.value)} ${((top.rows / labelled) * 100).toFixed(1)} %`)
+    .map((value) => `${JSON.stringify(value.value)} ${((value.rows / labelled) * 100).toFixed(1)} %`)
     .join(', ');
-  const common = { rarest, unlabelled, imbalance: counts[0] / rarest };
+  const common = { rarest, unlabelled: unlabelled + droppedRows / rows, imbalance: learned[0].rows / rarest };
+  const text = isTrimmed ? `trim(${identifier(name)})` : identifier(name);
   if (task === 'binary') {
-    const positive = classes.find((value) => positiveWords.test(value)) ?? facts.top[1].value;
+    const positive = classes.find((value) => positiveWords.test(value)) ?? top[1].value;
     const negative = classes.find((value) => value !== positive)!;
     const literal = type === 'string' ? textLiteral(positive) : positive;
     return {
       target: {
         task,
         name: targetName(name),
-        expression: type === 'boolean' ? identifier(name) : `${identifier(name)} = ${literal}`,
+        expression: type === 'boolean' ? identifier(name) : `${text} = ${literal}`,
         classes: [negative, positive],
       },
       remark: `Two values (${shares}): binary. The expression is true for the class that is looked for, "${positive}".`,
@@ -81,13 +89,27 @@ export function chooseTarget(facts: ColumnFacts, rows: number, wanted?: Task): C
     };
   }
   return {
-    target: { task, name: targetName(name), expression: identifier(name), classes },
-    remark: `${distinct} classes: ${shares}${facts.top.length > 5 ? ', …' : ''}.`,
+    target: { task, name: targetName(name), expression: text, classes },
+    remark: `${classes.length} classes: ${shares}${top.length > 5 ? ', …' : ''}.${
+      dropped.length > 0
+        ? ` Too rare to be learned, and left out: ${dropped.map((value) => `${JSON.stringify(value.value)} (${value.rows})`).join(', ')}.`
+        : ''
+    }`,
     ...common,
   };
 }
 
-function taskOf({ type, distinct }: ColumnFacts): Task {
+/** Blanks around a class are no part of its name. */
+function classesOf({ type, top }: ColumnFacts): { readonly top: ColumnFacts['top']; readonly isTrimmed: boolean } {
+  if (type !== 'string' || top.every(({ value }) => value === value.trim())) return { top, isTrimmed: false };
+  const counts = new Map<string, number>();
+  for (const { value, rows } of top) counts.set(value.trim(), (counts.get(value.trim()) ?? 0) + rows);
+  return { top: [...counts].map(([value, rows]) => ({ value, rows })).sort((a, b) => b.rows - a.rows), isTrimmed: true };
+}
+
+function taskOf(facts: ColumnFacts): Task {
+  const { type } = facts;
+  const distinct = facts.distinct > maxClasses ? facts.distinct : classesOf(facts).top.length;
   if (distinct === 2) return 'binary';
   if (type === 'string') return 'multiclass';
   return type === 'integer' && distinct <= maxIntegerClasses ? 'multiclass' : 'regression';

@@ -1,4 +1,4 @@
-import type { PipelineInput } from '../../../contracts/pipeline.js';
+import type { PipelineInput, Task } from '../../../contracts/pipeline.js';
 import type { ChosenTarget } from './choose-target.js';
 import type { Remarks } from './remark.js';
 
@@ -14,7 +14,13 @@ export type ChosenTraining = Required<Pick<PipelineInput, 'model' | 'training' |
  *
  * Pure.
  */
-export function chooseTraining(rows: number, hasCategories: boolean, chosen: ChosenTarget, remarks: Remarks): ChosenTraining {
+export function chooseTraining(
+  rows: number,
+  hasCategories: boolean,
+  chosen: ChosenTarget,
+  split: PipelineInput['split'],
+  remarks: Remarks,
+): ChosenTraining {
   const trained = rows * 0.7;
   const batchSize = Math.min(2048, Math.max(16, 2 ** Math.round(Math.log2(trained / 60))));
   const stepsPerEpoch = Math.max(1, Math.floor(trained / batchSize));
@@ -25,7 +31,8 @@ export function chooseTraining(rows: number, hasCategories: boolean, chosen: Cho
   if (isImbalanced)
     remarks.set('training.classWeights', `The largest class has ${chosen.imbalance.toFixed(1)} times the rows of the rarest.`);
   remarks.set('sweep', 'Successive halving: all trials begin, the better ones go on. Leave it out to train these settings as they are.');
-  if (isSmall) remarks.set('crossValidation', `Few rows: five models, each tested on rows it has not seen, say more than one test part.`);
+  if (isSmall)
+    remarks.set('crossValidation', `Few rows: several models, each tested on rows it has not seen, say more than one test part.`);
   const rung = Math.min(200, stepsPerEpoch * epochs);
   return {
     model:
@@ -49,8 +56,12 @@ export function chooseTraining(rows: number, hasCategories: boolean, chosen: Cho
         },
       },
     },
-    ...(isSmall
-      ? { crossValidation: { kind: 'k-fold' as const, folds: 5, ...(chosen.target.task === 'regression' ? {} : { stratify: true }) } }
-      : {}),
+    ...(isSmall ? { crossValidation: foldsOf(split.kind, chosen.target.task) } : {}),
   };
+}
+
+/** Folds as the split is, so that they measure the same thing. */
+function foldsOf(split: PipelineInput['split']['kind'], task: Task): NonNullable<PipelineInput['crossValidation']> {
+  if (split === 'time') return { kind: 'time-series', folds: 4 };
+  return { kind: 'k-fold', folds: 5, ...(task === 'regression' || split === 'group' ? {} : { stratify: true }) };
 }

@@ -5,6 +5,7 @@ import { chooseSplit } from './choose-split.js';
 import { chooseTarget } from './choose-target.js';
 import { chooseTraining } from './choose-training.js';
 import type { ColumnFacts } from './column-facts.js';
+import { type Findings, noFindings } from './findings.js';
 import { percent, type Remarks } from './remark.js';
 
 export interface InferenceRequest {
@@ -14,6 +15,9 @@ export interface InferenceRequest {
   readonly task?: Task;
   readonly rows: number;
   readonly columns: readonly ColumnFacts[];
+  /** Why the source is read as it is. */
+  readonly sourceRemark?: string;
+  readonly findings?: Findings;
 }
 
 export interface InferredPipeline {
@@ -35,42 +39,31 @@ const leastRowsPerClass = 10;
  *
  * @throws AnnealError `InvalidData` when no model can be made: no such column, a target without two values, too few rows, no feature
  */
-export function inferPipeline({ name, source, target, task, rows, columns }: InferenceRequest): InferredPipeline {
-  const label = columns.find((column) => column.name === target);
-  if (!label) {
-    const close = columns.find((column) => column.name.toLowerCase() === target.toLowerCase());
-    throw impossible(
-      `There is no column "${target}".`,
-      close
-        ? `Did you mean "${close.name}"?`
-        : `The columns are ${columns
-            .map((column) => column.name)
-            .slice(0, 50)
-            .join(', ')}.`,
-    );
-  }
+export function inferPipeline(request: InferenceRequest): InferredPipeline {
+  const { name, source, task, rows, columns, sourceRemark, findings = noFindings } = request;
+  const label = labelOf(columns, request.target);
+  const target = label.name;
   if (rows < leastRows) throw impossible(`There are ${rows} rows.`, `At least ${leastRows} are needed to train, to decide and to test.`);
   const remarks: Remarks = new Map();
   const chosen = chooseTarget(label, rows, task);
   remarks.set('target', chosen.remark);
   const isClassification = chosen.target.task !== 'regression';
-  const { split, remark } = chooseSplit(columns, isClassification);
-  remarks.set('split', remark);
-  const logColumn = split.kind === 'time' ? split.column : undefined;
-  const { features, leftOut } = chooseFeatures(columns, target, rows, remarks, logColumn);
+  if (sourceRemark !== undefined) remarks.set('source', sourceRemark);
+  const { split: simple, remark } = chooseSplit(columns, { rows, target, isClassification, findings });
+  const { features, leftOut } = chooseFeatures(columns, target, rows, remarks, { split: simple, leaks: findings.leaks });
   if (Object.keys(features).length === 0)
     throw impossible('No column can be a feature.', leftOut.map(({ column, reason }) => `"${column}": ${reason}`).join('; '));
-  const used = new Set([
-    target,
-    ...Object.values(features).map((feature) => feature.column),
-    ...(logColumn === undefined ? [] : [logColumn]),
-  ]);
+  const featureColumns = [...new Set(Object.values(features).map((feature) => feature.column))];
+  const split = findings.hasCopies && simple.kind === 'random' ? { ...simple, key: featureColumns } : simple;
+  remarks.set('split', split === simple ? remark : `${remark} Rows that are alike in their features share a part.`);
+  const splitColumns = split.kind === 'time' ? [split.column] : split.kind === 'group' ? split.columns : [];
+  const used = new Set([target, ...featureColumns, ...splitColumns]);
   const declared = columns.filter((column) => used.has(column.name));
   const definition: PipelineInput = {
     name,
     source,
     columns: Object.fromEntries(declared.map((facts) => [facts.name, columnOf(facts, target, rows, remarks)])),
-    expectations: expectationsOf(declared, chosen.rarest, chosen.unlabelled, target, rows, remarks),
+    expectations: { ...expectationsOf(declared, chosen.rarest, chosen.unlabelled, target, rows, remarks), ...limitsOf(findings, remarks) },
     target: chosen.target,
     split,
     features,
@@ -78,6 +71,7 @@ export function inferPipeline({ name, source, target, task, rows, columns }: Inf
       rows,
       Object.values(features).some(({ kind }) => kind === 'categorical' || kind === 'calendar'),
       chosen,
+      split,
       remarks,
     ),
     gates: gatesOf(chosen.target.task),
@@ -85,6 +79,31 @@ export function inferPipeline({ name, source, target, task, rows, columns }: Inf
   remarks.set('gates', 'What a version must reach to be promoted. The baseline always predicts what is most likely without any feature.');
   definePipeline(definition);
   return { definition, remarks, leftOut };
+}
+
+/** The column that is meant: blanks around a name in a header are often not seen. */
+function labelOf(columns: readonly ColumnFacts[], target: string): ColumnFacts {
+  const label = columns.find(({ name }) => name === target) ?? columns.find(({ name }) => name.trim() === target.trim());
+  if (label) return label;
+  const close = columns.find(({ name }) => name.trim().toLowerCase() === target.trim().toLowerCase());
+  const shown = columns.slice(0, 50).map(({ name }) => name);
+  throw impossible(
+    `There is no column "${target}".`,
+    close
+      ? `Did you mean "${close.name}"?`
+      : `The columns are ${shown.join(', ')}${columns.length > shown.length ? ` and ${columns.length - shown.length} more` : ''}.`,
+  );
+}
+
+/** What the data are like at present, as limits that the run's checks hold later data to. */
+function limitsOf({ expectations, reasons, allowed }: Findings, remarks: Remarks): PipelineInput['expectations'] {
+  for (const [name, reason] of reasons) remarks.set(`expectations.${name}`, reason);
+  if (allowed.length === 0) return expectations;
+  remarks.set(
+    'expectations.leakage',
+    'Each of these nearly gives the label away, and there are no other features. Is it known before the label is?',
+  );
+  return { ...expectations, leakage: { allow: [...allowed] } };
 }
 
 function columnOf(
@@ -117,7 +136,7 @@ function expectationsOf(
     remarks.set(
       'expectations.maxQuarantined',
       unlabelled > 0
-        ? `${percent(unlabelled)} of the rows have no label, and are taken out.`
+        ? `${percent(unlabelled)} of the rows have no label that can be learned, and are taken out.`
         : 'Some values are not of their column’s type.',
     );
   // A split takes 30 % of a class away.
@@ -131,9 +150,10 @@ function expectationsOf(
 }
 
 function gatesOf(task: Task): PipelineInput['gates'] {
-  const metric = ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[task];
+  // R² has no unit, so that its limits fit any target.
+  const metric = ({ binary: 'auc', multiclass: 'logLoss', regression: 'r2' } as const)[task];
   return [
-    { metric, betterThan: 'baseline', by: task === 'binary' ? 0.05 : 0 },
+    { metric, betterThan: 'baseline', by: task === 'binary' ? 0.05 : 0.01 },
     { metric, betterThan: 'champion', by: task === 'binary' ? -0.005 : -0.01 },
   ];
 }

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
+
+const root = mkdtempSync(join(tmpdir(), 'anneal-draft-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Spread over 0 to 1 without a period. */
+const noise = (i: number, k = 1): number => (Math.sin(i * 12.9898 + k * 78.233) * 43758.5453) % 1;
+
+async function draft(
+  header: string,
+  target: string,
+  row: (i: number) => readonly unknown[],
+  rows = 400,
+  delimiter = ',',
+): Promise<DraftedPipeline> {
+  const lines = Array.from({ length: rows }, (_, i) => row(i).join(delimiter));
+  writeFileSync(join(root, 'made.csv'), `${header}\n${lines.join('\n')}\n`);
+  const storeAt = (directory: string) => new FileArtifactStore(directory);
+  return draftPipeline({ name: 'made', uri: 'made.csv', target }, root, root, storeAt, (uri) => uri);
+}
+
+const reasons = ({ leftOut }: DraftedPipeline) => Object.fromEntries(leftOut.map(({ column, reason }) => [column, reason]));
+
+describe('draftPipeline', () => {
+  it('leaves out what gives the label away, as the validation finds it', async () => {
+    const drafted = await draft('load,status_code,status', 'status', (i) => {
+      const code = noise(i) > 0.2 ? 200 : noise(i, 2) > 0 ? 404 : 500;
+      return [noise(i, 3).toFixed(3), code, code === 200 ? 'ok' : 'failed'];
+    });
+    expect(Object.keys(drafted.definition.features)).toEqual(['load']);
+    expect(reasons(drafted).status_code).toMatch(/gives the label away.*1\.0000/);
+    expect(drafted.anomalies).toEqual([]);
+  });
+
+  it('keeps the features that give the label away where there are no others', async () => {
+    const { definition, anomalies } = await draft('code,y', 'y', (i) => [noise(i), noise(i) > 0 ? 'yes' : 'no']);
+    expect(definition.expectations!.leakage).toEqual({ allow: ['code'] });
+    expect(anomalies.filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  it('reads marks of missing values, blanks around classes and around names', async () => {
+    const { definition } = await draft('age, work, income', 'income', (i) => [
+      i % 9 === 0 ? '-' : 20 + (i % 50),
+      i % 5 === 0 ? ' ?' : ` ${'abc'[i % 3]}`,
+      noise(i) > 0.3 ? ' >50K' : ' <=50K',
+    ]);
+    expect(definition.source).toMatchObject({ nullText: [' ?', '-'] });
+    expect(definition.columns).toMatchObject({ age: { type: 'integer', nullable: true }, ' work': { nullable: true } });
+    expect(definition.target).toMatchObject({ expression: `trim(" income") = '>50K'`, classes: ['<=50K', '>50K'] });
+  });
+
+  it('takes a mark for a class where there is but one other', async () => {
+    const { definition } = await draft('x,y', 'y', (i) => [noise(i), noise(i, 2) > 0 ? '+' : '-']);
+    expect(definition.source).not.toHaveProperty('nullText');
+    expect(definition.target).toMatchObject({ task: 'binary', classes: expect.arrayContaining(['+', '-']) });
+  });
+
+  it('casts decimal commas, thousands and dates by a query', async () => {
+    const german = await draft(
+      'size;day;price',
+      'price',
+      (i) => [`${30 + (i % 97)},${i % 10}`, `${(i % 28) + 1}.${(i % 12) + 1}.2020`, `1.${200 + ((i * 37) % 700)},50`],
+      400,
+      ';',
+    );
+    expect(german.definition.source).toMatchObject({ query: expect.stringContaining('"price"'), sources: { data: { delimiter: ';' } } });
+    expect(german.definition.columns).toEqual({ size: { type: 'float' }, day: { type: 'timestamp' }, price: { type: 'float' } });
+    expect(german.definition.target.task).toBe('regression');
+    const english = await draft('price,share,y', 'y', (i) => [`"$1,${100 + ((i * 37) % 800)}"`, `${i % 90}.5%`, noise(i)]);
+    expect(english.definition.columns).toMatchObject({ price: { type: 'integer' }, share: { type: 'float' } });
+  });
+
+  it('splits by time only where each part has what it needs', async () => {
+    const day = (i: number) => new Date(Date.UTC(2020, 0, 1 + i)).toISOString().slice(0, 10);
+    const steady = await draft('day,x,y', 'y', (i) => [day(i), noise(i), noise(i, 2) > 0 ? 'a' : 'b']);
+    expect(steady.definition.split.kind).toBe('time');
+    expect(steady.definition.crossValidation).toMatchObject({ kind: 'time-series' });
+    const late = await draft('day,x,y', 'y', (i) => [day(i), noise(i), i > 350 ? 'new' : noise(i, 2) > 0 ? 'a' : 'b']);
+    expect(late.definition.split).toMatchObject({ kind: 'random', stratify: true });
+    expect(late.remarks.get('split')).toMatch(/Not by time: .*0 of class "new"/);
+    expect(late.unfit).toBeUndefined();
+  });
+
+  it('keeps the rows of a patient together', async () => {
+    const drafted = await draft('patient_id,x,y', 'y', (i) => [`P${(i * 7) % 80}`, noise(i), noise(i, 2) > 0 ? 'yes' : 'no']);
+    expect(drafted.definition.split).toMatchObject({ kind: 'group', columns: ['patient_id'] });
+    expect(reasons(drafted).patient_id).toMatch(/keeps its rows together/);
+    expect(drafted.unfit).toBeUndefined();
+  });
+
+  it('sets limits that the present data keep, and freezes their schema', async () => {
+    const { definition, anomalies, schema } = await draft('a,b,y', 'y', (i) => [i % 40, noise(i % 200).toFixed(4), noise(i % 200, 2) > 0]);
+    expect(definition.expectations!.duplicates!.max).toBeGreaterThan(0.5);
+    expect(anomalies).toEqual([]);
+    expect(schema).toMatchObject({ rows: 400, columns: { a: { type: 'VARCHAR' } } });
+  });
+
+  it('does without a column named __proto__', async () => {
+    const drafted = await draft('__proto__,constructor,y', 'y', (i) => [noise(i), noise(i, 3), noise(i, 2) > 0]);
+    expect(Object.keys(drafted.definition.features)).toEqual(['constructor']);
+    expect(drafted.leftOut.map(({ column }) => column)).toEqual(['__proto__']);
+  });
+});

@@ -1,0 +1,27 @@
+import type { FileSource, NamedSource, SourceSpec } from '../../../contracts/pipeline/source.js';
+import { identifier } from '../sql-quoting.js';
+import type { UnusualValues } from './unusual-values.js';
+
+/**
+ * A source that reads unusual values as what they mean: `nullText` for marks of missing values, a query for numbers and
+ * times that need a cast.
+ *
+ * Pure.
+ *
+ * @returns the source itself when there is nothing to mend
+ */
+export function mendSource(
+  source: FileSource,
+  { markers, writings }: UnusualValues,
+): { readonly source: SourceSpec; readonly remark?: string } {
+  const isDelimited = source.format === 'csv' || source.format === 'tsv';
+  const marked = isDelimited && markers.length > 0 ? { ...source, nullText: markers.length === 1 ? markers[0] : [...markers] } : source;
+  const remarks = marked === source ? [] : [`${markers.map((text) => JSON.stringify(text)).join(', ')}: a missing value.`];
+  if (writings.length === 0) return { source: marked, ...(remarks.length > 0 ? { remark: remarks[0] } : {}) };
+  const casts = writings.map(({ column, sql }) => `${sql} AS ${identifier(column)}`).join(', ');
+  const told = writings.map(({ column, description }) => `${JSON.stringify(column)} holds ${description}`);
+  return {
+    source: { query: `SELECT * REPLACE (${casts}) FROM data`, sources: { data: marked as NamedSource } },
+    remark: [...remarks, `The query casts what would be read as text: ${told.join('; ')}.`].join(' '),
+  };
+}

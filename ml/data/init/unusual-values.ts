@@ -1,0 +1,156 @@
+import type { SnapshotManifest } from '../../../contracts/dataset.js';
+import type { DataSession } from '../duckdb-session.js';
+import { identifier, textLiteral } from '../sql-quoting.js';
+import type { ColumnFacts } from './column-facts.js';
+
+/** What a column of text says in a way that only a cast makes a number or a time of. */
+export interface Writing {
+  readonly column: string;
+  /** SQL of the value as a number or a time; NULL where it is neither. */
+  readonly sql: string;
+  /** `numbers with a decimal comma` */
+  readonly description: string;
+}
+
+export interface UnusualValues {
+  /** Texts that stand for a missing value, as they are written. */
+  readonly markers: readonly string[];
+  readonly writings: readonly Writing[];
+}
+
+/** These stand for a missing value wherever they are found; `none` and `unknown` may be categories. */
+const markers = [
+  '?',
+  '??',
+  '-',
+  '--',
+  '\u2013',
+  '\u2014',
+  '.',
+  '..',
+  '*',
+  '\\n',
+  '#n/a',
+  '#na',
+  'n.a.',
+  '<na>',
+  'na',
+  'n/a',
+  'nan',
+  'null',
+];
+/** Among numbers and times no word is a value. */
+const words = [...markers, 'none', 'missing', 'unknown', 'unk', 'not available', 'no data', 'n.d.', 'nd', 'nil', 'x', 'tbd', '(null)'];
+/** Fewer values that are not as the others are mistakes. */
+const tolerated = 0.02;
+
+const currency = '[$\u20ac\u00a3]?';
+const commaIsGroup = `[-+]?${currency} ?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
+const commaIsDecimal = `[-+]?${currency} ?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
+/** The first that reads all is taken, so 3/4/2020 is in March. */
+const timeFormats = [
+  '%m/%d/%Y',
+  '%d/%m/%Y',
+  '%d.%m.%Y',
+  '%d-%m-%Y',
+  '%b %d %Y',
+  '%b %d, %Y',
+  '%d %b %Y',
+  '%d-%b-%Y',
+  '%d-%b-%y',
+  '%B %d, %Y',
+  '%d %B %Y',
+  '%m/%d/%Y %H:%M',
+  '%m/%d/%Y %H:%M:%S',
+  '%d.%m.%Y %H:%M',
+  '%d.%m.%Y %H:%M:%S',
+  '%d/%m/%Y %H:%M',
+] as const;
+
+/**
+ * Look for marks of missing values, and for numbers and times that are written as a cast does not read them, in the texts of
+ * a snapshot whose types are weak (CSV, JSON).
+ *
+ * @param session with the view `inspected`
+ */
+export async function unusualValues(
+  session: DataSession,
+  columns: readonly ColumnFacts[],
+  typing: SnapshotManifest['typing'],
+): Promise<UnusualValues> {
+  if (typing === 'strong') return { markers: [], writings: [] };
+  const found = new Set<string>();
+  // A class of its own in one column is not missing in another.
+  const kept = new Set<string>();
+  const writings: Writing[] = [];
+  for (const facts of columns) {
+    if (!/^(VARCHAR|JSON)$/.test(facts.sourceType) || facts.top.length === 0) continue;
+    const isText = facts.type === 'string';
+    if (!isText && facts.unreadable === 0) continue;
+    const text = facts.sourceType === 'JSON' ? `(${identifier(facts.name)} ->> '$')` : identifier(facts.name);
+    const writing = isText ? await writingOf(session, facts, text) : undefined;
+    if (writing) writings.push(writing);
+    const isValue = isText && !writing && !(await isReadable(session, text));
+    const { spellings, others } = await spellingsOf(session, text, isValue ? markers : words);
+    for (const spelling of spellings) (isValue && others < 2 ? kept : found).add(spelling);
+  }
+  return { markers: [...found].filter((spelling) => !kept.has(spelling)).sort(), writings };
+}
+
+/** Spellings of the words in a column, and how many other values it has (2 for more). */
+async function spellingsOf(
+  session: DataSession,
+  text: string,
+  among: readonly string[],
+): Promise<{ readonly spellings: string[]; readonly others: number }> {
+  const isMarker = `lower(trim(${text})) IN (${among.map(textLiteral).join(', ')})`;
+  const spelled = await session.rows(
+    `SELECT ${text} AS spelling FROM inspected WHERE ${isMarker} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 10`,
+  );
+  const others = await session.rows(`SELECT DISTINCT ${text} FROM inspected WHERE NOT ${isMarker} AND trim(${text}) <> '' LIMIT 2`);
+  return { spellings: spelled.map(({ spelling }) => String(spelling)), others: others.length };
+}
+
+/** Whether all but a few values are numbers or times already, when words are left out. */
+async function isReadable(session: DataSession, text: string): Promise<boolean> {
+  const value = `trim(${text})`;
+  const [{ present, numbers, times, zeros }] = await session.rows(
+    `SELECT count(*) AS present, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, count(TRY_CAST(${value} AS TIMESTAMPTZ)) AS times, count(*) FILTER (regexp_full_match(${value}, '0[0-9]+')) AS zeros FROM inspected WHERE ${isPresent(value)}`,
+  );
+  return Number(present) > 0 && Number(zeros) === 0 && Math.max(Number(numbers), Number(times)) >= (1 - tolerated) * Number(present);
+}
+
+async function writingOf(session: DataSession, { name }: ColumnFacts, text: string): Promise<Writing | undefined> {
+  const value = `trim(${text})`;
+  const matches = (pattern: string): string => `regexp_full_match(${value}, ${textLiteral(pattern)})`;
+  const [found] = await session.rows(
+    `SELECT count(*) AS present, count(*) FILTER (${matches(commaIsGroup)}) AS "group", count(*) FILTER (${matches(commaIsDecimal)}) AS decimal,` +
+      ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, ` +
+      timeFormats.map((format, i) => `count(try_strptime(${value}, ${textLiteral(format)})) AS time${i}`).join(', ') +
+      ` FROM inspected WHERE ${isPresent(value)}`,
+  );
+  const needed = (1 - tolerated) * Number(found.present);
+  if (Number(found.present) === 0 || Number(found.zeros) > 0 || Number(found.numbers) >= needed) return undefined;
+  const [group, decimal] = [Number(found.group), Number(found.decimal)];
+  if (group >= needed && group >= decimal)
+    return {
+      column: name,
+      sql: `TRY_CAST(regexp_replace(${text}, '[,$\u20ac\u00a3% ]', '', 'g') AS DOUBLE)`,
+      description: 'numbers with commas between thousands, or with signs',
+    };
+  if (decimal >= needed)
+    return {
+      column: name,
+      sql: `TRY_CAST(replace(regexp_replace(${text}, '[.$\u20ac\u00a3% ]', '', 'g'), ',', '.') AS DOUBLE)`,
+      description: 'numbers with a decimal comma',
+    };
+  const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
+  const best = read.indexOf(Math.max(...read));
+  if (read[best] < needed) return undefined;
+  const format = timeFormats[best];
+  return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}` };
+}
+
+function isPresent(value: string): string {
+  return `${value} <> '' AND lower(${value}) NOT IN (${words.map(textLiteral).join(', ')})`;
+}
