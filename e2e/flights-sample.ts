@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -17,6 +18,18 @@ export async function sampleFlights(folder: string): Promise<string> {
 export async function writeFlights(path: string, select: string): Promise<string> {
   await query(`CREATE VIEW flights AS SELECT * FROM read_parquet('${flights}') LIMIT 2000; COPY (${select}) TO '${path}'`);
   return path;
+}
+
+/** A million real flights as CSV, in 20 files of two to three megabytes in a new folder. */
+export async function flightsInFiles(folder: string): Promise<void> {
+  await mkdir(folder);
+  const rows = `SELECT *, file_row_number AS number FROM read_parquet('${flights}', file_row_number = true) WHERE number < 1000000`;
+  const copies = Array.from(
+    { length: 20 },
+    (_, i) =>
+      `COPY (SELECT * EXCLUDE (number, file_row_number) FROM (${rows}) WHERE number // 50000 = ${i}) TO '${join(folder, `${String(i).padStart(2, '0')}.csv`)}' (HEADER)`,
+  );
+  await query(copies.join('; '));
 }
 
 async function query(sql: string): Promise<void> {

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PredictResult } from '../contracts/serving.js';
 import type { RunResult } from '../contracts/training-pipeline.js';
+import { ingestSource } from '../ml/data/ingest/ingest-source.js';
+import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { executable } from '../testing/servers.js';
-import { sampleFlights, writeFlights } from './flights-sample.js';
+import { flightsInFiles, sampleFlights, writeFlights } from './flights-sample.js';
 import { applyLoad } from './load.js';
 import { eventually, TestStack } from './test-stack.js';
 
@@ -129,6 +131,38 @@ describe('the main job', () => {
     expect(ended).toMatchObject({ state: 'promoted', modelDigest: undisturbed.modelDigest });
   }, 420_000);
 
+  it('reads the same data after kill -9 of the data worker in the middle of the files', async () => {
+    const folder = join(stack.home, 'flights');
+    await flightsInFiles(folder);
+    const source = { format: 'csv', uri: folder } as const;
+    const { run } = await stack.json<{ run: string }>(
+      ...['run', 'flight-delay', ...quick(), '--set', `source=${JSON.stringify(source)}`],
+      ...['--set', 'data={"partitionSize":"1MiB","concurrency":1}'],
+      // What is asked for is the data; no model need be made of them.
+      ...['--set', 'expectations={"minRows":999999999,"onError":"fail"}'],
+    );
+    const known = join(stack.home, 'artifacts', 'pointers', 'snapshots');
+    const before = readdirSync(known).length;
+    const done = await eventually('some files are read', async () => {
+      const files = readdirSync(known).length - before;
+      return files > 2 ? files : undefined;
+    });
+    process.kill(await stack.pid('data'), 'SIGKILL');
+    expect(done).toBeLessThan(20);
+    const ended = await eventually(
+      'the run ends',
+      async () => {
+        const status = await stack.json<ShownRun & { dataDigest?: string }>('show', run);
+        return status.state === 'running' ? undefined : status;
+      },
+      120_000,
+    );
+    expect(ended).toMatchObject({ state: 'failed', reason: expect.stringContaining('minRows') });
+    const store = new FileArtifactStore(join(stack.home, 'undisturbed'));
+    const undisturbed = await ingestSource(source, stack.home, { store, scratchRoot: join(stack.home, 'undisturbed-scratch') });
+    expect(ended.dataDigest).toBe(undisturbed.digest);
+  }, 240_000);
+
   it('reloads on promotion and rollback without a failed request', async () => {
     const load = applyLoad(`${stack.url}/v1/models/flight-delay:predict`, flight, 16);
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -227,6 +261,32 @@ describe('the main job', () => {
 
     it('refuses a label with one class', async () => {
       expect(await failed(...(await from('one-class.parquet', 'SELECT * REPLACE (0 AS delay) FROM flights')))).toMatch(/class/i);
+    });
+
+    it('names the line of a ragged CSV file, and the way out', async () => {
+      const path = join(stack.home, 'ragged.csv');
+      writeFileSync(path, 'date,delay,distance,origin,destination\n2001-01-01,1,2,SFO,LAX\n2001-01-01,1,2\n');
+      const report = await failed('--set', `source={"format":"csv","uri":${JSON.stringify(path)}}`);
+      expect(report).toMatch(/ragged\.csv.*line 3 has 3 values where the first row has 5.*source\.ragged/s);
+    });
+
+    it('names a file whose bytes are damaged, and goes on working', async () => {
+      const [, setting] = await from('damaged.parquet', 'SELECT * FROM flights');
+      const path = setting.replace('source.uri=', '');
+      const bytes = readFileSync(path);
+      bytes.fill(0xaa, bytes.length >> 2, bytes.length >> 1);
+      writeFileSync(path, bytes);
+      const worker = await stack.pid('data');
+      expect(await failed('--set', setting)).toMatch(/damaged\.parquet.*not readable as parquet/s);
+      expect(await stack.pid('data')).toBe(worker);
+    });
+
+    it('takes SQL in a target for a mistake, and runs none of it', async () => {
+      const written = join(stack.home, 'executed');
+      const expression = `true); COPY (SELECT 1) TO '${written}'; SELECT (true`;
+      expect(await failed('--set', `target.expression=${expression}`)).toMatch(/target expression.*target\.expression/s);
+      expect(await failed('--set', `target.expression=EXISTS (FROM read_text('/etc/passwd'))`)).toContain('subquery');
+      expect(existsSync(written)).toBe(false);
     });
 
     it('fails at once where the pipeline does not want to wait', async () => {
