@@ -30,7 +30,9 @@ function heedAnomaly(findings: Findings, anomaly: Anomaly, definition: PipelineI
     case 'few-rows-of-class':
       return withoutSplit(findings, definition, found);
     case 'split-overlap':
-      return definition.split.kind === 'random' && !findings.hasCopies ? { ...findings, hasCopies: true } : findings;
+      if (definition.split.kind === 'random' && !findings.hasCopies) return { ...findings, hasCopies: true };
+      // Rows of different groups or times that are alike are so by chance.
+      return withLimit(findings, 'splitOverlap', { max: limit(parseFloat(found) / 100) }, `At present ${found.split(';')[0]}.`);
     case 'target-drift':
       return withLimit(findings, 'targetDrift', { max: limit(Number(found)) }, `At present it is ${found} from training to a later part.`);
     case 'duplicate-rows':
@@ -60,7 +62,7 @@ function withoutSplit(findings: Findings, { split, expectations }: PipelineInput
 /** A limit is set once: a second complaint is about something else. */
 function withLimit(
   findings: Findings,
-  name: 'targetDrift' | 'duplicates' | 'timeGaps',
+  name: 'targetDrift' | 'duplicates' | 'timeGaps' | 'splitOverlap',
   value: Readonly<Record<string, number>>,
   reason: string,
 ): Findings {

@@ -81,6 +81,21 @@ describe('the target of an inferred pipeline', () => {
     expect(failure(() => infer(target))).toMatch(message);
   });
 
+  it('has no class of fewer than three rows, and no blanks around a name', () => {
+    const { definition, remarks } = infer(
+      facts('y', {
+        distinct: 3,
+        top: [
+          { value: ' a', rows: 600 },
+          { value: ' b', rows: 398 },
+          { value: ' c', rows: 2 },
+        ],
+      }),
+    );
+    expect(definition.target).toEqual({ task: 'multiclass', name: 'y', expression: 'trim("y")', classes: ['a', 'b'] });
+    expect(remarks.get('target')).toMatch(/left out: "c" \(2\)/);
+  });
+
   it('is asked for by the name that was probably meant', () => {
     const columns = [number('x'), facts('Churned', { distinct: 2, top: top('no', 'yes') })];
     expect(failure(() => infer(columns[1], [columns[0]], { target: 'churned' }))).toMatch(/Did you mean "Churned"/);
@@ -133,6 +148,21 @@ describe('the features of an inferred pipeline', () => {
     expect(features).not.toHaveProperty('born dayOfMonth');
   });
 
+  it('take codes for categories, and no day of the week from dates that stand for a month', () => {
+    const { features } = infer(facts('y'), [
+      number('status_code', { type: 'integer', distinct: 5 }),
+      number('bed_count', { type: 'integer', distinct: 5 }),
+      facts('month', times(false, ['year', 'month', 'dayOfWeek'])),
+    ]).definition;
+    expect(features).toMatchObject({ status_code: { kind: 'categorical' }, bed_count: { kind: 'numeric' } });
+    expect(Object.keys(features)).toEqual(['status_code', 'bed_count', 'month year', 'month month']);
+  });
+
+  it('leave out whole numbers that count the rows, whatever they are called', () => {
+    const counter = number('n', { type: 'integer', distinct: rows, quantiles: [1, 10, 500, 990, rows] });
+    expect(infer(facts('y'), [number('x'), counter]).leftOut).toEqual([{ column: 'n', reason: 'it numbers the rows' }]);
+  });
+
   it('are needed: a data set without any is refused', () => {
     expect(failure(() => infer(facts('y'), [facts('same', { distinct: 1, top: top('a') })]))).toMatch(/No column can be a feature.*"same"/);
   });
@@ -149,6 +179,16 @@ describe('the split of an inferred pipeline', () => {
       test: { from: '2020-11-06', until: '2021-01-01' },
     });
     expect(Object.keys(definition.features)).toEqual(['x', 'at month']);
+  });
+
+  it('keeps the rows of a person together, and folds as it splits', () => {
+    const { definition, leftOut } = infer(facts('y'), [number('x'), facts('customer_id', { distinct: 200 })]);
+    expect(definition.split).toMatchObject({ kind: 'group', columns: ['customer_id'] });
+    expect(definition.crossValidation).toEqual({ kind: 'k-fold', folds: 5 });
+    expect(leftOut.map(({ column }) => column)).toEqual(['customer_id']);
+    const products = infer(facts('y'), [number('x'), facts('product_id', { distinct: 200 })]);
+    expect(products.definition.split.kind).toBe('random');
+    expect(products.remarks.get('split')).toMatch(/"product_id" occur in several rows/);
   });
 
   it('is at random otherwise, stratified for classes', () => {
