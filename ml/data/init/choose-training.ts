@@ -6,6 +6,8 @@ import type { Remarks } from './remark.js';
 const imbalanced = 3;
 /** Below this the test part is too small to be trusted alone. */
 const fewRows = 5000;
+/** So many steps without a better validation are waited for at least, where there are few rows. */
+const patientSteps = 150;
 
 export type ChosenTraining = Required<Pick<PipelineInput, 'model' | 'training' | 'sweep'>> & Pick<PipelineInput, 'crossValidation'>;
 
@@ -22,7 +24,7 @@ export function chooseTraining(
   remarks: Remarks,
 ): ChosenTraining {
   const trained = rows * 0.7;
-  const batchSize = Math.min(2048, Math.max(16, 2 ** Math.round(Math.log2(trained / 60))));
+  const batchSize = Math.min(2048, Math.max(8, 2 ** Math.round(Math.log2(trained / 60))));
   const stepsPerEpoch = Math.max(1, Math.floor(trained / batchSize));
   const epochs = Math.min(200, Math.max(5, Math.round(3000 / stepsPerEpoch)));
   const hidden = rows < 2000 ? [32] : rows < 50_000 ? [64, 32] : [128, 64];
@@ -42,7 +44,8 @@ export function chooseTraining(
       batchSize,
       learningRate: isSmall ? 0.005 : 0.003,
       ...(isImbalanced ? { classWeights: 'balanced' as const } : {}),
-      earlyStopping: { patience: isSmall ? 15 : 3 },
+      // An epoch of few rows is a few steps, of which a handful tells nothing.
+      earlyStopping: { patience: isSmall ? Math.min(100, Math.max(15, Math.ceil(patientSteps / stepsPerEpoch))) : 3 },
     },
     sweep: {
       trials: 8,

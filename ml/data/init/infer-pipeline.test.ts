@@ -217,6 +217,12 @@ describe('the training of an inferred pipeline', () => {
     expect(large.training!.batchSize).toBe(2048);
   });
 
+  it('waits for some steps, however few rows an epoch has', () => {
+    const { batchSize, earlyStopping } = infer(facts('y'), undefined, { rows: 44 }).definition.training!;
+    expect(batchSize).toBe(8);
+    expect(earlyStopping).toEqual({ patience: 50 });
+  });
+
   it('is refused below 30 rows', () => {
     expect(failure(() => infer(facts('y'), undefined, { rows: 29 }))).toMatch(/There are 29 rows. At least 30/);
   });
