@@ -19,8 +19,9 @@ export async function encodeImages(session: DataSession, relation: string, image
   try {
     for await (const chunk of session.chunks(`SELECT ${identifier(image.name)} AS image FROM ${relation}`)) {
       const vector = chunk.getColumnVector(0);
-      const block = new Uint8Array(chunk.rowCount * size);
-      for (let row = 0; row < chunk.rowCount; row += 1) {
+      const { rowCount } = chunk;
+      const block = new Uint8Array(rowCount * size);
+      for (let row = 0; row < rowCount; row += 1) {
         const value = vector.getItem(row);
         if (!(value instanceof DuckDBBlobValue) || value.bytes.length !== size)
           throw new TypeError(`The column "${image.name}" gave no image of ${size} bytes in a row.`);

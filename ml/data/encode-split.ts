@@ -56,9 +56,11 @@ export async function encodeSplit(
     const expressions = matrices.flatMap((matrix) => matrix.expressions.map(({ sql }) => sql));
     const query = `SELECT ${expressions.map((expression, i) => `${expression} AS e${i}`).join(', ')} FROM ${relation}`;
     for await (const chunk of session.chunks(query)) {
-      for (const writer of writers) await writer.append(chunk);
+      // A call into native code each time it is read.
+      const { rowCount } = chunk;
+      for (const writer of writers) await writer.append(chunk, rowCount);
       const before = rows;
-      rows += chunk.rowCount;
+      rows += rowCount;
       if (Math.floor(rows / blockRows) !== Math.floor(before / blockRows)) onRows(rows);
     }
     for (const writer of writers) await writer.flush();
@@ -90,23 +92,23 @@ class MatrixWriter {
     private readonly block: Int32Array | Float32Array,
   ) {}
 
-  async append(chunk: DuckDBDataChunk): Promise<void> {
+  async append(chunk: DuckDBDataChunk, rows: number): Promise<void> {
     // A chunk has at most as many rows as the smallest block.
-    if ((this.#filled + chunk.rowCount) * this.rowWidth > this.block.length) await this.flush();
+    if ((this.#filled + rows) * this.rowWidth > this.block.length) await this.flush();
     let column = 0;
     for (const [i, width] of this.widths.entries()) {
-      if (width === 1) this.#fillColumn(chunk, this.firstColumn + i, column);
-      else this.#fillColumns(chunk, this.firstColumn + i, column, width);
+      if (width === 1) this.#fillColumn(chunk, rows, this.firstColumn + i, column);
+      else this.#fillColumns(chunk, rows, this.firstColumn + i, column, width);
       column += width;
     }
-    this.#filled += chunk.rowCount;
+    this.#filled += rows;
   }
 
-  #fillColumn(chunk: DuckDBDataChunk, expression: number, column: number): void {
+  #fillColumn(chunk: DuckDBDataChunk, rows: number, expression: number, column: number): void {
     const { block, rowWidth } = this;
     const vector = chunk.getColumnVector(expression);
     let at = this.#filled * rowWidth + column;
-    for (let row = 0; row < chunk.rowCount; row += 1) {
+    for (let row = 0; row < rows; row += 1) {
       const value = vector.getItem(row);
       if (typeof value !== 'number') throw new TypeError(`Encoded column ${expression} gave ${typeof value} in a row.`);
       block[at] = value;
@@ -114,15 +116,16 @@ class MatrixWriter {
     }
   }
 
-  #fillColumns(chunk: DuckDBDataChunk, expression: number, column: number, width: number): void {
+  #fillColumns(chunk: DuckDBDataChunk, rows: number, expression: number, column: number, width: number): void {
     const { block, rowWidth } = this;
     const vector = chunk.getColumnVector(expression);
-    for (let row = 0; row < chunk.rowCount; row += 1) {
+    const blockBytes = new Uint8Array(block.buffer);
+    for (let row = 0; row < rows; row += 1) {
       const value = vector.getItem(row);
       if (!(value instanceof DuckDBBlobValue) || value.bytes.length !== width * block.BYTES_PER_ELEMENT)
         throw new TypeError(`Encoded column ${expression} gave no ${width} numbers in a row.`);
       const at = ((this.#filled + row) * rowWidth + column) * block.BYTES_PER_ELEMENT;
-      new Uint8Array(block.buffer).set(value.bytes, at);
+      blockBytes.set(value.bytes, at);
     }
   }
 

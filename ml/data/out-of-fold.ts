@@ -52,7 +52,8 @@ export async function readOutOfFold(
   let at = 0;
   for await (const chunk of session.chunks(`SELECT CAST("row" AS DOUBLE), fold FROM read_parquet(${path})`)) {
     const [numbers, holders] = [chunk.getColumnVector(0), chunk.getColumnVector(1)];
-    for (let i = 0; i < chunk.rowCount; i++, at++) {
+    const { rowCount } = chunk;
+    for (let i = 0; i < rowCount; i++, at++) {
       const source = bySource.get(holders.getItem(i) as number);
       if (!source || source.next >= source.given.length) throw misfit();
       found.row[at] = numbers.getItem(i) as number;

@@ -33,8 +33,10 @@ export function registerScalarFunctions(connection: DuckDBConnection): void {
         returnType,
         mainFunction: (_, input, output) => {
           const value = compute(input);
-          for (let row = 0; row < input.rowCount; row += 1) {
-            const first = input.getColumnVector(0).getItem(row);
+          const { rowCount } = input;
+          const values = input.getColumnVector(0);
+          for (let row = 0; row < rowCount; row += 1) {
+            const first = values.getItem(row);
             // The vectors' types are declared for reading, and accept what their column's type holds.
             (output as { setItem?: (row: number, value: DuckDBValue) => void }).setItem!(row, first === null ? null : value(first));
           }
