@@ -75,6 +75,30 @@ describe('validateDataset', () => {
     expect(await fixture.rows(result.clean!, 'SELECT count(*) - count(amount) AS missing FROM data')).toEqual([{ missing: 134n }]);
   });
 
+  it('reads hundreds of columns of text within the usual memory, and finds the same in them', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => `c${i}`);
+    const rows = Array.from({ length: 400 }, (_, row) =>
+      names.map((_, i) => (row === 7 && i === 120 ? 'x' : (row * 31 + i * 17) % 97)).join(','),
+    );
+    fixture.write('wide.csv', `${names.join(',')}\n${rows.join('\n')}\n`);
+    const spec = pipelineOf('wide.csv', {
+      source: { format: 'csv', uri: 'wide.csv' },
+      columns: Object.fromEntries(names.map((name) => [name, { type: 'integer' as const }])),
+      target: { task: 'binary', name: 'large', expression: 'c0 > 48' },
+      features: { c1: { kind: 'numeric', column: 'c1' } },
+    });
+    const result = await fixture.validate(spec);
+    expect(result.refusal).toBeUndefined();
+    expect(result.quarantined).toEqual([{ reason: 'c120 is not an integer', rows: 1 }]);
+    const [row] = await fixture.rows(result.clean!, 'SELECT c0, c120, c299, __target FROM data OFFSET 7 LIMIT 1');
+    expect(row).toEqual({
+      c0: BigInt((8 * 31) % 97),
+      c120: BigInt((8 * 31 + 120 * 17) % 97),
+      c299: BigInt((8 * 31 + 299 * 17) % 97),
+      __target: (8 * 31) % 97 > 48,
+    });
+  });
+
   it('names the missing column, and the one that was probably meant', async () => {
     const uri = await fixture.parquet('a.parquet', `SELECT "when", amount AS "Amount", kind FROM (${fixtureRows(50)})`);
     const { message, anomalies } = await refusalOf(uri);

@@ -136,10 +136,16 @@ describe('the main job', () => {
     await flightsInFiles(folder);
     const source = { format: 'csv', uri: folder } as const;
     const { run } = await stack.json<{ run: string }>(
-      ...['run', 'flight-delay', ...quick(), '--set', `source=${JSON.stringify(source)}`],
-      ...['--set', 'data={"partitionSize":"1MiB","concurrency":1}'],
+      'run',
+      'flight-delay',
+      ...quick(),
+      '--set',
+      `source=${JSON.stringify(source)}`,
+      '--set',
+      'data={"partitionSize":"1MiB","concurrency":1}',
       // What is asked for is the data; no model need be made of them.
-      ...['--set', 'expectations={"minRows":999999999,"onError":"fail"}'],
+      '--set',
+      'expectations={"minRows":999999999,"onError":"fail"}',
     );
     const known = join(stack.home, 'artifacts', 'pointers', 'snapshots');
     const before = readdirSync(known).length;

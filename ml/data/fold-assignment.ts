@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type CrossValidationSpec, type PipelineSpec, timeColumn } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
-import { imageParquetOptions } from './image-input.js';
+import { parquetOptions } from './parquet-options.js';
 import { cutsReached, hashFraction } from './row-hash.js';
 import { internalPrefix } from './schema-check.js';
 import { rowNumberColumn, type SplitParts } from './split-parts.js';
@@ -103,7 +103,7 @@ async function assignByTime(
 /** A digest of every row is too dear to be computed again in each fold. */
 async function materialized(session: DataSession, query: string, spec: PipelineSpec): Promise<string> {
   const path = join(session.scratch, 'folds.parquet');
-  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
+  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
   const relation = `${internalPrefix}folds`;
   await session.run(`CREATE OR REPLACE VIEW ${relation} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
   return relation;

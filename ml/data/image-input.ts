@@ -1,7 +1,6 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import type { ImageInput, ImageShape } from '../../contracts/image-input.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { textLiteral } from './sql-quoting.js';
 
 /** The image that a pipeline's features read, if one does. Pure. */
 export function imageInputOf({ columns, features }: Pick<PipelineSpec, 'columns' | 'features'>): ImageInput | undefined {
@@ -24,16 +23,4 @@ export function withImage(transform: FittedTransform, spec: Pick<PipelineSpec, '
 /** Rows of an image that a run of the exported graph takes at once: about 128 MiB of what the first 32 filters make of them. */
 export function imageRowsAtOnce({ height, width }: Pick<ImageShape, 'height' | 'width'>): number {
   return Math.min(2048, Math.max(1, Math.floor(2 ** 20 / (height * width))));
-}
-
-/** Options of a COPY to Parquet whose rows hold images: a group of rows is in memory as a whole. */
-export function imageParquetOptions(spec: Pick<PipelineSpec, 'columns'>): string {
-  const rowBytes = Object.values(spec.columns).reduce(
-    (sum, column) => sum + (column.type === 'image' ? column.height * column.width * column.channels : 0),
-    0,
-  );
-  const options = `FORMAT ${textLiteral('parquet')}, COMPRESSION ${textLiteral('zstd')}`;
-  // DuckDB takes multiples of its chunks, and this many rows unasked.
-  const rows = Math.max(2048, Math.floor(2 ** 26 / Math.max(1, rowBytes) / 2048) * 2048);
-  return rows >= 122_880 ? options : `${options}, ROW_GROUP_SIZE ${rows}`;
 }

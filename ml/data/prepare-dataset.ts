@@ -8,7 +8,8 @@ import { type DataSession, withDataSession } from './duckdb-session.js';
 import { encodePart } from './encode-part.js';
 import { artifactsOf, keepSplit } from './encoded-split.js';
 import { fitTransform } from './fit-transform.js';
-import { imageParquetOptions, withImage } from './image-input.js';
+import { withImage } from './image-input.js';
+import { parquetOptions } from './parquet-options.js';
 import { createViews } from './part-views.js';
 import { assertNoSkew } from './skew-check.js';
 import { sliceColumns } from './slice-columns.js';
@@ -111,6 +112,6 @@ async function writeTest(
     ...sliceColumns(spec).map(({ name }) => identifier(name)),
     `${encodedTarget} AS ${targetColumn}`,
   ].join(', ');
-  await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
+  await session.run(`COPY (SELECT ${columns} FROM ${view}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
   return context.store.putFile(path);
 }

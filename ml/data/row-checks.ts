@@ -5,6 +5,7 @@ import { type RowRule, shortList } from './row-rules.js';
 import { internalPrefix, type Schema } from './schema-check.js';
 import { textLiteral } from './sql-quoting.js';
 import { targetColumn, targetSql } from './target-column.js';
+import { columnsAtOnce } from './typed-rows.js';
 
 export interface RowCheck {
   readonly anomalies: readonly Anomaly[];
@@ -96,8 +97,13 @@ function isTooMany(broken: number, rows: number, spec: PipelineSpec): boolean {
 async function ruleAnomalies(session: DataSession, schema: Schema, spec: PipelineSpec, rows: number): Promise<Anomaly[]> {
   const { rules, rowNumber, sourceView } = schema;
   if (rules.length === 0) return [];
-  const counts = rules.map(({ isBroken }, i) => `count(*) FILTER (${isBroken}) AS broken${i}`);
-  const [found] = await session.rows(`SELECT ${counts.join(', ')} FROM ${sourceView}`);
+  const found: Record<string, unknown> = {};
+  for (let from = 0; from < rules.length; from += 2 * columnsAtOnce) {
+    const counts = rules
+      .slice(from, from + 2 * columnsAtOnce)
+      .map(({ isBroken }, i) => `count(*) FILTER (${isBroken}) AS broken${from + i}`);
+    Object.assign(found, ...(await session.rows(`SELECT ${counts.join(', ')} FROM ${sourceView}`)));
+  }
   const anomalies: Anomaly[] = [];
   for (const [i, rule] of rules.entries()) {
     const broken = Number(found[`broken${i}`]);

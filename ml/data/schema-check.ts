@@ -1,16 +1,15 @@
-import { join } from 'node:path';
 import type { Anomaly, SnapshotManifest } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ColumnSpec, PipelineSpec } from '../../contracts/pipeline.js';
 import { frozenColumnAnomalies } from './checks/frozen-columns.js';
 import { type ColumnReading, readColumn, sqlTypes } from './column-reading.js';
 import type { DataSession } from './duckdb-session.js';
-import { imageParquetOptions } from './image-input.js';
 import { imageRules, readImage } from './image-reading.js';
 import { type RowRule, rulesOf, shortList } from './row-rules.js';
 import { snapshotRelation } from './snapshot-relation.js';
-import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
+import { identifier } from './sql-quoting.js';
 import { targetColumn } from './target-column.js';
+import { typedRows } from './typed-rows.js';
 
 /** Names that the stages of the data give to columns of their own. */
 export const internalPrefix = '__anneal_';
@@ -78,17 +77,23 @@ export async function checkSchema(
 
   const rules = columns.flatMap(({ name, reading }) => sourceRules(name, spec.columns[name], reading));
   const brokenRule = `${internalPrefix}rule`;
-  const cases = rules.flatMap((rule, i) => (rule.onViolation === 'quarantine' ? [`WHEN ${rule.isBroken} THEN ${i}`] : []));
   const view = `${internalPrefix}typed`;
-  const selected = [
-    rowNumber,
-    `${cases.length > 0 ? `CASE ${cases.join(' ')} END` : 'CAST(NULL AS INTEGER)'} AS ${brokenRule}`,
-    ...columns.map(({ name, reading }) => `${reading.typed} AS ${identifier(name)}`),
-    // The target may be computed from columns that the pipeline has no other use for.
-    ...extra.filter((name) => !isReserved(name)).map(identifier),
-  ];
-  const query = `SELECT ${selected.join(', ')} FROM ${sourceView}`;
-  await session.run(`CREATE VIEW ${view} AS ${await onceIfDear(session, query, spec, types)}`);
+  const query = await typedRows(
+    session,
+    {
+      sourceView,
+      rowNumber,
+      columns,
+      // The target may be computed from columns that the pipeline has no other use for.
+      extra: extra.filter((name) => !isReserved(name)),
+      rules,
+      brokenRule,
+      // Lists of numbers are dear to turn into images, and many queries read the view.
+      isDear: columns.some(({ name, type }) => type === 'image' && types.get(name) !== 'BLOB'),
+    },
+    spec,
+  );
+  await session.run(`CREATE VIEW ${view} AS ${query}`);
   return { source, columns, rules, anomalies, sourceView, view, rowNumber, brokenRule };
 }
 
@@ -98,15 +103,6 @@ function readSource(name: string, column: ColumnSpec, found: string, typing: Sna
 
 function sourceRules(name: string, column: ColumnSpec, reading: ColumnReading): RowRule[] {
   return column.type === 'image' ? imageRules(name, column, reading) : rulesOf(name, column, reading);
-}
-
-/** Lists of numbers are dear to turn into images, and many queries read the view: they are turned once. */
-async function onceIfDear(session: DataSession, query: string, spec: PipelineSpec, types: ReadonlyMap<string, string>): Promise<string> {
-  const isDear = Object.entries(spec.columns).some(([name, { type }]) => type === 'image' && types.has(name) && types.get(name) !== 'BLOB');
-  if (!isDear) return query;
-  const path = join(session.scratch, 'typed.parquet');
-  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
-  return `SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`;
 }
 
 function isReserved(name: string): boolean {

@@ -1,4 +1,4 @@
-import { imageParquetOptions } from './image-input.js';
+import { parquetOptions } from './parquet-options.js';
 import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
@@ -58,7 +58,7 @@ async function partRelation(session: DataSession, cleanPath: string, spec: Pipel
   }
   // A digest of every row is too dear to be computed in each of the queries that follow.
   const path = join(session.scratch, 'parts.parquet');
-  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
+  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
   await session.run(`CREATE VIEW ${relation} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
   return relation;
 }

@@ -79,18 +79,16 @@ const curve = fc.oneof(
 const categorized = fc.constantFrom(text, integer, maybeInteger, flag);
 
 const featureArbitrary: fc.Arbitrary<FittedFeature> = fc.oneof(
-  fc
-    .record({ encoding: fc.constantFrom(undefined, 'one-hot' as const), input: categorized })
-    .chain(({ encoding, input }) =>
-      categories[input].map((vocabulary): FittedFeature => ({
-        kind: 'categorical',
-        name: '',
-        input,
-        vocabulary,
-        dimension: 'auto',
-        encoding,
-      })),
-    ),
+  fc.record({ encoding: fc.constantFrom(undefined, 'one-hot' as const), input: categorized }).chain(({ encoding, input }) =>
+    categories[input].map((vocabulary): FittedFeature => ({
+      kind: 'categorical',
+      name: '',
+      input,
+      vocabulary,
+      dimension: 'auto',
+      encoding,
+    })),
+  ),
   fc
     .record({ input: categorized, buckets: fc.constantFrom(2, 7, 1024) })
     .map(({ input, buckets }): FittedFeature => ({ kind: 'hashing', name: '', input, buckets, dimension: 'auto' })),

@@ -8,7 +8,7 @@ import { lastAccepted } from './accepted-data.js';
 import { checkCleanRows } from './checks/clean-checks.js';
 import type { DataContext } from './data-context.js';
 import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
-import { imageParquetOptions } from './image-input.js';
+import { parquetOptions } from './parquet-options.js';
 import { renderDataReport } from './report/render-data-report.js';
 import { checkRows, type RowCheck } from './row-checks.js';
 import { checkSchema, type Schema } from './schema-check.js';
@@ -141,7 +141,7 @@ async function writeClean(
 ): Promise<ArtifactRef> {
   const path = join(session.scratch, 'clean.parquet');
   const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
-  await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (${imageParquetOptions(spec)})`);
+  await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
   return context.store.putFile(path);
 }
 
