@@ -21,7 +21,7 @@ const formats: Readonly<Record<string, string>> = {
  * @throws CommandError when the run has not validated its data, or took no row out
  */
 export async function quarantine(run: string, { output, json }: { readonly output?: string; readonly json?: boolean }): Promise<void> {
-  const format = formats[extname(output ?? '.csv').toLowerCase()];
+  const format = formats[extname(output ?? 'rows.csv').toLowerCase()];
   if (!format) throw usageError(`Rows cannot be written as "${output}". End its name in ${Object.keys(formats).join(', ')}.`);
   const settings = commandSettings();
   const status = await withTemporal(settings, async (client) => readRunStatus(client, await findRun(client, run)));

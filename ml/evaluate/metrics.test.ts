@@ -170,6 +170,14 @@ describe('fitCalibration', () => {
     expect(gap(shifted)).toBeCloseTo(gap(logits), 4);
   });
 
+  it('leaves logits that fall where the labels rise as they are, so that nothing learned does not look like everything', () => {
+    const logits = f32([4, 3, -3, -4]);
+    const labels = f32([0, 0, 1, 1]);
+    const calibration = fitCalibration('binary', logits, labels, 1, []);
+    expect(calibration).toEqual({ kind: 'platt', slope: 1, intercept: 0 });
+    expect(computeMetrics({ ...binary, predicted: applyCalibration(calibration, logits, 1), actual: labels }).auc).toBe(0);
+  });
+
   it('stays finite when the logits separate the classes or one class is absent', () => {
     for (const labels of [f32([0, 0, 1, 1]), f32([0, 0, 0, 0])]) {
       const logits = f32([-4, -3, 3, 40]);

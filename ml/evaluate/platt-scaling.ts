@@ -9,7 +9,9 @@ const maxIterations = 100;
 /**
  * Fit Platt scaling by Newton's method with step halving.
  *
- * The targets are Platt's smoothed ones, so the fit is finite for separable or one-class data too.
+ * The targets are Platt's smoothed ones, so the fit is finite for separable or one-class data too. Logits that fall where the
+ * labels rise are left as they are: a calibration that turned their order around would hide that nothing was learned, and an
+ * untrained network could look like the best one.
  *
  * @param logits shape [N], finite
  * @param labels 0 or 1, shape [N]
@@ -70,5 +72,6 @@ export function fitPlattScaling(logits: Float32Array, labels: Float32Array): Pla
     current = next;
     if (gained <= 1e-12 * Math.abs(current)) break;
   }
-  return { slope, intercept };
+  const isReversed = slope < 0 && positives > 0 && positives < rows;
+  return isReversed ? { slope: 1, intercept: 0 } : { slope, intercept };
 }
