@@ -19,7 +19,7 @@ const others = 0;
 /**
  * The most frequent values of a column in each split, and what they tell about the target, in one pass over the sample.
  *
- * @param sample relation of `readDescribedRows`
+ * @param sample relation of `sampleOf`
  * @param classSql SQL of `targetClassSql`
  */
 export async function categoryDistribution(

@@ -23,7 +23,7 @@ interface Group extends ValueCount {
 /**
  * Describe a column of few values in one pass: DuckDB counts each value, the rest is arithmetic.
  *
- * @param relation relation of `readDescribedRows` with all rows
+ * @param relation relation of `openDescribedRows` with all rows
  * @param classSql SQL of `targetClassSql`
  * @returns undefined when the column has too many values for that
  */

@@ -11,7 +11,7 @@ import { categoryDistribution } from './category-distribution.js';
 import { countedColumn } from './counted-column.js';
 import { describeColumns } from './describe-columns.js';
 import { describedColumn } from './described-column.js';
-import { readDescribedRows } from './described-rows.js';
+import { openDescribedRows } from './described-rows.js';
 import { numberDistribution } from './number-distribution.js';
 
 let scratchRoot: string;
@@ -116,13 +116,13 @@ describe('describeColumns', () => {
         fc.asyncProperty(fc.array(rowOf, { minLength: 1, maxLength: 60 }), async (rows) => {
           await load(session, rows);
           const described = columns.map(describedColumn);
-          const { all, sample } = await readDescribedRows(session, source(rows.length), described);
+          const { all } = await openDescribedRows(session, source(rows.length), described);
           const classSql = 'CAST(__target AS INTEGER)';
           const basics = await basicFigures(session, all, described);
           for (const [i, column] of described.entries()) {
-            const counted = (await countedColumn(session, sample, column, classSql))!;
-            const values = column.kind === 'text' ? undefined : await numberDistribution(session, sample, column, classSql, true);
-            const categories = column.kind === 'float' ? undefined : await categoryDistribution(session, sample, column, classSql);
+            const counted = (await countedColumn(session, all, column, classSql))!;
+            const values = column.kind === 'text' ? undefined : await numberDistribution(session, all, column, classSql, true);
+            const categories = column.kind === 'float' ? undefined : await categoryDistribution(session, all, column, classSql);
             for (const [split, figures] of counted.bySplit) {
               const queried = { ...basics[i].get(split), ...values?.bySplit.get(split), ...categories?.bySplit.get(split) };
               if (queried.rows === queried.missing) continue;
@@ -202,7 +202,7 @@ describe('describeColumns', () => {
     });
   });
 
-  it('finds the same at every attempt, of more columns than fit into memory and of a sample of the rows', async () => {
+  it('describes more columns than are read at once, in their order', async () => {
     await inSession(async (session) => {
       const many = Array.from({ length: 205 }, (_, i) => ({ name: `v${i}`, type: i % 2 === 0 ? 'integer' : 'string' }));
       const values = many.map(
@@ -211,21 +211,31 @@ describe('describeColumns', () => {
       await session.run(
         `CREATE TABLE data AS SELECT i AS number, i % 3 AS part, i % 7 < 3 AS __target, ${values.join(', ')} FROM range(2000) AS t(i)`,
       );
-      const sampled = { ...source(2000), sampledCells: 10_000 };
-      const some = many.slice(0, 10);
-      const first = await describeColumns(session, sampled, some, 'binary');
-      expect(await describeColumns(session, sampled, some, 'binary')).toEqual(first);
       const whole = await describeColumns(session, source(2000), many, 'binary');
       expect(whole.map(({ column }) => column)).toEqual(many.map(({ name }) => name));
-      const { sampledRows, ...figures } = first[2];
-      expect(sampledRows).toBeGreaterThan(950);
-      expect(sampledRows).toBeLessThan(1050);
-      expect(figures.histogram!.reduce((sum, rows) => sum + rows, 0)).toBe(sampledRows);
-      // All rows are counted, and those of each split.
-      for (const name of ['rows', 'missing', 'min', 'max', 'mean', 'standardDeviation', 'zeros'] as const) {
-        expect([name, figures[name]]).toEqual([name, whole[2][name]]);
-        expect([name, figures.splits!.test[name]]).toEqual([name, whole[2].splits!.test[name]]);
-      }
+      expect(whole[204]).toMatchObject({ rows: 2000, min: 0, max: 100, distinct: 101 });
     });
   }, 30_000);
+
+  it('takes the quantiles of too many rows from a sample, the same at every attempt, and counts all of them', async () => {
+    await inSession(async (session) => {
+      await session.run(
+        `CREATE TABLE data AS SELECT i AS number, i % 3 AS part, i % 7 < 3 AS __target, (i * 7) % 101 AS whole, (i * 7919) % 30000 / 7.0 AS real, 's' || i % 7 AS word FROM range(30000) AS t(i)`,
+      );
+      const sampled = { ...source(30_000), sampledCells: 30_000 };
+      const first = await describeColumns(session, sampled, columns, 'binary');
+      expect(await describeColumns(session, sampled, columns, 'binary')).toEqual(first);
+      const exact = await describeColumns(session, source(30_000), columns, 'binary');
+      const [few, { sampledRows, ...many }, words] = first;
+      expect([few, words]).toEqual([exact[0], exact[2]]);
+      expect(sampledRows).toBeGreaterThan(9500);
+      expect(sampledRows).toBeLessThan(10_500);
+      expect(many.histogram!.reduce((sum, rows) => sum + rows, 0)).toBe(sampledRows);
+      expect(Math.abs(many.quantiles![3] - exact[1].quantiles![3])).toBeLessThan(100);
+      for (const name of ['rows', 'missing', 'min', 'max', 'mean', 'standardDeviation', 'zeros'] as const) {
+        expect([name, many[name]]).toEqual([name, exact[1][name]]);
+        expect([name, many.splits!.test[name]]).toEqual([name, exact[1].splits!.test[name]]);
+      }
+    });
+  });
 });

@@ -6,7 +6,7 @@ import { basicFigures, type BasicFigures, type BySplit } from './basic-figures.j
 import { categoryDistribution, mostIntegerCategories } from './category-distribution.js';
 import { countedColumn } from './counted-column.js';
 import { type ColumnToDescribe, type DescribedColumn, describedColumn, isOrdered } from './described-column.js';
-import { type DescribedRows, numberColumn, readDescribedRows, type RowsToDescribe, withKeptSplits } from './described-rows.js';
+import { type DescribedRows, openDescribedRows, type RowsToDescribe, sampleOf, someRows } from './described-rows.js';
 import type { Distribution } from './distribution.js';
 import { numberDistribution } from './number-distribution.js';
 import { targetClassSql } from './target-classes.js';
@@ -23,8 +23,8 @@ const triedRows = 100_000;
 /**
  * Describe columns of a relation: in all rows, in each split, and by what they tell about the target.
  *
- * The relation is read once for every 200 columns, or twice when it is too large for memory: counts, bounds, means and
- * deviations are then of all rows, the rest is of an even sample. Equal rows in equal order give equal statistics.
+ * Few rows are read once for every 200 columns. Of many, counts, bounds, means and deviations are of all rows, and so is
+ * everything of a column of few values; the rest is of an even sample. Equal rows in equal order give equal statistics.
  *
  * @param task of the target in the relation's `__target`; leave it out where there is none
  * @returns in the order of `columns`; empty when there are no rows
@@ -35,12 +35,10 @@ export async function describeColumns(
   columns: readonly ColumnToDescribe[],
   task?: TargetSpec['task'],
 ): Promise<ColumnStatistics[]> {
-  if (columns.length === 0 || source.rows === 0) return [];
-  if (columns.length <= columnsAtOnce) return describeBatch(session, source, columns, task);
-  const kept = await withKeptSplits(session, source);
+  if (source.rows === 0) return [];
   const statistics: ColumnStatistics[] = [];
   for (let from = 0; from < columns.length; from += columnsAtOnce)
-    statistics.push(...(await describeBatch(session, kept, columns.slice(from, from + columnsAtOnce), task)));
+    statistics.push(...(await describeBatch(session, source, columns.slice(from, from + columnsAtOnce), task)));
   return statistics;
 }
 
@@ -51,41 +49,55 @@ async function describeBatch(
   task: TargetSpec['task'] | undefined,
 ): Promise<ColumnStatistics[]> {
   const described = columns.map(describedColumn);
-  const rows = await readDescribedRows(session, source, described);
-  const classSql = await targetClassSql(session, rows.sample, source.hasTarget ? task : undefined);
-  const found = new Map<DescribedColumn, Distribution[]>();
+  const rows = await openDescribedRows(session, source, described);
+  const classSql = await targetClassSql(session, someRows(rows, rows.sampleRows), source.hasTarget ? task : undefined);
+  const found = new Map<DescribedColumn, readonly Distribution[]>();
   for (const column of await columnsOfFewValues(session, rows, described)) {
-    const counted = await countedColumn(session, rows.sample, column, classSql);
+    const counted = await countedColumn(session, rows.all, column, classSql);
     if (counted) found.set(column, [counted]);
   }
   const others = described.filter((column) => !found.has(column));
-  const basics = await basicFigures(session, rows.all, others);
-  for (const [i, column] of others.entries())
-    found.set(column, [{ bySplit: basics[i] }, ...(await distributionsOf(session, rows, column, basics[i], classSql))]);
-  return described.map((column) => statisticsOf(column, rows, found.get(column)!, source.split !== undefined));
+  const sampled = others.length > 0 ? await describeOthers(session, rows, others, classSql) : undefined;
+  for (const [column, distributions] of sampled?.found ?? []) found.set(column, distributions);
+  return described.map((column) => {
+    const isSampled = rows.isLarge && sampled?.found.has(column);
+    return statisticsOf(column, found.get(column)!, source.split !== undefined, isSampled ? sampled!.sampledRows : undefined);
+  });
 }
 
-/** Only where all rows are at hand: a value that a sample lacks could be the smallest. */
+/** The columns of many values, by queries for each figure. */
+async function describeOthers(
+  session: DataSession,
+  rows: DescribedRows,
+  columns: readonly DescribedColumn[],
+  classSql: string,
+): Promise<{ readonly found: ReadonlyMap<DescribedColumn, readonly Distribution[]>; readonly sampledRows: number }> {
+  const basics = await basicFigures(session, rows.all, columns);
+  const { sample, sampledRows } = await sampleOf(session, rows, columns);
+  const found = new Map<DescribedColumn, readonly Distribution[]>();
+  for (const [i, column] of columns.entries())
+    found.set(column, [{ bySplit: basics[i] }, ...(await distributionsOf(session, rows, sample, column, basics[i], classSql))]);
+  return { found, sampledRows };
+}
+
 async function columnsOfFewValues(
   session: DataSession,
-  { sample, rows, sampledRows }: DescribedRows,
+  rows: DescribedRows,
   columns: readonly DescribedColumn[],
-): Promise<DescribedColumn[]> {
+): Promise<readonly DescribedColumn[]> {
   // Times are left out: DuckDB writes down more of their digits than a double holds.
   const candidates = columns.filter(({ kind }) => kind !== 'bytes' && kind !== 'time');
-  if (sampledRows < rows || candidates.length === 0) return [];
-  if (rows <= fewValues) return candidates;
+  if (candidates.length === 0 || rows.rows <= fewValues) return candidates;
   const estimates = candidates.map(({ alias }) => `approx_count_distinct(${alias}) AS ${alias}`);
-  const [tried] = await session.rows(
-    `SELECT ${estimates.join(', ')} FROM ${sample} WHERE ${numberColumn} % ${Math.ceil(rows / triedRows)} = 0`,
-  );
+  const [tried] = await session.rows(`SELECT ${estimates.join(', ')} FROM ${someRows(rows, triedRows)}`);
   return candidates.filter(({ alias }) => Number(tried[alias]) <= fewValues);
 }
 
 /** The categories first: where a column has both, mutual information by value is better than by bin. */
 async function distributionsOf(
   session: DataSession,
-  { sample, rows, sampledRows }: DescribedRows,
+  { rows: known, isLarge }: DescribedRows,
+  sample: string,
   column: DescribedColumn,
   basic: BySplit<BasicFigures>,
   classSql: string,
@@ -93,13 +105,12 @@ async function distributionsOf(
   const { rows: all = 0, missing = 0, distinct = 0 } = basic.get('all') ?? {};
   if (column.kind === 'bytes' || all === missing) return [];
   const distributions: Distribution[] = [];
-  const isExact = sampledRows === rows;
   if (!isOrdered(column.kind) || (column.kind === 'integer' && distinct <= mostIntegerCategories)) {
     const found = await categoryDistribution(session, sample, column, classSql);
-    distributions.push(isExact ? found : { ...found, bySplit: mapFigures(found.bySplit, ({ topValues }) => ({ topValues })) });
+    distributions.push(!isLarge ? found : { ...found, bySplit: mapFigures(found.bySplit, ({ topValues }) => ({ topValues })) });
   }
   if (isOrdered(column.kind)) {
-    const countsDistinct = isExact && (distinct <= exactDistinct || rows <= exactDistinctRows);
+    const countsDistinct = !isLarge && (distinct <= exactDistinct || known <= exactDistinctRows);
     const found = await numberDistribution(session, sample, column, classSql, countsDistinct);
     if (found) distributions.push(found);
   }
@@ -112,9 +123,9 @@ function mapFigures<From, To>(figures: BySplit<From>, change: (figures: From) =>
 
 function statisticsOf(
   { name, type }: DescribedColumn,
-  { rows, sampledRows }: DescribedRows,
   distributions: readonly Distribution[],
   hasSplits: boolean,
+  sampledRows: number | undefined,
 ): ColumnStatistics {
   const figures = (split: number | 'all'): ColumnFigures => {
     const found = distributions.map(({ bySplit }) => bySplit.get(split)).filter((part) => part !== undefined);
@@ -129,7 +140,7 @@ function statisticsOf(
     ...figures('all'),
     ...(hasSplits ? { splits: splits() } : {}),
     ...(histogramEdges ? { histogramEdges } : {}),
-    ...(sampledRows < rows ? { sampledRows } : {}),
+    ...(sampledRows === undefined ? {} : { sampledRows }),
     ...(mutualInformation ? { mutualInformation } : {}),
   };
 }

@@ -20,7 +20,7 @@ type Split = number | 'all' | 'none';
 /**
  * Quantiles, histogram and mutual information of an ordered column of many values, in two passes over the sample.
  *
- * @param sample relation of `readDescribedRows`
+ * @param sample relation of `sampleOf`
  * @param classSql SQL of `targetClassSql`
  * @param countsDistinct count different values exactly, which holds them in memory
  * @returns undefined when the column has no value
