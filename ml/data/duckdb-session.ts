@@ -34,6 +34,8 @@ export interface DataSession {
 const defaultMemoryBytes = 2 ** 30;
 /** What DuckDB itself counts; it holds more besides: allocator, threads' stacks, the chunks that are handed over. */
 const uncounted = (limitBytes: number): number => Math.min(160 * 2 ** 20, limitBytes * 0.4);
+/** What the threads may compute ahead of whoever reads a result in pieces; with less, they mostly wait for each other. */
+const aheadBytes = (limitBytes: number): number => Math.min(16 * 2 ** 20, Math.floor(limitBytes / 32));
 // DuckDB plans another writer for one thread than for several; two at least, so that files do not depend on the machine.
 const threads = Math.max(2, Math.min(8, availableParallelism()));
 
@@ -62,6 +64,7 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
     signal?.addEventListener('abort', interrupt);
     try {
       await connection.run("SET TimeZone = 'UTC'");
+      await connection.run(`SET streaming_buffer_size = '${aheadBytes(memoryBytes)}B'`);
       registerScalarFunctions(connection);
       return await work(sessionOf(connection, scratch, signal));
     } catch (error) {
