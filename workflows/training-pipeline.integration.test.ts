@@ -43,6 +43,15 @@ describe('trainingPipeline', () => {
     throw new Error('the run did not get there within 5 seconds');
   }
 
+  it('promotes a model that is worse than the baseline only with a warning, where no gate forbids it', async () => {
+    const worse = 'auc 0.4300, baseline 0.5000';
+    await run(new FakeStages({ test: { auc: 0.43 } }), { ...testPipeline(), gates: [] }, async (handle) => {
+      const result = await handle.result();
+      expect(result).toMatchObject({ status: 'promoted', warnings: expect.arrayContaining([expect.stringContaining(worse)]) });
+      expect((await handle.query(statusQuery)).belowBaseline).toContain(worse);
+    });
+  });
+
   it('goes through every stage and ends promoted', async () => {
     const stages = new FakeStages();
     await run(stages, testPipeline(), async (handle) => {

@@ -25,6 +25,7 @@ import { failureReason } from './failure-reason.js';
 import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
+import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
 import { ingest } from './training-pipeline/ingest.js';
@@ -174,6 +175,11 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
     },
     ({ evaluation: { summary } }) => {
       record.learn({ test: summary.metrics, baseline: summary.baseline, champion: summary.champion });
+      const warning = belowBaseline(metric, summary.metrics, summary.baseline, spec.gates);
+      if (warning !== undefined) {
+        record.learn({ belowBaseline: warning });
+        record.warn(warning);
+      }
       if (summary.championSkipped) record.warn(`Not compared with the champion: ${summary.championSkipped}`);
       const value = summary.metrics[metric];
       if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);

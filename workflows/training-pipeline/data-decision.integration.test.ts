@@ -94,14 +94,15 @@ describe('a run whose data do not meet the expectations', () => {
     });
   }, 60_000);
 
-  it('refuses to override data of which nothing is left, and says what to do', async () => {
-    const stages = new FakeStages({ onValidate: () => ({ ...bad, clean: undefined }) });
+  it('refuses to override data of which nothing is left, and says why and what to do', async () => {
+    const gone = { severity: 'error', rule: 'missing-column', column: 'x', expected: 'a column', found: 'no such column' } as const;
+    const stages = new FakeStages({ onValidate: () => ({ ...bad, anomalies: [gone], clean: undefined }) });
     await run(stages, {}, async (handle) => {
       const { awaitsOverride, stages: shown } = await untilWaiting(handle);
       expect(awaitsOverride!.canOverride).toBe(false);
       expect(shown[1].summary).toBe('waits for a mended source');
       expect(await refusalOf(handle.executeUpdate(overrideValidationUpdate, { args: [{ reason: 'all the same' }] }))).toMatch(
-        /cannot be overridden.*Correct the source.*anneal recheck/,
+        /cannot be overridden: column "x": expected a column, found no such column\. Correct the source.*anneal recheck/,
       );
       await handle.cancel();
       await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);

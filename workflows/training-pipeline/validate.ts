@@ -9,6 +9,7 @@ import { failureReason } from '../failure-reason.js';
 import { data } from '../proxies.js';
 import type { DataDecision } from './data-decision.js';
 import { readSource } from './ingest.js';
+import { overrideObstacle } from './override-obstacle.js';
 import type { RunRecord } from './run-record.js';
 import { pauseBeforeLook } from './source-looks.js';
 import { count, type StageWithResult } from './staged.js';
@@ -120,6 +121,7 @@ function beginWaiting(validation: ValidationResult, untilMs: number, looks: numb
   record.awaitOverride('validate', {
     refusal: validation.refusal ?? 'The data do not meet the expectations of the pipeline.',
     canOverride: validation.clean !== undefined,
+    ...(validation.clean === undefined ? { obstacle: overrideObstacle(validation.anomalies) } : {}),
     untilMs,
     looks,
   });
