@@ -111,6 +111,26 @@ describe('a run whose data do not meet the expectations', () => {
     });
   }, 60_000);
 
+  it('ends rejected when a newer run was promoted meanwhile', async () => {
+    const ref = { uri: 'artifact:sha256/00', sha256: '00', sizeBytes: 1 };
+    const newer = {
+      version: '7',
+      bundle: { model: ref, manifest: ref, golden: ref },
+      pipelineRun: 'later',
+      runStartedAtMs: Date.now() + 60_000,
+    };
+    let isPromoted = false;
+    const stages = new FakeStages({ onValidate: () => bad, champion: () => (isPromoted ? newer : undefined) });
+    await run(stages, {}, async (handle) => {
+      await untilWaiting(handle);
+      isPromoted = true;
+      await handle.executeUpdate(recheckSourceUpdate);
+      expect(await handle.result()).toMatchObject({ status: 'rejected', reason: expect.stringMatching(/version 7 of the run later/) });
+      expect(stages.calls).not.toContain('prepareDataset');
+      expect(stages.closed).toMatchObject([{ outcome: 'rejected' }]);
+    });
+  }, 60_000);
+
   it('notices by itself that the source was mended', async () => {
     const source = mendable();
     const stages = new FakeStages(source.behaviour);
