@@ -21,7 +21,7 @@ async function draft(
   const lines = Array.from({ length: rows }, (_, i) => row(i).join(delimiter));
   writeFileSync(join(root, 'made.csv'), `${header}\n${lines.join('\n')}\n`);
   const storeAt = (directory: string) => new FileArtifactStore(directory);
-  return draftPipeline({ name: 'made', uri: 'made.csv', target }, root, root, storeAt, (uri) => uri);
+  return draftPipeline({ name: 'made', places: ['made.csv'], target }, root, root, storeAt, (uri) => uri);
 }
 
 const reasons = ({ leftOut }: DraftedPipeline) => Object.fromEntries(leftOut.map(({ column, reason }) => [column, reason]));
