@@ -50,16 +50,18 @@ export async function prepareDataset(
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
     const transform = withImage(await fitTransform(session, views.train, spec, parts.rows.train), spec);
     const training = await trainingEncoding(session, views.train, spec, transform, parts.rows.train);
+    const inputs = transform.inputs.map(({ name }) => name);
     const encode = (part: 'train' | 'validation', relation: string, columns: EncodedColumns) =>
-      encodePart(session, relation, transform, columns, part, (rows) =>
-        onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
-      );
+      encodePart(session, relation, transform, columns, part, {
+        onRows: (rows) => onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
+        sampled: { columns: inputs, rows: parts.rows[part] },
+      });
     const train = await encode('train', training.relation, training.columns);
     onProgress?.({ phase: 'check against the graph' });
-    await assertNoSkew(session, views.train, transform, train, training.differing);
+    await assertNoSkew(transform, train, training.differing);
     const validation = await encode('validation', views.validation, encodedColumns(transform));
     // What training rows encode otherwise is seen as it serves in the validation rows alone.
-    if (training.differing.size > 0) await assertNoSkew(session, views.validation, transform, validation);
+    if (training.differing.size > 0) await assertNoSkew(transform, validation);
     onProgress?.({ phase: 'test rows', totalRows: parts.rows.test });
     const test = await writeTest(session, views.test, transform, spec, context);
 
