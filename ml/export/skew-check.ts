@@ -1,6 +1,8 @@
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import { buildNetwork } from '../models/build-network.js';
 import type { BestState } from '../train/checkpoint.js';
 import type { StepPlan } from '../train/engine.js';
+import { predictingState } from '../train/engine-state.js';
 import { tfjsCpuEngine } from '../train/engines/tfjs.js';
 import { cannotExport } from './export-failure.js';
 import type { SampleRows } from './sample-rows.js';
@@ -24,8 +26,7 @@ export async function checkSkew(
   const engine = await tfjsCpuEngine.open(plan, sample.encoded);
   let expected: Float32Array;
   try {
-    const moments = new Float32Array(parameters.length);
-    await engine.setState({ parameters, firstMoment: moments, secondMoment: moments });
+    await engine.setState(predictingState(plan.optimizer, buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), parameters));
     expected = applyCalibration(calibration, await engine.logits(sample.encoded), plan.outputs);
   } finally {
     await engine.dispose();

@@ -21,6 +21,11 @@ export function heUniform(fanIn: number): Initializer {
   return { kind: 'uniform', limit: Math.sqrt(6 / fanIn) };
 }
 
+/** For layers before a scaled exponential unit. @see Klambauer et al. 2017, "Self-Normalizing Neural Networks" */
+export function lecunUniform(fanIn: number): Initializer {
+  return { kind: 'uniform', limit: Math.sqrt(3 / fanIn) };
+}
+
 /**
  * Embedding vectors uniform in ±1/√dimension, so their length does not depend on their width; the columns after them start without effect.
  *
