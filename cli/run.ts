@@ -1,6 +1,6 @@
 import { exitCodes } from './command-error.js';
 import { workflowPage } from './links.js';
-import { loadPipeline } from './load-pipeline.js';
+import { pipelineToSubmit } from './submit-pipeline.js';
 import { printJson, printLine, printNote } from './output.js';
 import { resultView } from './progress/result-view.js';
 import { watchRun } from './progress/watch-run.js';
@@ -28,7 +28,7 @@ export interface RunOptions {
  */
 export async function run(pipeline: string, { wait, set = [], since, until, json }: RunOptions): Promise<void> {
   const window = Object.entries({ since, until }).flatMap(([end, time]) => (time === undefined ? [] : [`source.window.${end}="${time}"`]));
-  const spec = await loadPipeline(pipeline, [...set, ...window]);
+  const spec = await pipelineToSubmit(pipeline, [...set, ...window]);
   const settings = commandSettings();
   await withTemporal(settings, async (client) => {
     const workflowId = await startRun(client, spec);
