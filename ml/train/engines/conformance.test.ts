@@ -190,7 +190,7 @@ cases.push(
 );
 
 function describeModel(model: ModelSpec): string {
-  if (model.family === 'linear') return 'linear';
+  if (model.family === 'linear' || model.family === 'module') return model.family;
   const { activation, dropout, normalization, residual } = model;
   return `${model.family} (${[activation, dropout && `dropout ${dropout}`, normalization && `${normalization} normalization`, residual && 'residual'].filter(Boolean).join(', ')})`;
 }
