@@ -18,6 +18,10 @@ describe('parseInstances', () => {
 });
 
 describe('predictionText', () => {
+  test('shows the other quantiles beside the median', () => {
+    expect(predictionText({ value: 12.5, quantiles: { '0.1': 3, '0.5': 12.5, '0.9': 30 } })).toBe('12.5 (0.1: 3, 0.9: 30)');
+  });
+
   test.each([
     [{ label: 'late', probability: 0.73118 }, 'late (probability 0.7312)'],
     [{ label: 'on time', probability: 0.2, probabilities: { 'on time': 0.8, late: 0.2 } }, 'on time (probability 0.8000)'],

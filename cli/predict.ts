@@ -87,9 +87,11 @@ function errorText(body: string): string {
   }
 }
 
-/** `late (probability 0.731)`, `12.4`, `Adelie (0.98)` */
-export function predictionText({ label, probability, probabilities, value }: PredictResult['predictions'][number]): string {
-  if (value !== undefined) return String(value);
+/** `late (probability 0.731)`, `12.4`, `12.4 (0.1: 3.2, 0.9: 30.5)`, `Adelie (0.98)` */
+export function predictionText({ label, probability, probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
+  const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
+  const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');
+  if (value !== undefined) return `${value}${spread === '' ? '' : ` (${spread})`}`;
   const share = (label === undefined ? undefined : probabilities?.[label]) ?? probability;
   return `${label ?? ''}${share === undefined ? '' : ` (probability ${share.toFixed(4)})`}`.trim();
 }

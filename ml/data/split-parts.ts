@@ -11,6 +11,7 @@ import { splitNames, splitRelation } from './split-sql.js';
 import { pathLiteral, textLiteral } from './sql-quoting.js';
 import { classAnomalies } from './target-checks.js';
 import { targetColumn } from './target-column.js';
+import { targetQuantiles } from './target-quantiles.js';
 
 export type PartName = (typeof splitNames)[number];
 
@@ -82,7 +83,11 @@ async function divideValues(session: DataSession, relation: string, spec: Pipeli
     partColumn,
     rows,
     classes: [],
-    trainingPrior: [Number(prior.mean), deviation],
+    trainingPrior: [
+      Number(prior.mean),
+      deviation,
+      ...(await targetQuantiles(session, spec, targetColumn, `${relation} WHERE ${partColumn} = 0`, rows.train)),
+    ],
     dropped: droppedRows([[outsideReason(spec.split), byPart.get(null) ?? 0]]),
     target: `CAST(greatest(least(${targetColumn}, ${float32Max}), -${float32Max}) AS FLOAT)`,
   };
