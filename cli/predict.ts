@@ -90,9 +90,12 @@ function errorText(body: string): string {
 /** Classes whose probabilities are said. */
 const shownClasses = 3;
 
-/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4` */
-export function predictionText({ label = '', probabilities, value }: PredictResult['predictions'][number]): string {
-  if (value !== undefined) return String(value);
+/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`, `12.4 (0.1: 3.2, 0.9: 30.5)` */
+export function predictionText({ label = '', probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
+  if (value !== undefined) {
+    const spread = Object.entries(quantiles ?? {}).flatMap(([quantile, at]) => (quantile === '0.5' ? [] : [`${quantile}: ${at}`]));
+    return `${value}${spread.length === 0 ? '' : ` (${spread.join(', ')})`}`;
+  }
   const ranked = Object.entries(probabilities ?? {}).toSorted(([, a], [, b]) => b - a);
   if (ranked.length === 0) return label;
   const shown = ranked.slice(0, shownClasses).map(([name, share]) => `of ${name} ${share.toFixed(4)}`);
