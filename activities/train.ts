@@ -96,10 +96,12 @@ async function localJob(
   candidates: readonly string[],
   directory: string,
 ): Promise<TrainingJob> {
-  const [train, validation, heldOut] = await Promise.all([
+  const [train, validation, heldOut, module] = await Promise.all([
     localSplit(store, manifest.train),
     localSplit(store, manifest.validation),
     manifest.heldOut && localSplit(store, manifest.heldOut),
+    // Without a source, the training itself says what is missing.
+    input.model.family === 'module' && input.model.source ? store.localPath(input.model.source) : undefined,
   ]);
   return {
     key: input.key,
@@ -117,6 +119,7 @@ async function localJob(
       dataDigest: input.prepared.sha256,
       threads,
     },
+    ...(module ? { module } : {}),
     train,
     validation,
     ...(heldOut ? { heldOut } : {}),

@@ -68,7 +68,7 @@ describe('the options of hidden layers', () => {
     expect(withModel({ family: 'mlp' })()).toEqual({ family: 'mlp', hidden: [128, 64], activation: 'relu' });
   });
 
-  it.each([{ dropout: 0.95 }, { dropout: -0.1 }, { normalization: 'batch' }, { residual: 'yes' }])(
+  it.each([{ dropout: 0.95 }, { dropout: -0.1 }, { normalization: 'group' }, { activation: 'mish' }, { residual: 'yes' }])(
     'are refused outside their range: %j',
     (options) => {
       expect(withModel({ family: 'mlp', ...options })).toThrow(expect.objectContaining({ type: 'InvalidPipeline' }));
@@ -100,7 +100,34 @@ describe('the training', () => {
     expect(withTraining({ loss: { kind: 'huber' } }, regression)().loss).toEqual({ kind: 'huber', delta: 1 });
   });
 
+  it('stays as it was without an optimizer, a schedule of its own, clipping and averaging', () => {
+    expect(withTraining({}, binary)()).toEqual({
+      engine: 'auto',
+      epochs: 20,
+      batchSize: 256,
+      learningRate: 0.002,
+      schedule: 'cosine',
+      weightDecay: 0,
+      classWeights: 'none',
+      seed: 1,
+      checkpointEverySeconds: 1,
+    });
+  });
+
+  it('fills in what an optimizer, a schedule and an average leave out', () => {
+    const training = { optimizer: { kind: 'sgd' }, schedule: { kind: 'step', everyEpochs: 3 }, weightAveraging: {} };
+    expect(withTraining(training, binary)()).toMatchObject({
+      optimizer: { momentum: 0.9, nesterov: false },
+      schedule: { factor: 0.1 },
+      weightAveraging: { decay: 0.999 },
+    });
+  });
+
   it.each([
+    [{ optimizer: { kind: 'sgd', momentum: 0, nesterov: true } }, binary, 'training.optimizer.nesterov: there is no momentum'],
+    [{ gradientClipping: {} }, binary, 'training.gradientClipping: says no bound'],
+    [{ optimizer: { kind: 'adam', momentum: 0.9 } }, binary, 'training.optimizer'],
+    [{ schedule: { kind: 'step' } }, binary, 'training.schedule'],
     [
       { loss: { kind: 'focal' } },
       regression,

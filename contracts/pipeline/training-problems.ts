@@ -4,7 +4,16 @@ const classLosses: ReadonlySet<string> = new Set(['cross-entropy', 'focal']);
 
 /** What of `training` does not go together with the target and the features; a sentence for each. */
 export function trainingProblems(spec: PipelineSpec): string[] {
-  return [...imbalanceProblems(spec), ...augmentationProblems(spec)];
+  return [...optimizerProblems(spec), ...imbalanceProblems(spec), ...augmentationProblems(spec)];
+}
+
+function optimizerProblems({ training: { optimizer, gradientClipping } }: PipelineSpec): string[] {
+  const problems: string[] = [];
+  if (optimizer?.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0)
+    problems.push('training.optimizer.nesterov: there is no momentum to look ahead with; set training.optimizer.momentum, 0.9 for example');
+  if (gradientClipping && gradientClipping.norm === undefined && gradientClipping.value === undefined)
+    problems.push('training.gradientClipping: says no bound; give norm, value or both, or leave it out');
+  return problems;
 }
 
 function imbalanceProblems({ target, training }: PipelineSpec): string[] {

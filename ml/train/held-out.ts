@@ -26,7 +26,7 @@ export async function predictHeldOut(
   directory: string,
 ): Promise<HeldOutFile> {
   const { task, outputs } = plan.step;
-  await session.setState({ ...state, parameters: best.parameters });
+  await session.setState({ ...state, parameters: best.parameters, ...(state.average ? { average: best.parameters } : {}) });
   const logits = await splitLogits(session, plan.step, heldOut); // [rows, outputs]
   const predicted = applyCalibration(best.calibration, logits, outputs);
   if (!predicted.every(Number.isFinite)) {

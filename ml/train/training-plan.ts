@@ -6,6 +6,7 @@ import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
 import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
 import type { EncodedData, StepPlan } from './engine.js';
+import { createOptimizerPlan } from './optimizer-plan.js';
 import { epochBatches } from './order.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 
@@ -47,9 +48,6 @@ export interface TrainingPlan {
   readonly dataDigest: string;
 }
 
-/** AdamW with the usual moments. */
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
-
 const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
   binary: new Set(['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece']),
   multiclass: new Set(['auc', 'logLoss', 'accuracy', 'macroF1', 'brier']),
@@ -90,7 +88,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       task,
       outputs: task === 'multiclass' ? request.classes : 1,
       batchSize,
-      optimizer: { ...adam, weightDecay: training.weightDecay },
+      optimizer: createOptimizerPlan(training),
       ...(classWeights ? { classWeights } : {}),
       ...(classShift ? { classShift } : {}),
       // A loss that is named though it is the default gives the same plan as one that is not.

@@ -1,5 +1,6 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
+import { partColumn } from '../part-relation.js';
 import { identifier } from '../sql-quoting.js';
 import { targetColumn } from '../target-column.js';
 import { type CheckContext, found } from './check-context.js';
@@ -15,7 +16,7 @@ const copies = 3;
  * Parts of a random or grouped split that hold few different rows, or groups, each many times: copies share a part, so that
  * validation and test may rest on a handful of them.
  */
-export async function fewDistinctRows({ session, spec, columns, sample, partColumn }: CheckContext): Promise<Anomaly[]> {
+export async function fewDistinctRows({ session, spec, columns, sample }: CheckContext): Promise<Anomaly[]> {
   const together = kept(spec, columns);
   if (!together) return [];
   const { names, least, what } = together;
