@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
+import { sizeInBytes } from '../contracts/pipeline/data.js';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
@@ -16,6 +17,11 @@ const environment = z.object({
     .string()
     .regex(/^s3:\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](\/[A-Za-z0-9!_.*'()/-]*)?$/, 'expected s3://<bucket>/<prefix>')
     .optional(),
+  /** How large the local cache of an artifact store in S3 may grow. */
+  ANNEAL_ARTIFACT_CACHE: z
+    .string()
+    .refine((text) => sizeInBytes(text) >= 2 ** 20, 'expected a size of at least "1MiB", for example "20GiB"')
+    .default('20GiB'),
   /** AWS's own variables: the address of a service other than AWS, and the region. AWS's client reads the credentials itself. */
   AWS_ENDPOINT_URL_S3: z.url().optional(),
   AWS_ENDPOINT_URL: z.url().optional(),
@@ -62,6 +68,8 @@ export interface Settings {
   readonly scratch: string;
   /** `s3://<bucket>[/<prefix>]`; absent: the store is the directory `artifacts`. */
   readonly artifactStore?: string;
+  /** Limit of the local cache of a store in S3, bytes. */
+  readonly artifactCacheBytes: number;
   readonly s3: { readonly endpoint?: string; readonly region?: string };
   readonly ports: {
     readonly temporal: number;
@@ -106,6 +114,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     artifacts: resolve(values.ANNEAL_ARTIFACTS ?? `${home}/artifacts`),
     scratch: `${home}/scratch`,
     artifactStore: values.ANNEAL_ARTIFACT_STORE,
+    artifactCacheBytes: sizeInBytes(values.ANNEAL_ARTIFACT_CACHE),
     s3: { endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL, region: values.AWS_REGION },
     ports: {
       temporal: values.ANNEAL_TEMPORAL_PORT,
