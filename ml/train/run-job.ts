@@ -1,13 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from './checkpoint.js';
-import { readEncodedFiles } from './encoded-files.js';
 import { selectEngine } from './engines/index.js';
 import { predictHeldOut } from './held-out.js';
+import { type JobData, openJobData } from './job-data.js';
 import { train, type RunState } from './trainer.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
-import { createTrainingPlan, planDigest, standardizeTarget } from './training-plan.js';
-import { validationSubset } from './validation.js';
+import { planDigest } from './training-plan.js';
 
 export interface JobCallbacks {
   readonly signal: AbortSignal;
@@ -22,13 +21,18 @@ export interface JobCallbacks {
  * @throws AnnealError as `createTrainingPlan`, the engine and `train` do; the signal's reason when it was aborted
  */
 export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks): Promise<JobOutcome> {
+  const data = await openJobData(job);
+  try {
+    return await runWithData(job, callbacks, data);
+  } finally {
+    await data.close();
+  }
+}
+
+async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobData): Promise<JobOutcome> {
   const startedAt = performance.now();
   const { request } = job;
-  const raw = readEncodedFiles(job.train, request.layout);
-  const plan = createTrainingPlan(request, raw.target, raw.numeric);
-  const trainPart = standardizeTarget(request.task, request.trainingPrior, raw);
-  const validation = validationSubset(plan.step, readEncodedFiles(job.validation, request.layout), request.validationRows);
-
+  const { plan, validation } = data;
   const { engine, reason } = await selectEngine(request.training.engine, plan.step);
   const digest = planDigest(plan, engine.name);
   const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
@@ -41,13 +45,13 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
     return path;
   };
 
-  const session = await engine.open(plan.step, trainPart);
+  const session = await engine.open(plan.step, data.initial);
+  const rows = data.trainingRows(session);
   try {
     const { state, stopped, rowsPerSecond, resumedAtStep } = await train({
       plan,
       session,
-      trainRows: trainPart.rows,
-      trainLabels: trainPart.target,
+      rows,
       validation,
       resume,
       untilStep,
@@ -59,7 +63,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
     // A run that is finished has validated at its last step.
     const best = state.best!;
     const last = write(state);
-    const heldOut = job.heldOut && readEncodedFiles(job.heldOut, request.layout);
+    const heldOut = job.heldOut && (await data.openSlices(job.heldOut));
     const heldOutFile = heldOut && (await predictHeldOut(session, plan, { best, state: state.state }, heldOut, job.directory));
     return {
       checkpoint: last,
@@ -80,6 +84,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
       },
     };
   } finally {
+    await rows.close?.();
     await session.dispose();
   }
 }

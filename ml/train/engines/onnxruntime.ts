@@ -75,7 +75,7 @@ async function createSession(graph: Uint8Array, plan: NetworkPlan): Promise<ort.
 
 class OnnxruntimeSession implements EngineSession {
   private state: ort.Tensor[];
-  private readonly resident: Record<string, ort.Tensor>;
+  private resident: Record<string, ort.Tensor>;
   private forward: ort.InferenceSession | undefined;
 
   constructor(
@@ -84,9 +84,14 @@ class OnnxruntimeSession implements EngineSession {
     data: EncodedData,
     private readonly session: ort.InferenceSession,
   ) {
-    this.resident = { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
+    this.resident = residentRows(network, data);
     const size = network.parameterCount;
     this.state = [network.initialParameters(), new Float32Array(size), new Float32Array(size)].map((data) => vector(data));
+  }
+
+  useRows(data: EncodedData): void {
+    checkData(this.plan.task, this.network, data);
+    this.resident = residentRows(this.network, data);
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
@@ -150,6 +155,10 @@ class OnnxruntimeSession implements EngineSession {
 
 function vector(data: Float32Array): ort.Tensor {
   return new ort.Tensor('float32', data, [data.length]);
+}
+
+function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {
+  return { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
 }
 
 /** Rows of the feature matrices; views, nothing is copied. */

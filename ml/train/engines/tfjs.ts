@@ -47,11 +47,16 @@ class TfjsSession implements EngineSession {
   constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
-    private readonly data: EncodedData,
+    private data: EncodedData,
     private readonly backend: TfjsBackend,
   ) {
     const empty = new Float32Array(network.parameterCount);
     this.state = toTensors({ parameters: network.initialParameters(), firstMoment: empty, secondMoment: empty });
+  }
+
+  useRows(data: EncodedData): void {
+    checkData(this.plan.task, this.network, data);
+    this.data = data;
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
