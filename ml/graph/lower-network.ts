@@ -35,14 +35,21 @@ export function lowerNetwork(builder: GraphBuilder, network: Network, inputs: Ne
  * Write a network's forward pass into a graph.
  *
  * @param parameters ONNX names of the parameters, in the network's order and shapes
+ * @param channelBlock as in `LowerOptions`
  * @returns name of the logits, float32 [N, outputs]
  */
-export function lowerForward(builder: GraphBuilder, network: Network, inputs: NetworkInputNames, parameters: readonly string[]): string {
+export function lowerForward(
+  builder: GraphBuilder,
+  network: Network,
+  inputs: NetworkInputNames,
+  parameters: readonly string[],
+  channelBlock?: number,
+): string {
   const batch = batchStandIn(network);
   const tape = recordForward(network, batch);
   const names: Record<string, string> = Object.fromEntries(parameters.map((name, i) => [`parameter_${i}`, name]));
   for (const [name, value] of Object.entries(inputs)) if (value !== undefined) names[name] = value;
-  return lowerTape<'logits'>(builder, tape, names, { dynamicBatch: batch }).logits;
+  return lowerTape<'logits'>(builder, tape, names, { dynamicBatch: batch, channelBlock }).logits;
 }
 
 function recordForward(network: Network, batch: number): Tape {

@@ -63,12 +63,22 @@ function sumOfRows(call: KernelCall): string | undefined {
   const leading = shape.slice(0, -1);
   const isOfRows = shape.length > 1 && axes.length === leading.length && !axes.includes(leading.length);
   if (!isOfRows || call.value('x').dtype !== 'float32' || leading.some((length) => call.isDynamic(length))) return undefined;
+  if (call.knownBlocked('x') !== undefined) return sumOfBlocks(call, shape);
   if (call.knownChannelsFirst('x') !== undefined) return undefined;
   const columns = shape[leading.length];
   const rows = leading.reduce((product, length) => product * length, 1);
   const x = leading.length === 1 ? call.input('x') : call.reshape(call.input('x'), [rows, columns]);
   const ones = call.constant('float32', new Float32Array(rows).fill(1), [1, rows]);
   return call.reshape(call.node('MatMul', [ones, x]), call.output.shape);
+}
+
+/** The same of images in blocks: the pixels of each image first, then the images. */
+function sumOfBlocks(call: KernelCall, [batch, height, width, channels]: readonly number[]): string {
+  const block = call.blockOf(channels)!;
+  const ones = (count: number) => call.constant('float32', new Float32Array(count).fill(1), [1, count]);
+  const pixels = call.reshape(call.knownBlocked('x')!, [(batch * channels) / block, height * width, block]);
+  const ofImages = call.reshape(call.node('MatMul', [ones(height * width), pixels]), [batch, channels]);
+  return call.reshape(call.node('MatMul', [ones(batch), ofImages]), call.output.shape);
 }
 
 function argument(call: KernelCall, opType: string): string {
