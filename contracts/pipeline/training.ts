@@ -26,7 +26,7 @@ const samplingSpec = z.strictObject({
 });
 
 export const trainingSpec = z.strictObject({
-  engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
+  engine: z.enum(['auto', 'onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
   epochs: z.int().min(1).max(10_000).default(20),
   batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),

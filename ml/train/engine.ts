@@ -76,7 +76,7 @@ export interface EngineSession {
 }
 
 export interface TrainingEngine {
-  readonly name: 'onnxruntime' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
+  readonly name: 'onnxruntime' | 'onnxruntime-cuda' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
   /** @returns why it cannot be used here, or undefined */
   unavailable(): Promise<string | undefined>;
   /** @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer */

@@ -1,12 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrainingSpec } from '../../contracts/pipeline.js';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from './checkpoint.js';
-import { selectEngine } from './engines/index.js';
+import { codeVersion } from './code-version.js';
+import { engines } from './engines/index.js';
+import { type SelectedEngine, selectEngine } from './engines/select-engine.js';
 import { predictHeldOut } from './held-out.js';
 import { type JobData, openJobData } from './job-data.js';
 import { train, type RunState } from './trainer.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
-import { planDigest } from './training-plan.js';
+import { planDigest, type TrainingPlan } from './training-plan.js';
 
 export interface JobCallbacks {
   readonly signal: AbortSignal;
@@ -33,15 +36,14 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const startedAt = performance.now();
   const { request } = job;
   const { plan, validation } = data;
-  const { engine, reason } = await selectEngine(request.training.engine, plan.step);
-  const digest = planDigest(plan, engine.name);
   const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
-  const resume = furthestCheckpoint(job.candidates, digest, untilStep);
+  const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
+  const digest = planDigest(plan, engine.name);
 
   const write = (state: RunState): string => {
     const path = join(job.directory, `step-${state.step}.checkpoint`);
     const engineUsed = { name: engine.name, reason };
-    writeFileSync(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed }));
+    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed }));
     return path;
   };
 
@@ -76,6 +78,8 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
         history: state.history.points,
         stopped,
         engine: { name: engine.name, reason },
+        digest,
+        codeVersion,
         parametersDigest: parametersDigest(best.parameters),
         parameters: best.parameters.length,
         rowsPerSecond,
@@ -89,13 +93,48 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   }
 }
 
+/** A file of this name is whole, also when the process dies meanwhile. */
+function writeAtomically(path: string, bytes: Uint8Array): void {
+  writeFileSync(`${path}.tmp`, bytes);
+  renameSync(`${path}.tmp`, path);
+}
+
+interface ChosenEngine extends SelectedEngine {
+  readonly resume?: Checkpoint;
+}
+
+/** The engine of the checkpoint that the run goes on from, since another one would end in other bits; else one is selected. */
+async function chooseEngine(
+  requested: TrainingSpec['engine'],
+  plan: TrainingPlan,
+  candidates: readonly string[],
+  untilStep: number,
+): Promise<ChosenEngine> {
+  const isOfRun = ({ digest, engine: { name } }: Checkpoint): boolean =>
+    digest === planDigest(plan, name) && (requested === 'auto' || requested === name);
+  const resume = furthestCheckpoint(candidates, untilStep, isOfRun);
+  const engine = resume && engines.find(({ name }) => name === resume.engine.name);
+  if (!resume || !engine) return selectEngine(requested, plan.step);
+  const problem = await engine.unavailable();
+  if (problem === undefined) return { engine, reason: resume.engine.reason, resume };
+  const selected = await selectEngine(requested, plan.step);
+  return {
+    ...selected,
+    reason: `${selected.reason} The checkpoint at step ${resume.step} was made by ${engine.name}, which cannot be used here, so the run starts anew. ${problem}`,
+  };
+}
+
 /** A candidate that cannot be read costs the steps since an older one, never the run. */
-function furthestCheckpoint(candidates: readonly string[], digest: string, untilStep: number): Checkpoint | undefined {
+function furthestCheckpoint(
+  candidates: readonly string[],
+  untilStep: number,
+  isOfRun: (checkpoint: Checkpoint) => boolean,
+): Checkpoint | undefined {
   let furthest: Checkpoint | undefined;
   for (const path of candidates) {
     try {
       const checkpoint = decodeCheckpoint(readFileSync(path));
-      const isFitting = checkpoint.digest === digest && checkpoint.step <= untilStep;
+      const isFitting = isOfRun(checkpoint) && checkpoint.step <= untilStep;
       if (isFitting && isFurther(checkpoint, furthest)) furthest = checkpoint;
     } catch (error) {
       console.warn(`checkpoint ${path} is passed over: ${error instanceof Error ? error.message : String(error)}`);

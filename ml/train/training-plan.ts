@@ -5,6 +5,7 @@ import { type LossSpec, metricNames, type MetricName, type ModelSpec, type Task,
 import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
 import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
+import { codeVersion } from './code-version.js';
 import { encodedRowBytes } from './encoded-reader.js';
 import type { EncodedData, StepPlan } from './engine.js';
 import { epochBatches } from './order.js';
@@ -155,9 +156,11 @@ function isDefaultLoss(kind: LossSpec['kind']): boolean {
   return kind === 'cross-entropy' || kind === 'squared';
 }
 
-/** Two runs with equal digests pass through the same states, bit for bit. */
+/** Of data, code, seed and configuration: two runs with equal digests pass through the same states, bit for bit. */
 export function planDigest(plan: TrainingPlan, engine: string): string {
-  return createHash('sha256').update(canonicalJson({ engine, plan })).digest('hex');
+  return createHash('sha256')
+    .update(canonicalJson({ code: codeVersion, engine, plan }))
+    .digest('hex');
 }
 
 /**
