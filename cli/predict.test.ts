@@ -18,10 +18,17 @@ describe('parseInstances', () => {
 });
 
 describe('predictionText', () => {
+  test('shows the other quantiles beside the median', () => {
+    expect(predictionText({ value: 12.5, quantiles: { '0.1': 3, '0.5': 12.5, '0.9': 30 } })).toBe('12.5 (0.1: 3, 0.9: 30)');
+  });
+
   test.each([
-    [{ label: 'late', probability: 0.73118 }, 'late (probability 0.7312)'],
-    [{ label: 'on time', probability: 0.2, probabilities: { 'on time': 0.8, late: 0.2 } }, 'on time (probability 0.8000)'],
-    [{ label: 'Adelie', probabilities: { Adelie: 0.98, Gentoo: 0.02 } }, 'Adelie (probability 0.9800)'],
+    [
+      { label: 'late', probability: 0.31, probabilities: { late: 0.31, 'on time': 0.69 } },
+      'late (probability of on time 0.6900, of late 0.3100)',
+    ],
+    [{ label: 'c', probabilities: { a: 0.1, b: 0.2, c: 0.6, d: 0.1 } }, 'c (probability of c 0.6000, of b 0.2000, of a 0.1000, …)'],
+    [{ label: 'late' }, 'late'],
     [{ value: 12.5 }, '12.5'],
   ])('says %j as %s', (prediction, text) => {
     expect(predictionText(prediction)).toBe(text);

@@ -21,6 +21,8 @@ export const tagNames = {
   /** JSON of `ModelBundle`: what a host needs to serve the version. */
   bundle: 'anneal.bundle',
   modelDigest: 'anneal.model_digest',
+  /** Milliseconds since 1970. */
+  runStartedAt: 'anneal.run_started_at_ms',
   primaryMetric: 'anneal.primary_metric',
   primaryMetricValue: 'anneal.primary_metric_value',
 } as const;

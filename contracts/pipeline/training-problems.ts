@@ -4,7 +4,16 @@ const classLosses: ReadonlySet<string> = new Set(['cross-entropy', 'focal']);
 
 /** What of `training` does not go together with the target and the features; a sentence for each. */
 export function trainingProblems(spec: PipelineSpec): string[] {
-  return [...imbalanceProblems(spec), ...augmentationProblems(spec)];
+  return [...optimizerProblems(spec), ...imbalanceProblems(spec), ...augmentationProblems(spec)];
+}
+
+function optimizerProblems({ training: { optimizer, gradientClipping } }: PipelineSpec): string[] {
+  const problems: string[] = [];
+  if (optimizer?.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0)
+    problems.push('training.optimizer.nesterov: there is no momentum to look ahead with; set training.optimizer.momentum, 0.9 for example');
+  if (gradientClipping && gradientClipping.norm === undefined && gradientClipping.value === undefined)
+    problems.push('training.gradientClipping: says no bound; give norm, value or both, or leave it out');
+  return problems;
 }
 
 function imbalanceProblems({ target, training }: PipelineSpec): string[] {
@@ -12,8 +21,14 @@ function imbalanceProblems({ target, training }: PipelineSpec): string[] {
   const { task } = target;
   const { classWeights, sampling, loss, labelSmoothing } = training;
   if (loss && classLosses.has(loss.kind) !== (task !== 'regression')) {
-    const possible = task === 'regression' ? 'squared, huber, absolute' : 'cross-entropy, focal';
+    const possible = task === 'regression' ? 'squared, huber, absolute, quantile' : 'cross-entropy, focal';
     problems.push(`training.loss: a ${task} target cannot be trained with ${loss.kind}; choose one of ${possible}`);
+  }
+  if (loss?.kind === 'quantile') {
+    const { quantiles } = loss;
+    if (quantiles.some((quantile, i) => i > 0 && quantile <= quantiles[i - 1])) problems.push('training.loss.quantiles: must increase');
+    if (!quantiles.includes(0.5))
+      problems.push('training.loss.quantiles: 0.5 must be among them, which is the value that the model predicts');
   }
   if (task === 'regression') {
     if (sampling && sampling !== 'none') problems.push('training.sampling: a regression target has no classes to sample; leave it out');

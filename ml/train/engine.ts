@@ -1,6 +1,8 @@
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import type { LossSpec, ModelSpec, Task } from '../../contracts/pipeline.js';
 import type { AugmentationPlan } from './augmentation/augmentation-plan.js';
+import type { EngineState } from './engine-state.js';
+import type { OptimizerPlan } from './optimizer-plan.js';
 
 /** An encoded split in memory; row-major. */
 export interface EncodedData {
@@ -23,8 +25,7 @@ export interface StepPlan {
   /** Width of the logits: 1 for binary and regression, else the number of classes. */
   readonly outputs: number;
   readonly batchSize: number;
-  /** AdamW: decoupled weight decay. */
-  readonly optimizer: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
+  readonly optimizer: OptimizerPlan;
   /** Weight of each class in the loss; absent = 1. */
   readonly classWeights?: readonly number[];
   /** Absent: cross-entropy, or the squared error. */
@@ -44,13 +45,7 @@ export interface StepPlan {
 /** A plan without its model, for a network that is given. */
 export type NetworkPlan = Omit<StepPlan, 'model' | 'layout' | 'outputs'>;
 
-/** The complete state between two steps; what a checkpoint stores beside the cursor. Equal state, equal future. */
-export interface EngineState {
-  /** All trainable parameters, flat, in the network's order. */
-  readonly parameters: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
-}
+export type { EngineState } from './engine-state.js';
 
 export interface EngineSession {
   /**

@@ -7,13 +7,15 @@ import type { EncodedData, EngineSession, EngineState, StepPlan } from './engine
 export function openLogisticSession(plan: StepPlan, initial: EncodedData): EngineSession {
   let data = initial;
   const width = plan.layout.numeric.length;
+  if (plan.optimizer.kind !== undefined) throw new Error('this engine knows AdamW alone');
   const { beta1, beta2, epsilon } = plan.optimizer;
-  let state: EngineState = {
+  type State = Required<Omit<EngineState, 'average'>>;
+  let state: State = {
     parameters: new Float32Array(width + 1),
     firstMoment: new Float32Array(width + 1),
     secondMoment: new Float32Array(width + 1),
   };
-  const copyOf = ({ parameters, firstMoment, secondMoment }: EngineState): EngineState => ({
+  const copyOf = ({ parameters, firstMoment, secondMoment }: State): State => ({
     parameters: parameters.slice(),
     firstMoment: firstMoment.slice(),
     secondMoment: secondMoment.slice(),
@@ -57,7 +59,7 @@ export function openLogisticSession(plan: StepPlan, initial: EncodedData): Engin
     logits: async (rows) => Float32Array.from({ length: rows.rows }, (_, row) => logit(rows, row)),
     getState: async () => copyOf(state),
     setState: async (next) => {
-      state = copyOf(next);
+      state = copyOf(next as State);
     },
     dispose: async () => {},
   };

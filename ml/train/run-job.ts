@@ -2,7 +2,11 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainingSpec } from '../../contracts/pipeline.js';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from './checkpoint.js';
+import { networkOf } from '../models/build-network.js';
+import { loadModule } from '../models/module/load-module.js';
+import { recordNetwork } from '../models/module/recorded-network.js';
 import { codeVersion } from './code-version.js';
+import type { StepPlan } from './engine.js';
 import { engines } from './engines/index.js';
 import { type SelectedEngine, selectEngine } from './engines/select-engine.js';
 import { predictHeldOut } from './held-out.js';
@@ -21,7 +25,7 @@ export interface JobCallbacks {
 /**
  * Do one training job in this process. Blocks the thread for up to half a second at a time.
  *
- * @throws AnnealError as `createTrainingPlan`, the engine and `train` do; the signal's reason when it was aborted
+ * @throws AnnealError as `createTrainingPlan`, `loadModule`, `recordNetwork`, the engine and `train` do; the signal's reason when it was aborted
  */
 export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks): Promise<JobOutcome> {
   const data = await openJobData(job);
@@ -36,6 +40,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const startedAt = performance.now();
   const { request } = job;
   const { plan, validation } = data;
+  const network = await recordedModule(job, plan.step);
   const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
   const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
@@ -43,7 +48,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const write = (state: RunState): string => {
     const path = join(job.directory, `step-${state.step}.checkpoint`);
     const engineUsed = { name: engine.name, reason };
-    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed }));
+    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed, ...network }));
     return path;
   };
 
@@ -91,6 +96,17 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
     await rows.close?.();
     await session.dispose();
   }
+}
+
+/**
+ * Load a user's module, and look whether what it gives can be exported, before time goes into its training.
+ *
+ * @returns its part of the checkpoints; nothing for a built-in family
+ */
+async function recordedModule({ module, directory }: TrainingJob, plan: StepPlan): Promise<Pick<Checkpoint, 'network'>> {
+  if (plan.model.family !== 'module') return {};
+  await loadModule(plan.model, module, directory);
+  return { network: recordNetwork(networkOf(plan)) };
 }
 
 /** A file of this name is whole, also when the process dies meanwhile. */

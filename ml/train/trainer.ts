@@ -6,6 +6,7 @@ import type { Checkpoint } from './checkpoint.js';
 import { ChunkSize } from './chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
 import type { EngineSession } from './engine.js';
+import { servedParameters } from './engine-state.js';
 import { addLosses, addValidation, emptyHistory } from './history.js';
 import { learningRates } from './schedule.js';
 import type { TrainingPlan } from './training-plan.js';
@@ -18,7 +19,7 @@ const maxChunkMs = 500;
 const maxLoss = 1e6;
 
 /** A checkpoint without what stays the same during a run. */
-export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine'>;
+export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network'>;
 
 export interface TrainerOptions {
   readonly plan: TrainingPlan;
@@ -80,7 +81,7 @@ class Trainer {
       stopping: initialStopping,
       history: emptyHistory,
       // Filled by the engine before anything reads it.
-      state: { parameters: new Float32Array(), firstMoment: new Float32Array(), secondMoment: new Float32Array() },
+      state: { parameters: new Float32Array() },
     };
     this.resumedAtStep = this.state.step;
     this.savedStep = this.state.step;
@@ -121,7 +122,7 @@ class Trainer {
     const atMost = this.chunks.next(Math.min(stepsPerEpoch - stepInEpoch, this.lastStep - step));
     const rows = await this.options.rows.take(epoch, stepInEpoch, atMost); // [count · batchSize]
     const count = rows.length / batchSize;
-    const rates = learningRates(schedule, learningRate, totalSteps, step, count); // [count]
+    const rates = learningRates(schedule, learningRate, { totalSteps, stepsPerEpoch }, step, count); // [count]
 
     const startedAt = performance.now();
     const losses = await this.options.session.runSteps(rows, rates, step); // [count]
@@ -158,7 +159,7 @@ class Trainer {
           : stopping,
       best:
         best === undefined || this.isBetter(value, this.primaryValue(best.metrics))
-          ? { step, ...assessed, parameters: (await session.getState()).parameters.slice() }
+          ? { step, ...assessed, parameters: servedParameters(await session.getState()).slice() }
           : best,
     };
     this.report(assessed.metrics);

@@ -1,4 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
+import { partColumn } from '../part-relation.js';
 import { targetColumn } from '../target-column.js';
 import { type CheckContext, found } from './check-context.js';
 import { featureKey } from './feature-keys.js';
@@ -12,7 +13,7 @@ import { columnsReadBy } from './target-reads.js';
  * Features in `expectations.leakage.allow` are left alone.
  */
 export async function leakageChecks(context: CheckContext): Promise<Anomaly[]> {
-  const { session, spec, columns, sample, partColumn } = context;
+  const { session, spec, columns, sample } = context;
   const { severity, allow, auc, skill, r2 } = spec.expectations.leakage;
   if (severity === 'off') return [];
   const { task, name: target } = spec.target;

@@ -33,10 +33,17 @@ export function formatOfName(name: string): Format | undefined {
  * @param uri what the user wrote
  * @param path the local file
  * @param column a name that the header should hold
+ * @param wanted the format, where it is known; by default that of the name, else that of the content
  */
-export async function sniffSource(session: DataSession, uri: string, path: string, column?: string): Promise<SniffedSource> {
+export async function sniffSource(
+  session: DataSession,
+  uri: string,
+  path: string,
+  column?: string,
+  wanted?: Format,
+): Promise<SniffedSource> {
   const head = await headOf(uri, path);
-  const format = formatOfName(uri) ?? formatOfContent(head);
+  const format = wanted ?? formatOfName(uri) ?? formatOfContent(head);
   if (format !== 'csv' && format !== 'tsv') return { format };
   const encoding = encodingOf(head);
   const text = wholeLines(new TextDecoder(encoding ?? 'utf-8').decode(head), head.length >= headBytes);
@@ -83,7 +90,8 @@ async function headOf(uri: string, path: string): Promise<Uint8Array> {
   return Buffer.concat(pieces).subarray(0, headBytes);
 }
 
-function formatOfContent(head: Uint8Array): Format {
+/** Pure. @param head the first bytes, decompressed */
+export function formatOfContent(head: Uint8Array): Format {
   const start = Buffer.from(head.subarray(0, 64)).toString('latin1');
   if (start.startsWith('PAR1')) return 'parquet';
   if (start.startsWith('ARROW1')) return 'arrow';

@@ -39,7 +39,7 @@ export function blockedConvolution(call: KernelCall): ImageResult | undefined {
  * @returns undefined where it is not, or where the channels do not fill blocks
  */
 export function blockedInputGradient(call: KernelCall): ImageResult | undefined {
-  const shape = call.fixed(call.integers('inputShape'));
+  const shape = call.integers('inputShape');
   const [height, width, channels, outputs] = call.fixed(call.shape('filter'));
   const block = call.blockOf(channels);
   if (block === undefined || call.blockOf(outputs) === undefined) return undefined;

@@ -4,9 +4,12 @@ import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['filterSize', 'strides', 'pad', 'dimRoundingMode'];
 
+const windowRefusal = 'padding as long as the window, a number as padding with uneven strides';
+
 /** Pooling over windows, and its gradients. Pooling over whole images is a reduction. */
 export const poolingLowerings: LoweringTable = {
   MaxPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => {
       const inBlocks = blockedMaxPool(call);
@@ -19,8 +22,9 @@ export const poolingLowerings: LoweringTable = {
       return { channelsFirst: largest };
     },
   },
-  MaxPoolGrad: { attributes: window, lower: maxPoolGradient },
+  MaxPoolGrad: { refuses: windowRefusal, attributes: window, lower: maxPoolGradient },
   AvgPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => ({
       channelsFirst: call.node('AveragePool', [call.channelsFirst('x')], {
@@ -29,7 +33,11 @@ export const poolingLowerings: LoweringTable = {
       }),
     }),
   },
-  AvgPoolGrad: { attributes: window, lower: averagePoolGradient },
+  AvgPoolGrad: {
+    refuses: `${windowRefusal}; padding, where tfjs divides by another number than forwards`,
+    attributes: window,
+    lower: averagePoolGradient,
+  },
 };
 
 function poolAttributes({ filter, strides, pads }: ImageWindow) {

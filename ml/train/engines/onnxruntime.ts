@@ -2,15 +2,16 @@ import ort from 'onnxruntime-node';
 import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { randomKeys } from '../../models/random-keys.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
+import { checkState, initialState, servedParameters, stateOf, type StateOf, type StateVector, stateVectors } from '../engine-state.js';
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
 import { missingCuda } from './cuda.js';
 import { forwardRows } from './forward-rows.js';
-import { buildForwardGraph, buildTrainingGraph, stateNames } from './training-graph.js';
+import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
 import { randomStreams } from './training-step.js';
 
 /** Where onnxruntime computes. */
@@ -76,7 +77,7 @@ let newest: { readonly key: string; readonly compiled: CompiledPlan } | undefine
 export async function compilePlan(plan: StepPlan, device = processor): Promise<CompiledPlan> {
   const key = JSON.stringify([device.engine, plan]);
   if (newest?.key !== key) {
-    const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+    const network = networkOf(plan);
     newest = { key, compiled: { network, graph: buildTrainingGraph(network, plan, await blockFor(network, device)) } };
   }
   return newest.compiled;
@@ -117,7 +118,8 @@ async function createSession(graph: Uint8Array, threads: number, { executionProv
 }
 
 class OnnxruntimeSession implements EngineSession {
-  private state: ort.Tensor[];
+  private state: StateOf<ort.Tensor>;
+  private readonly vectors: readonly StateVector[];
   private resident: Record<string, ort.Tensor>;
   private forward: ort.InferenceSession | undefined;
 
@@ -129,8 +131,8 @@ class OnnxruntimeSession implements EngineSession {
     private readonly device: Device,
   ) {
     this.resident = residentRows(network, data);
-    const size = network.parameterCount;
-    this.state = [network.initialParameters(), new Float32Array(size), new Float32Array(size)].map((data) => vector(data));
+    this.vectors = stateVectors(plan.optimizer, network);
+    this.state = this.toTensors(initialState(plan.optimizer, network));
   }
 
   useRows(data: EncodedData): void {
@@ -143,17 +145,18 @@ class OnnxruntimeSession implements EngineSession {
     const steps = learningRates.length;
     if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
     if (steps === 0) return new Float32Array(0);
-    const scalars = new Float32Array(steps * stepScalarCount);
-    learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * stepScalarCount));
+    const scalarCount = stepScalarCount(optimizer);
+    const scalars = new Float32Array(steps * scalarCount);
+    learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * scalarCount));
     const result = await this.session.run({
       ...this.resident,
       ...this.randomFeed(firstStep, steps),
       steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
       rows: new ort.Tensor('int32', rows, [steps, batchSize]),
-      scalars: new ort.Tensor('float32', scalars, [steps, stepScalarCount]),
-      ...Object.fromEntries(stateNames.map((name, i) => [name, this.state[i]])),
+      scalars: new ort.Tensor('float32', scalars, [steps, scalarCount]),
+      ...this.state,
     });
-    this.state = stateNames.map((name) => result[`${name}_next`]);
+    this.state = stateOf(this.vectors, ({ name }) => result[`${name}_next`]);
     return Float32Array.from(result.losses.data as Float32Array);
   }
 
@@ -176,33 +179,30 @@ class OnnxruntimeSession implements EngineSession {
     const atOnce = forwardRows(this.network);
     for (let from = 0; from < data.rows; from += atOnce) {
       const rows = Math.min(atOnce, data.rows - from);
-      const result = await this.forward.run({ parameters: this.state[0], ...matrices(this.network, data, from, rows) });
+      const result = await this.forward.run({ parameters: servedParameters(this.state), ...matrices(this.network, data, from, rows) });
       logits.set(result.logits.data as Float32Array, from * outputs);
     }
     return logits;
   }
 
   getState(): Promise<EngineState> {
-    const [parameters, firstMoment, secondMoment] = this.state.map((tensor) => Float32Array.from(tensor.data as Float32Array));
-    return Promise.resolve({ parameters, firstMoment, secondMoment });
+    return Promise.resolve(stateOf(this.vectors, ({ name }) => Float32Array.from(this.state[name]!.data as Float32Array)));
   }
 
   async setState(state: EngineState): Promise<void> {
-    this.state = stateNames.map((name) => {
-      if (state[name].length !== this.network.parameterCount)
-        throw new Error(`the state's ${name} has ${state[name].length} elements, expected ${this.network.parameterCount}`);
-      return vector(state[name].slice());
-    });
+    checkState(this.vectors, state);
+    this.state = this.toTensors(state);
+  }
+
+  /** Of copies, since the caller may go on writing into its arrays. */
+  private toTensors(state: EngineState): StateOf<ort.Tensor> {
+    return stateOf(this.vectors, ({ name, size }) => new ort.Tensor('float32', state[name]!.slice(), [size]));
   }
 
   async dispose(): Promise<void> {
     await this.session.release();
     await this.forward?.release();
   }
-}
-
-function vector(data: Float32Array): ort.Tensor {
-  return new ort.Tensor('float32', data, [data.length]);
 }
 
 function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {

@@ -1,6 +1,6 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { TrainingSpec } from '../../../contracts/pipeline.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { StepPlan, TrainingEngine } from '../engine.js';
 import { hasNvidiaDevice } from './cuda.js';
 import { engines } from './index.js';
@@ -30,7 +30,7 @@ export async function selectEngine(requested: TrainingSpec['engine'], plan: Step
     return { engine, reason: `The pipeline asks for the engine ${requested}.` };
   }
   // What no engine can build is no reason to fall back.
-  const { widestImage } = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  const { widestImage } = networkOf(plan);
   return automaticEngine(plan, widestImage > 0, () => compilePlan(plan));
 }
 
