@@ -40,7 +40,7 @@ export function blockedConvolution(call: KernelCall): ImageResult | undefined {
  */
 export function blockedInputGradient(call: KernelCall): ImageResult | undefined {
   const shape = call.integers('inputShape');
-  const [height, width, channels, outputs] = call.shape('filter');
+  const [height, width, channels, outputs] = call.fixed(call.shape('filter'));
   const block = call.blockOf(channels);
   if (block === undefined || call.blockOf(outputs) === undefined) return undefined;
   const { pads, strides, dilations, filter } = convolutionWindow(call, shape, call.shape('filter'), false);

@@ -45,14 +45,14 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
   const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
   const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
-  const inputs = {
+  const read = {
     ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
     ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
   };
-  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), inputs, { channelBlock });
+  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock });
   body.output(body.node('Identity', ['continue']), 'bool', []);
   for (const { name, size } of vectors) body.output(made[name], 'float32', [size]);
   body.output(made.loss, 'float32', []);
