@@ -18,6 +18,7 @@ import type {
 import type { ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { Task } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
+import { predictionColumns } from '../ml/batch/output-columns.js';
 import { scorePartition } from '../ml/batch/score-partition.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
@@ -375,6 +376,19 @@ describe('the folder of a job', () => {
     mkdirSync(request.directory);
     writeFileSync(join(request.directory, 'thesis.doc'), '');
     await expect(activities().open(request)).rejects.toMatchObject({ message: expect.stringContaining('"thesis.doc"') });
+  });
+});
+
+describe('the columns of predictions', () => {
+  it.each([
+    [{ task: 'regression', classes: [] }, ['prediction=p0']],
+    [
+      { task: 'regression', classes: [], quantiles: [0.1, 0.5, 0.9] },
+      ['prediction=p1', 'quantile_0.1=p0', 'quantile_0.5=p1', 'quantile_0.9=p2'],
+    ],
+    [{ task: 'binary', classes: ['no', "o'clock"] }, ["prediction=['no', 'o''clock'][choice + 1]", 'probability=p1']],
+  ] as const)('of %j are %j', (manifest, columns) => {
+    expect(predictionColumns(manifest).map(({ name, sql }) => `${name}=${sql}`)).toEqual(columns);
   });
 });
 

@@ -75,6 +75,53 @@ describe('draftPipeline', () => {
     expect(english.definition.columns).toMatchObject({ price: { type: 'integer' }, share: { type: 'float' } });
   });
 
+  it.each([
+    [
+      'the order of the rows',
+      (i: number) => [1 + (i % 3) * 4, 1 + (Math.floor(i / 3) % 12), 2000 + Math.floor(i / 36)],
+      '%d/%m/%Y, in which the rows are in order (or is it %m/%d/%Y?',
+    ],
+    [
+      'a day that is always the first',
+      (i: number) => [1, 1 + (i % 12), 2000 + Math.floor(i / 12)],
+      '%d/%m/%Y, in which all days are the same (or is it %m/%d/%Y?',
+    ],
+    ['nothing', (i: number) => [1 + ((i * 7) % 12), 1 + ((i * 5) % 12), 2003], '%m/%d/%Y (or is it %d/%m/%Y? No day above 12 tells'],
+    ['a day above 12', (i: number) => [1 + (i % 28), 1 + (i % 12), 2003], '%d/%m/%Y.'],
+  ])('tells day and month apart by %s', async (_, date, said) => {
+    const { remarks } = await draft('at,x,y', 'y', (i) => [date(i).join('/'), noise(i), noise(i, 2) > 0 ? 'a' : 'b']);
+    expect(remarks.get('source')).toContain(`times written as ${said}`);
+  });
+
+  it('takes well-known marks for missing values, in the column alone where others have them', async () => {
+    const measured = (i: number) => (i % 20 === 0 ? -9999 : 10 + (i % 70));
+    const { definition, remarks, anomalies } = await draft('a,b,since,y', 'y', (i) => [
+      measured(i),
+      i % 15 === 0 ? 999 : i % 50,
+      i % 25 === 0 ? '1900-01-01' : `20${10 + (i % 10)}-0${1 + (i % 9)}-11`,
+      noise(i, 2) > 0 ? 'yes' : 'no',
+    ]);
+    expect(definition.source).toMatchObject({ nullText: ['-9999', '1900-01-01', '999'] });
+    expect(definition.columns).toMatchObject({ a: { nullable: true }, b: { nullable: true }, since: { nullable: true } });
+    expect(remarks.get('source')).toMatch(/-9999 \(5 %\) in "a", whose other values are 10 to 79: taken for missing/);
+    expect(anomalies).toEqual([]);
+    const shared = await draft('a,b,y', 'y', (i) => [measured(i), -9999 + i * 50, noise(i, 2) > 0 ? 'yes' : 'no']);
+    expect(shared.definition.source).toMatchObject({ query: expect.stringMatching(/THEN NULL ELSE "a" END AS "a"/) });
+    expect(shared.definition.columns).toMatchObject({ a: { type: 'integer', nullable: true }, b: { type: 'integer' } });
+  });
+
+  it('reads words among numbers as missing, and tells of values that are merely suspicious', async () => {
+    const { definition, anomalies } = await draft('a,b,y', 'y', (i) => [
+      i % 8 === 0 ? 'unknown' : i % 90,
+      i % 40 === 0 ? 5000 : 100 + (i % 60),
+      noise(i, 2) > 0 ? 'yes' : 'no',
+    ]);
+    expect(definition.source).toMatchObject({ nullText: 'unknown' });
+    expect(anomalies).toMatchObject([
+      { severity: 'warn', rule: 'suspicious-value', column: 'b', found: expect.stringMatching(/^5000 in 2\.5 %/) },
+    ]);
+  });
+
   it('splits by time only where each part has what it needs', async () => {
     const day = (i: number) => new Date(Date.UTC(2020, 0, 1 + i)).toISOString().slice(0, 10);
     const steady = await draft('day,x,y', 'y', (i) => [day(i), noise(i), noise(i, 2) > 0 ? 'a' : 'b']);

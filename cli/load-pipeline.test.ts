@@ -84,6 +84,7 @@ describe('parseAssignment', () => {
     ['promotion.approval=manual', 'promotion.approval', 'manual'],
     ['target.expression=delay = 15', 'target.expression', 'delay = 15'],
     ['source.uri=', 'source.uri', ''],
+    ['sweep=null', 'sweep', undefined],
   ])('reads %s', (text, path, value) => {
     expect(parseAssignment(text)).toEqual({ path, value });
   });

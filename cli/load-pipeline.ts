@@ -83,7 +83,7 @@ export function findPipelineFile(nameOrPath: string): string {
 }
 
 /**
- * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`
+ * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`, `sweep=null` for none
  * @throws CommandError (usage) when it is not `path=value`
  */
 export function parseAssignment(assignment: string): { path: string; value: unknown } {
@@ -100,7 +100,8 @@ export function parseAssignment(assignment: string): { path: string; value: unkn
   } catch {
     value = text;
   }
-  return { path: assignment.slice(0, at).trim(), value };
+  // Nothing of a definition is null; what is not wanted is left out.
+  return { path: assignment.slice(0, at).trim(), value: value ?? undefined };
 }
 
 function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {

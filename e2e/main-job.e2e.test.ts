@@ -100,6 +100,14 @@ describe('the main job', () => {
     expect(probabilities[1]).toBeCloseTo(byRow.predictions[0].probability!, 5);
   });
 
+  it('trains, promotes and serves a network that is defined beside the pipeline', async () => {
+    const result = await stack.json<RunResult>('run', 'penguin-net', '--wait', '--set', 'crossValidation.folds=3');
+    expect(result).toMatchObject({ status: 'promoted', model: 'penguin-net', version: '1' });
+    const gentoo = { Island: 'Biscoe', 'Beak Length (mm)': 47, 'Beak Depth (mm)': 15, 'Flipper Length (mm)': 218, 'Body Mass (g)': 5200 };
+    const answer = await stack.json<PredictResult>('predict', 'penguin-net', JSON.stringify({ ...gentoo, Sex: 'MALE' }));
+    expect(answer.predictions[0].label).toBe('Gentoo');
+  }, 120_000);
+
   it('predicts by the command', async () => {
     const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
     expect(answer.predictions[0].label).toMatch(/^(on time|late)$/);

@@ -48,8 +48,12 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
 }
 
 /** The columns that a batch job writes. */
-function cellsOf({ label, probability, probabilities = {}, value }: Prediction): Record<string, string> {
-  if (value !== undefined) return { prediction: String(value) };
+function cellsOf({ label, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
+  if (value !== undefined)
+    return {
+      prediction: String(value),
+      ...Object.fromEntries(Object.entries(quantiles).map(([quantile, at]) => [`quantile_${quantile}`, String(at)])),
+    };
   return {
     prediction: label ?? '',
     ...(probability === undefined
@@ -65,9 +69,11 @@ function csvCell(text: string): string {
 /** Classes whose probabilities are said. */
 const shownClasses = 3;
 
-/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4` */
-export function predictionText({ label = '', probabilities, value }: Prediction): string {
-  if (value !== undefined) return String(value);
+/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)` */
+export function predictionText({ label = '', probabilities, value, quantiles }: Prediction): string {
+  const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
+  const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');
+  if (value !== undefined) return `${value}${spread === '' ? '' : ` (${spread})`}`;
   const ranked = Object.entries(probabilities ?? {}).toSorted(([, a], [, b]) => b - a);
   if (ranked.length === 0) return label;
   const shown = ranked.slice(0, shownClasses).map(([name, share]) => `of ${name} ${share.toFixed(4)}`);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { expandModule, moduleModel, type ModuleShorthand } from './module-model.js';
 
 const activation = z.enum(['relu', 'tanh', 'elu', 'sigmoid', 'gelu', 'silu', 'selu', 'leaky-relu', 'softplus']);
 const hiddenUnits = z.array(z.int().min(1).max(8192)).min(1).max(16);
@@ -16,7 +17,7 @@ const hiddenLayers = {
   /** Add each hidden layer's input to its output, through a matrix where their widths differ; default false. */
   residual: z.boolean().optional(),
 };
-export const modelSpec = z.discriminatedUnion('family', [
+const familySpec = z.discriminatedUnion('family', [
   z.strictObject({ family: z.literal('linear') }),
   z.strictObject({ family: z.literal('mlp'), ...hiddenLayers }),
   /** A linear part over one-hot categories (wide) plus embeddings and dense layers (deep). */
@@ -41,6 +42,12 @@ export const modelSpec = z.discriminatedUnion('family', [
     /** Dense layers before the output; none are needed. */
     hidden: z.array(z.int().min(1).max(8192)).max(16).default([128]),
   }),
+  /** The user's own, in a file beside the pipeline's; `model: './models/my-net.ts'` says the same. */
+  moduleModel,
 ]);
 
-export type ModelSpec = z.output<typeof modelSpec>;
+export type ModelSpec = z.output<typeof familySpec>;
+type ModelInput = z.input<typeof familySpec> | ModuleShorthand;
+
+/** A preprocessing takes anything by its type; what it lets through is checked by the families. */
+export const modelSpec = z.preprocess(expandModule, familySpec) as unknown as z.ZodType<ModelSpec, ModelInput>;

@@ -15,6 +15,8 @@ const lossSpec = z.discriminatedUnion('kind', [
   /** Squared up to an error of `delta` standard deviations of the target, linear beyond. */
   z.strictObject({ kind: z.literal('huber'), delta: z.number().gt(0).max(1000).default(1) }),
   z.strictObject({ kind: z.literal('absolute') }),
+  /** The pinball loss: the model predicts these quantiles of the target, the median among them. */
+  z.strictObject({ kind: z.literal('quantile'), quantiles: z.array(z.number().gt(0).lt(1)).min(1).max(32).default([0.1, 0.5, 0.9]) }),
 ]);
 
 /** Which rows an epoch visits, drawn anew in each; the training part only. */
@@ -107,4 +109,9 @@ export type LossSpec = z.output<typeof lossSpec>;
 export type OptimizerSpec = z.output<typeof optimizerSpec>;
 export type SamplingSpec = z.output<typeof samplingSpec>;
 export type TrainingSpec = z.output<typeof trainingSpec>;
+/** @returns the quantiles that a model of this training predicts, or undefined */
+export function quantilesOf({ loss }: Pick<TrainingSpec, 'loss'>): readonly number[] | undefined {
+  return loss?.kind === 'quantile' ? loss.quantiles : undefined;
+}
+
 export type ScheduleSpec = TrainingSpec['schedule'];

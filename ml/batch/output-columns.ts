@@ -17,10 +17,14 @@ export interface PredictionColumn {
 
 /**
  * What the output says of a row: `prediction`, the name of the class or the number; of a binary model `probability`, that of
- * the positive class; of one with more classes `probability_<class>` for each.
+ * the positive class; of one with more classes `probability_<class>` for each. Of quantiles `quantile_<quantile>` for each,
+ * and as `prediction` the median.
  */
-export function predictionColumns({ task, classes }: Pick<ModelManifest, 'task' | 'classes'>): PredictionColumn[] {
-  if (task === 'regression') return [{ name: 'prediction', sql: 'p0' }];
+export function predictionColumns({ task, classes, quantiles }: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): PredictionColumn[] {
+  if (task === 'regression') {
+    const named = (quantiles ?? []).map((quantile, k) => ({ name: `quantile_${quantile}`, sql: `p${k}` }));
+    return [{ name: 'prediction', sql: `p${quantiles?.indexOf(0.5) ?? 0}` }, ...named];
+  }
   const label = { name: 'prediction', sql: `[${classes.map(textLiteral).join(', ')}][choice + 1]` };
   if (task === 'binary') return [label, { name: 'probability', sql: 'p1' }];
   return [label, ...classes.map((name, k) => ({ name: `probability_${name}`, sql: `p${k}` }))];
@@ -51,6 +55,11 @@ export function keptColumns(
       `The column ${shortList(clash)} of "${uri}" bears the name of a column that the job writes. Name the columns to keep without it (--keep), or rename it.`,
     );
   return kept;
+}
+
+/** Numbers that the graph computes of a row. */
+export function predictionWidth({ task, classes, quantiles }: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): number {
+  return task === 'regression' ? (quantiles?.length ?? 1) : classes.length;
 }
 
 /** The columns of a rejected row: what is kept, and what the model was to read. */

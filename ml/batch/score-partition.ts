@@ -13,7 +13,7 @@ import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from '../evaluate/raw-column.js';
 import { predictClassesWith, tensorParts } from '../export/run-model.js';
 import { type InputReading, readInputs } from './input-reading.js';
-import { keptColumns, predictionColumns, rejectColumns, rejectedColumns } from './output-columns.js';
+import { keptColumns, predictionColumns, predictionWidth, rejectColumns, rejectedColumns } from './output-columns.js';
 import { withFolders } from './plan-batch.js';
 import type { Scored, ScoringJob } from './scoring-job.js';
 
@@ -137,7 +137,7 @@ async function predictRows(
   onRows: (rows: number, totalRows: number) => void,
 ): Promise<Omit<Scored, 'inputSha256'>> {
   const { manifest } = job.model;
-  const width = manifest.task === 'regression' ? 1 : manifest.classes.length;
+  const width = predictionWidth(manifest);
   const values = Array.from({ length: width }, (_, k) => `p${k} FLOAT`);
   await session.run(`CREATE TABLE predictions (choice INTEGER, ${values.join(', ')})`);
   const [{ rows: total, places }] = await session.rows(

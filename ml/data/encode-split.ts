@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBBlobValue, type DuckDBDataChunk } from '@duckdb/node-api';
+import { numbersOf } from './chunk-memory.js';
 import type { DataSession } from './duckdb-session.js';
 import { rawSampleSql, RawSampler, type RawSample } from './raw-sample.js';
 import type { EncodedColumns } from './transform/transform-kinds.js';
@@ -119,12 +120,10 @@ class MatrixWriter {
 
   #fillColumn(chunk: DuckDBDataChunk, rows: number, expression: number, column: number): void {
     const { block, rowWidth } = this;
-    const vector = chunk.getColumnVector(expression);
+    const values = numbersOf(chunk, expression, rows, block instanceof Int32Array ? Int32Array : Float32Array);
     let at = this.#filled * rowWidth + column;
     for (let row = 0; row < rows; row += 1) {
-      const value = vector.getItem(row);
-      if (typeof value !== 'number') throw new TypeError(`Encoded column ${expression} gave ${typeof value} in a row.`);
-      block[at] = value;
+      block[at] = values[row];
       at += rowWidth;
     }
   }

@@ -1,4 +1,5 @@
-import { DuckDBStructValue, type DuckDBDataChunk } from '@duckdb/node-api';
+import type { DuckDBDataChunk, DuckDBStructValue } from '@duckdb/node-api';
+import { rowsWithValue } from './chunk-memory.js';
 import { rowNumberColumn } from './part-relation.js';
 import { identifier } from './sql-quoting.js';
 
@@ -32,12 +33,12 @@ export class RawSampler {
 
   /** @param before rows of the chunks before this one */
   take(chunk: DuckDBDataChunk, column: number, rowCount: number, before: number): void {
+    const marked = rowsWithValue(chunk, column, rowCount);
+    if (marked.length === 0) return;
     const vector = chunk.getColumnVector(column);
-    for (let row = 0; row < rowCount; row += 1) {
-      const value = vector.getItem(row);
-      if (!(value instanceof DuckDBStructValue)) continue;
+    for (const row of marked) {
       this.#positions.push(before + row);
-      this.#rows.push(value);
+      this.#rows.push(vector.getItem(row) as DuckDBStructValue);
     }
   }
 

@@ -4,7 +4,8 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
-import { buildNetwork } from '../models/build-network.js';
+import { networkOf } from '../models/build-network.js';
+import { replayNetwork } from '../models/module/recorded-network.js';
 import type { Checkpoint } from '../train/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
@@ -65,7 +66,8 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   }
   const { image } = transform;
   const inputs = [...transform.inputs, ...(image ? [image] : [])];
-  const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  // A module of the user's is not run here: the checkpoint has what it made.
+  const network = checkpoint.network ? replayNetwork(checkpoint.network, plan.layout, plan.outputs) : networkOf(plan);
   const { parameters, calibration, threshold } = best;
   const model = encodeModelGraph(
     { transform, network, parameters, calibration, threshold },
@@ -88,7 +90,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   } finally {
     await session.release();
   }
-  await checkSkew(plan, best, sample, outputs);
+  await checkSkew(network, plan, best, sample, outputs);
 
   return {
     model,
@@ -98,6 +100,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       task: prepared.task,
       classes: prepared.classes,
       ...(threshold === undefined ? {} : { threshold }),
+      ...(calibration.kind === 'standardization' && calibration.quantiles ? { quantiles: calibration.quantiles } : {}),
       inputs,
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,

@@ -5,6 +5,8 @@ export type Initializer =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' }
   | { readonly kind: 'uniform'; readonly limit: number }
+  /** Numbers that were made elsewhere. */
+  | { readonly kind: 'values'; readonly values: ArrayLike<number> }
   /** A table [size, dimension + zeros]: each row a random vector, then zeros. */
   | { readonly kind: 'vectors'; readonly dimension: number; readonly zeros: number };
 
@@ -47,6 +49,9 @@ export function initialize(target: Float32Array, initializer: Initializer, rando
       break;
     case 'uniform':
       for (let i = 0; i < target.length; i++) target[i] = draw(initializer.limit);
+      break;
+    case 'values':
+      target.set(initializer.values);
       break;
     case 'vectors': {
       const limit = 1 / Math.sqrt(initializer.dimension);

@@ -38,6 +38,8 @@ export interface Network {
   readonly dropoutLayers: number;
   /** Numbers that the widest convolution makes of a row, by which the memory of a forward pass is bounded; 0 without one. */
   readonly widestImage: number;
+  /** Length that stands for a batch of any size in a recording; absent: chosen by the lengths of parameters and image. */
+  readonly standIn?: number;
   /** @returns a fresh copy of the seeded initial parameters, flat */
   initialParameters(): Float32Array;
   /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { Metrics } from '../../contracts/pipeline.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
+import type { RecordedNetwork } from '../models/module/recorded-network.js';
 import type { StoppingState } from './early-stopping.js';
 import type { EngineState, StepPlan } from './engine.js';
 import { type StateName, stateNames } from './engine-state.js';
@@ -37,6 +38,8 @@ export interface Checkpoint {
   readonly history: HistoryState;
   readonly best?: BestState;
   readonly state: EngineState;
+  /** Of a user's module: its forward pass, which is exported without the module's code. */
+  readonly network?: RecordedNetwork;
 }
 
 /*

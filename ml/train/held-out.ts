@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { quantilesOf } from '../../contracts/pipeline.js';
 import { computeMetrics } from '../evaluate/metrics.js';
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
 import type { BestState } from './checkpoint.js';
@@ -36,7 +37,14 @@ export async function predictHeldOut(
     );
   }
   const classes = { binary: 2, multiclass: outputs, regression: 0 }[task];
-  const metrics = computeMetrics({ task, classes, predicted, actual: heldOut.target, threshold: best.threshold });
+  const metrics = computeMetrics({
+    task,
+    classes,
+    predicted,
+    actual: heldOut.target,
+    threshold: best.threshold,
+    quantiles: quantilesOf(plan.step),
+  });
   const predictions = join(directory, 'held-out');
   writeFileSync(predictions, new Uint8Array(predicted.buffer, predicted.byteOffset, predicted.byteLength));
   return { metrics, predictions };

@@ -37,6 +37,29 @@ beforeEach(() => {
   directory = mkdtempSync(join(root, 'job-'));
 });
 
+describe('children with devices', () => {
+  it('see one device each, and a new one that of the child that is gone', async () => {
+    const pool = new TrainingChildren(['GPU-a', 'GPU-b']);
+    const devices = (): string[] =>
+      pool.processIds
+        .map((pid) => /CUDA_VISIBLE_DEVICES=([^\0]*)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? 'none')
+        .sort();
+    try {
+      const quiet: ChildCallbacks = { onProgress: () => {}, onCheckpoint: async () => {} };
+      const jobs = () => ['one', 'two'].map((key) => pool.run(jobOf(2, { key, directory: mkdtempSync(join(root, 'job-')) }), quiet));
+      await Promise.all(jobs());
+      expect(devices()).toEqual(['GPU-a', 'GPU-b']);
+      const [victim] = pool.processIds;
+      process.kill(victim, 'SIGKILL');
+      while (pool.processIds.includes(victim)) await new Promise((resolve) => setTimeout(resolve, 10));
+      await Promise.all(jobs());
+      expect(devices()).toEqual(['GPU-a', 'GPU-b']);
+    } finally {
+      await pool.close();
+    }
+  });
+});
+
 function jobOf(epochs: number, changes: Partial<TrainingJob> = {}): TrainingJob {
   const files = (part: string): TrainingJob['train'] => ({
     rows,

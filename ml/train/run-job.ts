@@ -1,7 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from './checkpoint.js';
+import { networkOf } from '../models/build-network.js';
+import { loadModule } from '../models/module/load-module.js';
+import { recordNetwork } from '../models/module/recorded-network.js';
 import { readEncodedFiles } from './encoded-files.js';
+import type { StepPlan } from './engine.js';
 import { selectEngine } from './engines/index.js';
 import { predictHeldOut } from './held-out.js';
 import { train, type RunState } from './trainer.js';
@@ -19,7 +23,7 @@ export interface JobCallbacks {
 /**
  * Do one training job in this process. Blocks the thread for up to half a second at a time.
  *
- * @throws AnnealError as `createTrainingPlan`, the engine and `train` do; the signal's reason when it was aborted
+ * @throws AnnealError as `createTrainingPlan`, `loadModule`, `recordNetwork`, the engine and `train` do; the signal's reason when it was aborted
  */
 export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks): Promise<JobOutcome> {
   const startedAt = performance.now();
@@ -29,6 +33,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
   const trainPart = standardizeTarget(request.task, request.trainingPrior, raw);
   const validation = validationSubset(plan.step, readEncodedFiles(job.validation, request.layout), request.validationRows);
 
+  const network = await recordedModule(job, plan.step);
   const { engine, reason } = await selectEngine(request.training.engine, plan.step);
   const digest = planDigest(plan, engine.name);
   const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
@@ -37,7 +42,7 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
   const write = (state: RunState): string => {
     const path = join(job.directory, `step-${state.step}.checkpoint`);
     const engineUsed = { name: engine.name, reason };
-    writeFileSync(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed }));
+    writeFileSync(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed, ...network }));
     return path;
   };
 
@@ -82,6 +87,17 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
   } finally {
     await session.dispose();
   }
+}
+
+/**
+ * Load a user's module, and look whether what it gives can be exported, before time goes into its training.
+ *
+ * @returns its part of the checkpoints; nothing for a built-in family
+ */
+async function recordedModule({ module, directory }: TrainingJob, plan: StepPlan): Promise<Pick<Checkpoint, 'network'>> {
+  if (plan.model.family !== 'module') return {};
+  await loadModule(plan.model, module, directory);
+  return { network: recordNetwork(networkOf(plan)) };
 }
 
 /** A candidate that cannot be read costs the steps since an older one, never the run. */

@@ -20,7 +20,7 @@ const maxChunkMs = 500;
 const maxLoss = 1e6;
 
 /** A checkpoint without what stays the same during a run. */
-export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine'>;
+export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network'>;
 
 export interface TrainerOptions {
   readonly plan: TrainingPlan;

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { type LossSpec, metricNames, type MetricName, type ModelSpec, type Task, type TrainingSpec } from '../../contracts/pipeline.js';
+import {
+  type LossSpec,
+  type MetricName,
+  type ModelSpec,
+  quantilesOf,
+  type Task,
+  taskMetrics,
+  type TrainingSpec,
+} from '../../contracts/pipeline.js';
 import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
 import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
@@ -23,7 +31,7 @@ export interface TrainingRequest {
   /** In the order of the indices; needed where classes are weighed by name. */
   readonly classNames?: readonly string[];
   readonly layout: FeatureLayout;
-  /** Class shares of the training part, or [mean, standard deviation] of a regression target. */
+  /** Class shares of the training part, or [mean, standard deviation, quantiles that are predicted…] of a regression target. */
   readonly trainingPrior: readonly number[];
   /** Stands for the content of the training and validation parts. */
   readonly dataDigest: string;
@@ -48,12 +56,6 @@ export interface TrainingPlan {
   readonly dataDigest: string;
 }
 
-const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
-  binary: new Set(['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece']),
-  multiclass: new Set(['auc', 'logLoss', 'accuracy', 'macroF1', 'brier']),
-  regression: new Set(['rmse', 'mae', 'r2']),
-};
-
 /**
  * @param target of the training part, not yet scaled, shape [rows]
  * @param numeric of the training part, shape [rows, F]; needed where its rows are augmented
@@ -62,8 +64,8 @@ const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
  */
 export function createTrainingPlan(request: TrainingRequest, target: Float32Array, numeric?: Float32Array): TrainingPlan {
   const { task, training, primaryMetric } = request;
-  if (!metricsByTask[task].has(primaryMetric)) {
-    const possible = metricNames.filter((name) => metricsByTask[task].has(name)).join(', ');
+  if (!taskMetrics[task].includes(primaryMetric)) {
+    const possible = taskMetrics[task].join(', ');
     throw new AnnealError(
       failureTypes.invalidPipeline,
       `The primary metric "${primaryMetric}" is not measured for a ${task} target. Set evaluation.primaryMetric to one of ${possible}.`,
@@ -86,7 +88,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       model: request.model,
       layout: request.layout,
       task,
-      outputs: task === 'multiclass' ? request.classes : 1,
+      outputs: task === 'multiclass' ? request.classes : (quantilesOf(training)?.length ?? 1),
       batchSize,
       optimizer: createOptimizerPlan(training),
       ...(classWeights ? { classWeights } : {}),

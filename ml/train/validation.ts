@@ -1,6 +1,6 @@
 import { imageSize } from '../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import type { Metrics } from '../../contracts/pipeline.js';
+import { type Metrics, quantilesOf } from '../../contracts/pipeline.js';
 import { bestF1Threshold } from '../evaluate/best-threshold.js';
 import { computeMetrics } from '../evaluate/metrics.js';
 import { applyCalibration, fitCalibration, type Calibration } from '../evaluate/prediction-calibration.js';
@@ -54,11 +54,12 @@ export function assess(
   trainingPrior: readonly number[],
 ): ValidationOutcome | undefined {
   if (!logits.every(Number.isFinite)) return undefined;
-  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, plan.classShift);
+  const quantiles = quantilesOf(plan);
+  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, { classShift: plan.classShift, quantiles });
   const predicted = applyCalibration(calibration, logits, plan.outputs);
   const threshold = plan.task === 'binary' ? bestF1Threshold(predicted, actual).threshold : undefined;
   const classes = { binary: 2, multiclass: plan.outputs, regression: 0 }[plan.task];
-  const metrics = computeMetrics({ task: plan.task, classes, predicted, actual, threshold });
+  const metrics = computeMetrics({ task: plan.task, classes, predicted, actual, threshold, quantiles });
   return { metrics, calibration, ...(threshold === undefined ? {} : { threshold }) };
 }
 

@@ -5,10 +5,12 @@ import type { Schema } from '../schema-check.js';
 import type { CheckContext } from './check-context.js';
 import { sampleClean } from './clean-sample.js';
 import { columnChecks } from './column-checks.js';
+import { fewDistinctRows } from './distinct-rows.js';
 import { driftChecks } from './drift-checks.js';
 import { duplicateKeys, duplicateRows } from './duplicate-checks.js';
 import { leakageChecks } from './leakage-checks.js';
 import { splitOverlap, targetDrift } from './split-checks.js';
+import { suspiciousColumns } from './suspicious-values.js';
 import { timeGaps } from './time-gaps.js';
 
 /**
@@ -37,10 +39,12 @@ export async function checkCleanRows(
     ...(await duplicateRows(context)),
     ...(await duplicateKeys(context)),
     ...(await columnChecks(context)),
+    ...(await suspiciousColumns(context)),
     ...(await driftChecks(context, accepted)),
     ...(await timeGaps(context)),
     ...(await leakageChecks(context)),
     ...(await splitOverlap(context)),
     ...(await targetDrift(context)),
+    ...(await fewDistinctRows(context)),
   ];
 }

@@ -2,11 +2,12 @@ import type { Snapshot, SnapshotManifest } from '../../../contracts/dataset.js';
 import { type FileSource, type ImageSource, isImages, sourceSpec, type SourceSpec } from '../../../contracts/pipeline/source.js';
 import { withScratchDirectory } from '../../scratch-directory.js';
 import type { DataContext } from '../data-context.js';
-import { withDataSession } from '../duckdb-session.js';
+import { type DataSession, withDataSession } from '../duckdb-session.js';
 import { ingestSource } from '../ingest/ingest-source.js';
 import { type ColumnFacts, inspectColumns } from './column-facts.js';
 import { imageShapeOf } from './image-shape-of.js';
 import { mendSource } from './mend-source.js';
+import { sentinelValues } from './sentinel-values.js';
 import { sniffSource } from './sniff-source.js';
 import { surveyPlaces } from './survey-places.js';
 import { unusualValues, type UnusualValues } from './unusual-values.js';
@@ -36,15 +37,16 @@ export interface InspectionRequest {
  */
 export async function inspectSource(request: InspectionRequest, projectRoot: string, context: DataContext): Promise<InspectedSource> {
   const { source, remark } = await sourceAt(request, projectRoot, context);
-  const first = await look(source, projectRoot, context);
+  const first = await look(source, request.column, projectRoot, context);
   const mended = isImages(source) ? { source } : mendSource(source, first.unusual);
-  const { snapshot, columns } = mended.source === source ? first : await look(mended.source, projectRoot, context);
+  const { snapshot, columns } = mended.source === source ? first : await look(mended.source, request.column, projectRoot, context);
   const told = join(remark, 'remark' in mended ? mended.remark : undefined);
   return { source: mended.source, snapshot, columns, ...(told === undefined ? {} : { remark: told }) };
 }
 
 async function look(
   source: SourceSpec,
+  target: string | undefined,
   projectRoot: string,
   context: DataContext,
 ): Promise<{ readonly snapshot: Snapshot; readonly columns: ColumnFacts[]; readonly unusual: UnusualValues }> {
@@ -53,8 +55,26 @@ async function look(
   const paths = await Promise.all(manifest.parts.map(({ data }) => context.store.localPath(data)));
   return withDataSession(context, async (session) => {
     const columns = await inspectColumns(session, paths, manifest);
-    return { snapshot, columns, unusual: await unusualValues(session, columns, manifest.typing) };
+    return { snapshot, columns, unusual: await unusual(session, columns, source, manifest, target) };
   });
+}
+
+async function unusual(
+  session: DataSession,
+  columns: readonly ColumnFacts[],
+  source: SourceSpec,
+  { typing }: SnapshotManifest,
+  target: string | undefined,
+): Promise<UnusualValues> {
+  const { markers, writings } = await unusualValues(session, columns, typing);
+  const isDelimited = source.format === 'csv' || source.format === 'tsv';
+  const others = columns.filter(({ name }) => name !== target);
+  const sentinels = await sentinelValues(session, others, { typing, isDelimited, writings });
+  return {
+    markers: [...new Set([...markers, ...sentinels.markers])].sort(),
+    writings: [...writings, ...sentinels.writings],
+    remarks: sentinels.remarks,
+  };
 }
 
 /** How the files at the places are read, after a look at some of them. */

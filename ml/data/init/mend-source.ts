@@ -12,16 +12,17 @@ import type { UnusualValues } from './unusual-values.js';
  */
 export function mendSource(
   source: FileSource,
-  { markers, writings }: UnusualValues,
+  { markers, writings, remarks: told = [] }: UnusualValues,
 ): { readonly source: SourceSpec; readonly remark?: string } {
   const isDelimited = source.format === 'csv' || source.format === 'tsv';
   const marked = isDelimited && markers.length > 0 ? { ...source, nullText: markers.length === 1 ? markers[0] : [...markers] } : source;
-  const remarks = marked === source ? [] : [`${markers.map((text) => JSON.stringify(text)).join(', ')}: a missing value.`];
-  if (writings.length === 0) return { source: marked, ...(remarks.length > 0 ? { remark: remarks[0] } : {}) };
+  const marks = marked === source ? [] : [`${markers.map((text) => JSON.stringify(text)).join(', ')}: a missing value.`];
+  const remarks = [...marks, ...told];
+  if (writings.length === 0) return { source: marked, ...(remarks.length > 0 ? { remark: remarks.join(' ') } : {}) };
   const casts = writings.map(({ column, sql }) => `${sql} AS ${identifier(column)}`).join(', ');
-  const told = writings.map(({ column, description }) => `${JSON.stringify(column)} holds ${description}`);
+  const casting = writings.map(({ column, description }) => `${JSON.stringify(column)} holds ${description}`);
   return {
     source: { query: `SELECT * REPLACE (${casts}) FROM data`, sources: { data: marked as NamedSource } },
-    remark: [...remarks, `The query casts what would be read as text: ${told.join('; ')}.`].join(' '),
+    remark: [...remarks, `The query reads what would be read otherwise: ${casting.join('; ')}.`].join(' '),
   };
 }

@@ -16,6 +16,8 @@ export interface UnusualValues {
   /** Texts that stand for a missing value, as they are written. */
   readonly markers: readonly string[];
   readonly writings: readonly Writing[];
+  /** What the author should know of them, sentences. */
+  readonly remarks?: readonly string[];
 }
 
 /** These stand for a missing value wherever they are found; `none` and `unknown` may be categories. */
@@ -43,16 +45,19 @@ const markers = [
 const words = [...markers, 'none', 'missing', 'unknown', 'unk', 'not available', 'no data', 'n.d.', 'nd', 'nil', 'x', 'tbd', '(null)'];
 /** Fewer values that are not as the others are mistakes. */
 const tolerated = 0.02;
+/** Steps against the order that rows in the order of a time may have. */
+const strays = 0.02;
 
 const currency = '[$\u20ac\u00a3]?';
 const commaIsGroup = `[-+]?${currency} ?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
 const commaIsDecimal = `[-+]?${currency} ?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
-/** The first that reads all is taken, so 3/4/2020 is in March. */
+/** The one that reads most values; of those that read equally many the first, unless the order of the rows speaks for another. */
 const timeFormats = [
   '%m/%d/%Y',
   '%d/%m/%Y',
   '%d.%m.%Y',
   '%d-%m-%Y',
+  '%m-%d-%Y',
   '%b %d %Y',
   '%b %d, %Y',
   '%d %b %Y',
@@ -65,6 +70,8 @@ const timeFormats = [
   '%d.%m.%Y %H:%M',
   '%d.%m.%Y %H:%M:%S',
   '%d/%m/%Y %H:%M',
+  '%d/%m/%Y %H:%M:%S',
+  '%d-%m-%Y %H:%M',
 ] as const;
 
 /**
@@ -147,8 +154,38 @@ async function writingOf(session: DataSession, { name }: ColumnFacts, text: stri
   const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
   const best = read.indexOf(Math.max(...read));
   if (read[best] < needed) return undefined;
-  const format = timeFormats[best];
-  return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}` };
+  const { format, doubt } = await settled(session, value, timeFormats[best], (other) => read[timeFormats.indexOf(other)] === read[best]);
+  return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}${doubt}` };
+}
+
+type TimeFormat = (typeof timeFormats)[number];
+
+/** Where no day above 12 tells day and month apart: the reading in which the rows are in order, or in which all days are the same. */
+async function settled(
+  session: DataSession,
+  value: string,
+  format: TimeFormat,
+  readsAsMuch: (other: TimeFormat) => boolean,
+): Promise<{ readonly format: TimeFormat; readonly doubt: string }> {
+  const twin = timeFormats.find((other) => other === format.replace(/%([md])(.)%([md])/, '%$3$2%$1') && other !== format);
+  if (twin === undefined || !readsAsMuch(twin)) return { format, doubt: '' };
+  const steps = [format, twin].map((candidate, i) => {
+    const time = `try_strptime(${value}, ${textLiteral(candidate)})`;
+    return `count(*) FILTER (${time} < lag${i}) AS falls${i}, count(*) FILTER (${time} > lag${i}) AS rises${i}, count(DISTINCT day(${time})) AS days${i}`;
+  });
+  const before = [format, twin].map((candidate, i) => `lag(try_strptime(${value}, ${textLiteral(candidate)})) OVER () AS lag${i}`);
+  const [found] = await session.rows(`SELECT ${steps.join(', ')} FROM (SELECT *, ${before.join(', ')} FROM inspected)`);
+  const [inOrder, otherInOrder] = [0, 1].map((i) => {
+    const [falls, rises] = [Number(found[`falls${i}`]), Number(found[`rises${i}`])];
+    return Math.min(falls, rises) <= strays * (falls + rises);
+  });
+  const [sameDay, otherSameDay] = [0, 1].map((i) => Number(found[`days${i}`]) === 1);
+  const isSwapped = inOrder === otherInOrder ? otherSameDay && !sameDay : otherInOrder;
+  const chosen = isSwapped ? twin : format;
+  const why =
+    inOrder !== otherInOrder ? ', in which the rows are in order' : sameDay !== otherSameDay ? ', in which all days are the same' : '';
+  const doubt = `${why} (or is it ${chosen === format ? twin : format}? No day above 12 tells; correct the query where it is)`;
+  return { format: chosen, doubt };
 }
 
 function isPresent(value: string): string {

@@ -1,5 +1,6 @@
 import type { ColumnStatistics, ValidationReport } from '../../../contracts/dataset.js';
 import type { PipelineSpec, Task } from '../../../contracts/pipeline.js';
+import { columnsReadBy } from '../checks/target-reads.js';
 import type { DataSession } from '../duckdb-session.js';
 import { partColumn, rowNumberColumn } from '../part-relation.js';
 import type { Schema } from '../schema-check.js';
@@ -45,7 +46,13 @@ export async function describeSnapshot(
   const found = await describeColumns(session, source, columns, task);
   const { mutualInformation: _, ...target } = found[found.length - 1];
   const targetStatistics: ColumnStatistics = { ...target, column: spec.target.name };
-  return { statistics: found.slice(0, -1), targetStatistics };
+  const read = await columnsReadBy(
+    session,
+    spec.target,
+    schema.columns.map(({ name }) => name),
+  );
+  const statistics = found.slice(0, -1).map((column) => (read.has(column.column) ? { ...column, isTargetSource: true as const } : column));
+  return { statistics, targetStatistics };
 }
 
 function allRows({ clean, quarantined }: DividedRows, { columns, rowNumber }: Schema): string {

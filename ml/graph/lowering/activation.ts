@@ -22,6 +22,7 @@ export const activationLowerings: LoweringTable = {
   },
   Relu6: { elementwise: true, lower: (call) => call.node('Clip', [call.input('x'), call.scalar(0), call.scalar(6)]) },
   Prelu: {
+    refuses: 'an input that is broadcast to the shape of alpha',
     elementwise: true,
     lower: (call) => {
       if (call.shape('x').join() !== call.output.shape.join()) call.refuse('broadcasts its input to the shape of alpha');

@@ -1,20 +1,27 @@
-import { fusedActivation } from './fused-activation.js';
+import { fusedActivation, fusedRefusal } from './fused-activation.js';
 import { convolutionWindow, type ImageWindow } from './image-window.js';
 import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['strides', 'pad', 'dataFormat', 'dilations', 'dimRoundingMode'];
 const fused = [...window, 'activation', 'leakyreluAlpha'];
 
+const channelsLast = 'channels first';
+const fusedRefusals = `${channelsLast}; ${fusedRefusal}; a bias that is not a number per channel`;
+
 /** Convolutions, and their gradients. Images are [N, H, W, C], filters [h, w, in, out], depthwise ones [h, w, channels, multiplier]. */
 export const convolutionLowerings: LoweringTable = {
-  Conv2D: { attributes: window, lower: (call) => ({ channelsFirst: convolve(call, false) }) },
-  FusedConv2D: { attributes: fused, lower: (call) => fuse(call, false) },
-  Conv2DBackpropInput: { attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, false) },
-  Conv2DBackpropFilter: { attributes: [...window, 'filterShape'], lower: filterGradient },
-  DepthwiseConv2dNative: { attributes: window, lower: (call) => ({ channelsFirst: convolve(call, true) }) },
-  FusedDepthwiseConv2D: { attributes: fused, lower: (call) => fuse(call, true) },
-  DepthwiseConv2dNativeBackpropInput: { attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, true) },
-  DepthwiseConv2dNativeBackpropFilter: { attributes: [...window, 'filterShape'], lower: depthwiseFilterGradient },
+  Conv2D: { refuses: channelsLast, attributes: window, lower: (call) => ({ channelsFirst: convolve(call, false) }) },
+  FusedConv2D: { refuses: fusedRefusals, attributes: fused, lower: (call) => fuse(call, false) },
+  Conv2DBackpropInput: { refuses: channelsLast, attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, false) },
+  Conv2DBackpropFilter: { refuses: channelsLast, attributes: [...window, 'filterShape'], lower: filterGradient },
+  DepthwiseConv2dNative: { refuses: channelsLast, attributes: window, lower: (call) => ({ channelsFirst: convolve(call, true) }) },
+  FusedDepthwiseConv2D: { refuses: fusedRefusals, attributes: fused, lower: (call) => fuse(call, true) },
+  DepthwiseConv2dNativeBackpropInput: {
+    refuses: channelsLast,
+    attributes: [...window, 'inputShape'],
+    lower: (call) => inputGradient(call, true),
+  },
+  DepthwiseConv2dNativeBackpropFilter: { refuses: channelsLast, attributes: [...window, 'filterShape'], lower: depthwiseFilterGradient },
 };
 
 /** @returns [N, out, H', W'] */

@@ -1,7 +1,7 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { Attribute } from '../onnx-builder.js';
 import type { TapeCall, TapeType, TapeValue } from '../tape.js';
-import { channelsFirstName, channelsFirstShape, type Layout, type LoweringState, valueName } from './lowering-state.js';
+import { channelsFirstName, channelsFirstShape, isOfBatch, type Layout, type LoweringState, valueName } from './lowering-state.js';
 
 /** One call of a tape as a lowering sees it: names and shapes in, ONNX nodes out. */
 export class KernelCall {
@@ -113,7 +113,7 @@ export class KernelCall {
   }
 
   isDynamic(length: number): boolean {
-    return length === this.state.dynamicBatch;
+    return isOfBatch(this.state, length);
   }
 
   /** Lengths that are written into the graph, so they must not be the batch's. */
@@ -165,7 +165,7 @@ export function refusal(call: TapeCall, reason: string): AnnealError {
   return new AnnealError(
     failureTypes.invalidModel,
     `The model uses the TensorFlow.js kernel "${call.kernel}"${place}, which ${reason}. The compiled engine runs only kernels that it can translate to ONNX exactly. Write the model with other operations, or train with engine "tfjs-wasm".`,
-    { kernel: call.kernel, layer: call.layer },
+    { kernel: call.kernel, layer: call.layer, reason },
   );
 }
 
@@ -179,6 +179,8 @@ export interface Lowering {
   readonly attributes?: readonly string[];
   /** Element types that every input must have; default float32 alone. */
   readonly types?: readonly TapeType[];
+  /** What `lower` refuses of what it knows, for the page of lowerings. */
+  readonly refuses?: string;
   /** Every element of the output depends on the elements at its place alone; operands may be broadcast. */
   readonly elementwise?: true;
   readonly lower: (call: KernelCall) => string | readonly string[] | ChannelsFirstResult;

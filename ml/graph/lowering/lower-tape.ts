@@ -59,6 +59,11 @@ export function lowerTape<Outputs extends string = string>(
     channelsFirst: new Map(),
     kernels: new Set(tape.calls.map(({ kernel }) => kernel)),
     dynamicBatch: options.dynamicBatch,
+    batchInput: Object.entries(tape.inputs).flatMap(([name, id]) =>
+      inputs[name] !== undefined && options.dynamicBatch !== undefined && tape.values[id].shape[0] === options.dynamicBatch
+        ? [inputs[name]]
+        : [],
+    )[0],
   };
   for (const [name, id] of Object.entries(tape.inputs)) {
     if (inputs[name] !== undefined) state.names.set(id, inputs[name]);

@@ -14,8 +14,15 @@ export interface LoweringState {
   readonly channelsFirst: Map<number, string>;
   /** Names of the tape's kernels. */
   readonly kernels: ReadonlySet<string>;
-  /** The length that stands for a batch of any size; no other length of the tape equals it. */
+  /** The length that stands for a batch of any size; it divides no other length of the tape but its own multiples. */
   readonly dynamicBatch?: number;
+  /** ONNX name of an input whose first length is the batch's. */
+  readonly batchInput?: string;
+}
+
+/** Whether a length is the batch's, or so many times the batch's (of rows that were laid end to end). */
+export function isOfBatch({ dynamicBatch }: LoweringState, length: number): boolean {
+  return dynamicBatch !== undefined && length > 0 && length % dynamicBatch === 0;
 }
 
 /** @returns the ONNX name of a value, written as a constant on first use if it is one */
@@ -30,13 +37,40 @@ export function valueName(state: LoweringState, id: number): string {
     return name;
   }
   if (!constant) throw new Error(`value ${id} of the tape is used before it is made`);
-  if (state.dynamicBatch !== undefined && shape.includes(state.dynamicBatch)) {
+  if (shape.some((length) => isOfBatch(state, length))) {
+    const repeated = repeatedOverBatch(state, id);
+    if (repeated !== undefined) return repeated;
     throw new AnnealError(
       failureTypes.invalidModel,
       `The model holds a constant of shape [${shape.join(', ')}], which depends on the size of the batch. A model that serves any batch cannot hold it. Broadcast a smaller constant instead.`,
     );
   }
   const name = state.builder.constant(dtype, constant, shape);
+  state.names.set(id, name);
+  return name;
+}
+
+/** A constant that is the same for every row (zeros that a recurrent layer begins with), made as large as the batch is at run time. */
+function repeatedOverBatch(state: LoweringState, id: number): string | undefined {
+  const { constant, shape, dtype } = state.values[id];
+  const axis = shape.indexOf(state.dynamicBatch!);
+  if (!constant || axis < 0 || state.batchInput === undefined || shape.filter((length) => isOfBatch(state, length)).length > 1)
+    return undefined;
+  const stride = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+  const block = stride * shape[axis];
+  const isRepeated = constant.every((value, i) => Object.is(value, constant[i - (i % block) + (i % stride)]));
+  if (!isRepeated) return undefined;
+  const row = constant.filter((_, i) => i % block < stride);
+  const { builder } = state;
+  const lengths = (part: readonly number[]): string[] => (part.length > 0 ? [builder.constant('int64', part)] : []);
+  const rows = builder.node('Gather', [builder.node('Shape', [state.batchInput]), builder.constant('int64', [0])], { axis: 0 });
+  const target = builder.node('Concat', [...lengths(shape.slice(0, axis)), rows, ...lengths(shape.slice(axis + 1))], { axis: 0 });
+  const one = builder.constant(
+    dtype,
+    row,
+    shape.map((length, i) => (i === axis ? 1 : length)),
+  );
+  const name = builder.node('Expand', [one, target]);
   state.names.set(id, name);
   return name;
 }
@@ -92,6 +126,6 @@ export function reorder(
 ): string {
   const [, height, width, channels] = image;
   if (channels !== 1 && height * width !== 1) return state.builder.node('Transpose', [name], { perm });
-  const lengths = to.map((length) => (length === state.dynamicBatch ? -1 : length));
+  const lengths = to.map((length) => (isOfBatch(state, length) ? -1 : length));
   return state.builder.node('Reshape', [name, state.builder.constant('int64', lengths)]);
 }

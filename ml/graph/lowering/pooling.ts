@@ -3,9 +3,12 @@ import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-ca
 
 const window = ['filterSize', 'strides', 'pad', 'dimRoundingMode'];
 
+const windowRefusal = 'padding as long as the window, a number as padding with uneven strides';
+
 /** Pooling over windows, and its gradients. Pooling over whole images is a reduction. */
 export const poolingLowerings: LoweringTable = {
   MaxPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => {
       const x = call.channelsFirst('x');
@@ -16,8 +19,9 @@ export const poolingLowerings: LoweringTable = {
       return { channelsFirst: largest };
     },
   },
-  MaxPoolGrad: { attributes: window, lower: maxPoolGradient },
+  MaxPoolGrad: { refuses: windowRefusal, attributes: window, lower: maxPoolGradient },
   AvgPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => ({
       channelsFirst: call.node('AveragePool', [call.channelsFirst('x')], {
@@ -26,7 +30,11 @@ export const poolingLowerings: LoweringTable = {
       }),
     }),
   },
-  AvgPoolGrad: { attributes: window, lower: averagePoolGradient },
+  AvgPoolGrad: {
+    refuses: `${windowRefusal}; padding, where tfjs divides by another number than forwards`,
+    attributes: window,
+    lower: averagePoolGradient,
+  },
 };
 
 function poolAttributes({ filter, strides, pads }: ImageWindow) {

@@ -12,8 +12,8 @@ export const sliceLowerings: LoweringTable = {
       const cut = shape.flatMap((length, axis) => (call.output.shape[axis] === length ? [] : [axis]));
       if (cut.length === 0) return call.input('x');
       const starts = cut.map((axis) => begin[axis] ?? 0);
-      const ends = call.fixed(cut.map((axis, i) => starts[i] + call.output.shape[axis]));
-      call.fixed(cut.map((axis) => shape[axis]));
+      const ends = cut.map((axis, i) => starts[i] + call.output.shape[axis]);
+      for (const axis of cut) call.fixed([shape[axis], call.output.shape[axis]]);
       return call.node('Slice', [call.input('x'), call.int64(...starts), call.int64(...ends), call.int64(...cut)]);
     },
   },

@@ -159,6 +159,11 @@ for (const option of options) {
     cases.push({ plan: makePlan(families.at(-1)!, task, option), label: `${JSON.stringify(option)}, ${task.task}` });
 }
 
+cases.push({
+  plan: makePlan(families[3], { task: 'regression', outputs: 3 }, { loss: { kind: 'quantile', quantiles: [0.1, 0.5, 0.9] } }),
+  label: 'wide-and-deep, three quantiles',
+});
+
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weightDecay: 0 };
 const optimizers: readonly StepPlan['optimizer'][] = [
   { ...adam, kind: 'adam', weightDecay: 0.02 },
@@ -190,7 +195,7 @@ cases.push(
 );
 
 function describeModel(model: ModelSpec): string {
-  if (model.family === 'linear') return 'linear';
+  if (model.family === 'linear' || model.family === 'module') return model.family;
   const { activation, dropout, normalization, residual } = model;
   return `${model.family} (${[activation, dropout && `dropout ${dropout}`, normalization && `${normalization} normalization`, residual && 'residual'].filter(Boolean).join(', ')})`;
 }

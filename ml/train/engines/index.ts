@@ -1,6 +1,6 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { TrainingSpec } from '../../../contracts/pipeline.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { StepPlan, TrainingEngine } from '../engine.js';
 import { compilePlan, onnxruntimeEngine } from './onnxruntime.js';
 import { tfjsCpuEngine, tfjsNativeEngine, tfjsWasmEngine } from './tfjs.js';
@@ -28,7 +28,7 @@ export async function selectEngine(requested: TrainingSpec['engine'], plan: Step
     return { engine, reason: `The pipeline asks for the engine ${requested}.` };
   }
   // What no engine can build is no reason to fall back.
-  buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  networkOf(plan);
   return automaticEngine(() => compilePlan(plan));
 }
 

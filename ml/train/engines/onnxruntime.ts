@@ -2,7 +2,7 @@ import ort from 'onnxruntime-node';
 import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { randomKeys } from '../../models/random-keys.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { checkState, initialState, servedParameters, stateOf, type StateOf, type StateVector, stateVectors } from '../engine-state.js';
@@ -50,7 +50,7 @@ let newest: { readonly key: string; readonly compiled: CompiledPlan } | undefine
 export function compilePlan(plan: StepPlan): CompiledPlan {
   const key = JSON.stringify(plan);
   if (newest?.key !== key) {
-    const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+    const network = networkOf(plan);
     newest = { key, compiled: { network, graph: buildTrainingGraph(network, plan) } };
   }
   return newest.compiled;

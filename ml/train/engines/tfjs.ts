@@ -3,7 +3,7 @@ import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { randomKeys } from '../../models/random-keys.js';
 import { pixelScale } from '../../graph/lower-pixels.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { checkState, initialState, servedParameters, stateOf, type StateVector, stateVectors } from '../engine-state.js';
@@ -25,7 +25,7 @@ function createTfjsEngine(backend: TfjsBackend): TrainingEngine {
     async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
       const problem = await backend.unavailable();
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-      return openEager(backend, buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data);
+      return openEager(backend, networkOf(plan), plan, data);
     },
   };
 }
