@@ -149,7 +149,7 @@ describe('draftPipeline', () => {
   });
 
   it('does not divide rows by class that are alike and have several', async () => {
-    const { definition, unfit } = await draft('x,y', 'y', (i) => [(i * 7) % 150, noise(i) > 0 ? 'a' : 'b']);
+    const { definition, unfit } = await draft('x,y', 'y', (i) => [(i * 7) % 150, [' a', 'b ', 'a'][Math.floor(Math.abs(noise(i)) * 3)]]);
     expect(definition.split).toMatchObject({ key: ['x'], stratify: false });
     expect(definition.crossValidation).toEqual({ kind: 'k-fold', folds: 5 });
     expect(unfit).toBeUndefined();
