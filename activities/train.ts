@@ -20,6 +20,8 @@ export interface TrainingDependencies {
   readonly threads: number;
   /** Training runs at a time; so many child processes are started before there is work for them. */
   readonly slots: number;
+  /** Ids of graphics cards: each child process is given one of them. */
+  readonly devices?: readonly string[];
   /** Where a run's files lie until they are stored; default: the system's directory for temporary files. */
   readonly scratchRoot?: string;
   /** Default: a pool of its own, whose processes end with this one. */
@@ -31,10 +33,11 @@ export function createTrainingActivities({
   store,
   threads,
   slots,
+  devices,
   scratchRoot = tmpdir(),
   children,
 }: TrainingDependencies): TrainingActivities {
-  const pool = children ?? new TrainingChildren();
+  const pool = children ?? new TrainingChildren(devices);
   if (!children) for (let slot = 0; slot < slots; slot++) pool.warm();
   return withActivityFailures<TrainingActivities>({ trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input) });
 }

@@ -18,6 +18,10 @@ describe('parseInstances', () => {
 });
 
 describe('predictionText', () => {
+  test('shows the other quantiles beside the median', () => {
+    expect(predictionText({ value: 12.5, quantiles: { '0.1': 3, '0.5': 12.5, '0.9': 30 } })).toBe('12.5 (0.1: 3, 0.9: 30)');
+  });
+
   test.each([
     [
       { label: 'late', probability: 0.31, probabilities: { late: 0.31, 'on time': 0.69 } },

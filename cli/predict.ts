@@ -90,9 +90,11 @@ function errorText(body: string): string {
 /** Classes whose probabilities are said. */
 const shownClasses = 3;
 
-/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4` */
-export function predictionText({ label = '', probabilities, value }: PredictResult['predictions'][number]): string {
-  if (value !== undefined) return String(value);
+/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)` */
+export function predictionText({ label = '', probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
+  const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
+  const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');
+  if (value !== undefined) return `${value}${spread === '' ? '' : ` (${spread})`}`;
   const ranked = Object.entries(probabilities ?? {}).toSorted(([, a], [, b]) => b - a);
   if (ranked.length === 0) return label;
   const shown = ranked.slice(0, shownClasses).map(([name, share]) => `of ${name} ${share.toFixed(4)}`);

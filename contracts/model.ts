@@ -13,11 +13,12 @@ export interface ModelBundle {
 }
 
 /** Names of the graph's outputs; no raw column that a feature reads may bear one of them. */
-export const modelOutputs = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value' } as const;
+export const modelOutputs = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value', quantiles: 'quantiles' } as const;
 
 /**
  * Outputs of the graph. Classification: `probabilities` float32 [N, classes] (binary: two columns) and
- * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Regression: `value` float32 [N, 1].
+ * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Regression: `value` float32 [N, 1],
+ * and where quantiles are predicted `quantiles` float32 [N, quantiles], ascending, of which `value` is the median.
  */
 export interface ModelManifest {
   readonly formatVersion: 1;
@@ -26,9 +27,11 @@ export interface ModelManifest {
   readonly classes: readonly string[];
   /** Binary only: probability of the positive class from which on `class_index` is 1. */
   readonly threshold?: number;
+  /** Of a regression that predicts quantiles, ascending; 0.5 is among them. */
+  readonly quantiles?: readonly number[];
   readonly inputs: readonly ModelInput[];
   readonly layout: FeatureLayout;
-  /** Class shares of the training part, or [mean, standard deviation]. */
+  /** Class shares of the training part, or [mean, standard deviation], followed by the quantiles where some are predicted. */
   readonly trainingPrior: readonly number[];
   /** sha256 of the snapshot that it was trained on. */
   readonly dataDigest: string;
@@ -38,7 +41,7 @@ export interface ModelManifest {
 export interface GoldenOutputs {
   /** Rows by column name, as a caller of the row-oriented API would send them; images as base64 of their bytes. */
   readonly instances: readonly Readonly<Record<string, string | number | null>>[];
-  /** `probabilities` or `value`, a row each. */
+  /** `probabilities`, `quantiles` or `value`, a row each. */
   readonly outputs: readonly (readonly number[])[];
   /** Largest absolute difference that counts as equal. */
   readonly tolerance: number;

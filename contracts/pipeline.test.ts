@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { definePipeline, type PipelineInput } from './pipeline.js';
+import { definePipeline, type PipelineInput, primaryMetric } from './pipeline.js';
 
 function pipelineWithColumn(column: string): PipelineInput {
   return {
@@ -125,6 +125,9 @@ describe('the training', () => {
 
   it.each([
     [{ optimizer: { kind: 'sgd', momentum: 0, nesterov: true } }, binary, 'training.optimizer.nesterov: there is no momentum'],
+    [{ loss: { kind: 'quantile', quantiles: [0.5, 0.1] } }, regression, 'training.loss.quantiles: must increase'],
+    [{ loss: { kind: 'quantile', quantiles: [0.1, 0.9] } }, regression, 'training.loss.quantiles: 0.5 must be among them'],
+    [{ loss: { kind: 'quantile' } }, binary, 'training.loss: a binary target cannot be trained with quantile'],
     [{ gradientClipping: {} }, binary, 'training.gradientClipping: says no bound'],
     [{ optimizer: { kind: 'adam', momentum: 0.9 } }, binary, 'training.optimizer'],
     [{ schedule: { kind: 'step' } }, binary, 'training.schedule'],
@@ -150,6 +153,17 @@ describe('the training', () => {
     [{ augmentation: { images: { shear: 1 } } }, binary, 'training.augmentation.images'],
   ])('%j does not go with %j', (training, target, message) => {
     expect(withTraining(training, target)).toThrow(message);
+  });
+
+  it('measures quantiles where they are predicted alone', () => {
+    const withMetrics = (training: object, more: object) => () =>
+      definePipeline({ ...pipelineWithColumn('values'), target: regression, training, ...more } as PipelineInput);
+    const quantile = { loss: { kind: 'quantile' } };
+    expect(primaryMetric(withMetrics(quantile, {})())).toBe('pinball');
+    expect(withMetrics(quantile, { gates: [{ metric: 'coverage', min: 0.75 }] })).not.toThrow();
+    expect(withMetrics({}, { gates: [{ metric: 'coverage', min: 0.75 }] })).toThrow('gates.0.metric: coverage is of predicted quantiles');
+    expect(withMetrics(quantile, { evaluation: { primaryMetric: 'coverage' } })).toThrow('more coverage is not better');
+    expect(withMetrics(quantile, { gates: [{ metric: 'coverage', betterThan: 'baseline', by: 0 }] })).toThrow('gates.0: more coverage');
   });
 
   it('can be searched down to the options of its augmentation', () => {

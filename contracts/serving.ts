@@ -128,8 +128,10 @@ export interface Prediction {
   readonly probability?: number;
   /** Classification: by name of the class. */
   readonly probabilities?: Readonly<Record<string, number>>;
-  /** Regression. */
+  /** Regression; the median where quantiles are predicted. */
   readonly value?: number;
+  /** By the quantile as text, `"0.1"`. */
+  readonly quantiles?: Readonly<Record<string, number>>;
 }
 
 export interface PredictResult {

@@ -100,7 +100,8 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   const declared = manifest.inputs.map((input) => input.name);
   const missing = declared.filter((name) => !session.inputNames.includes(name));
   const extra = session.inputNames.filter((name) => !declared.includes(name));
-  const outputs = manifest.task === 'regression' ? [modelOutputs.value] : [modelOutputs.probabilities, modelOutputs.classIndex];
+  const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
+  const outputs = manifest.task === 'regression' ? ofValues : [modelOutputs.probabilities, modelOutputs.classIndex];
   const absent = outputs.filter((name) => !session.outputNames.includes(name));
   const problems = [
     missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
@@ -141,8 +142,9 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
             : new Tensor('string', column as string[], dims);
   });
   if (manifest.task === 'regression') {
-    const results = await session.run(feeds, [modelOutputs.value]);
-    return { values: results[modelOutputs.value].data as Float32Array }; // [N, 1]
+    const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
+    const results = await session.run(feeds, [output]);
+    return { values: results[output].data as Float32Array }; // [N, quantiles] or [N, 1]
   }
   const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {

@@ -4,7 +4,7 @@ import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
-import { outputWidth, type Batch } from './tensors.js';
+import { outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
 
 /**
  * The Open Inference Protocol v2 on raw columns, over JSON with or without binary tensors.
@@ -52,7 +52,13 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
 }
 
 export function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
-  if (manifest.task === 'regression') return [{ name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] }];
+  if (manifest.task === 'regression') {
+    const { quantiles } = manifest;
+    return [
+      { name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] },
+      ...(quantiles ? [{ name: modelOutputs.quantiles, datatype: 'FP32', shape: [rows, quantiles.length] }] : []),
+    ];
+  }
   return [
     { name: modelOutputs.probabilities, datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
     { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
@@ -97,8 +103,13 @@ export async function runTensors(
     version: served.version,
     outputs: outputMetadata(manifest, batch.rows)
       .filter((tensor) => names.includes(tensor.name))
-      .map((tensor) => ({ ...tensor, values: tensor.name === modelOutputs.classIndex ? outputs.classIndex! : outputs.values })),
+      .map((tensor) => ({ ...tensor, values: valuesOf(tensor.name, manifest, outputs) })),
   };
+}
+
+function valuesOf(output: string, manifest: ModelManifest, outputs: BatchOutputs): Float32Array | Int32Array {
+  if (output === modelOutputs.classIndex) return outputs.classIndex!;
+  return output === modelOutputs.value ? rowValues(manifest, outputs) : outputs.values;
 }
 
 /**

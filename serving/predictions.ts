@@ -4,7 +4,7 @@ import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry } from './model-registry.js';
-import { outputWidth, type BatchOutputs } from './tensors.js';
+import { outputWidth, rowValues, type BatchOutputs } from './tensors.js';
 
 /**
  * Answer rows with the active version of a model, or with the one that is named.
@@ -39,8 +39,13 @@ export function checkRowCount(rows: number, maxRows: number): void {
 export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
   const width = outputWidth(manifest);
   const rows = outputs.values.length / width;
+  const values = outputs.classIndex ? undefined : rowValues(manifest, outputs);
   return Array.from({ length: rows }, (_, row) => {
-    if (!outputs.classIndex) return { value: outputs.values[row] };
+    if (!outputs.classIndex) {
+      const value = values![row];
+      if (!manifest.quantiles) return { value };
+      return { value, quantiles: Object.fromEntries(manifest.quantiles.map((quantile, k) => [quantile, outputs.values[row * width + k]])) };
+    }
     const probabilities = Object.fromEntries(manifest.classes.map((name, k) => [name, outputs.values[row * width + k]]));
     const label = manifest.classes[outputs.classIndex[row]];
     return manifest.task === 'binary' ? { label, probability: outputs.values[row * width + 1], probabilities } : { label, probabilities };

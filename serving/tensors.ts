@@ -12,15 +12,22 @@ export interface Batch {
 
 /** What the graph computes for a batch; plain arrays that can cross a thread boundary. */
 export interface BatchOutputs {
-  /** `probabilities` [N, classes] or `value` [N, 1], row by row. */
+  /** `probabilities` [N, classes], `quantiles` [N, quantiles] or `value` [N, 1], row by row. */
   readonly values: Float32Array;
   /** `class_index` [N]; absent for regression. */
   readonly classIndex?: Int32Array;
 }
 
 /** @returns how many numbers of `BatchOutputs.values` belong to one row */
-export function outputWidth(manifest: Pick<ModelManifest, 'task' | 'classes'>): number {
-  return manifest.task === 'regression' ? 1 : manifest.classes.length;
+export function outputWidth(manifest: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): number {
+  return manifest.task === 'regression' ? (manifest.quantiles?.length ?? 1) : manifest.classes.length;
+}
+
+/** The value of each row: where quantiles are predicted, the median. @returns shape [N] */
+export function rowValues({ quantiles }: Pick<ModelManifest, 'quantiles'>, { values }: BatchOutputs): Float32Array {
+  if (!quantiles) return values;
+  const median = quantiles.indexOf(0.5);
+  return Float32Array.from({ length: values.length / quantiles.length }, (_, row) => values[row * quantiles.length + median]);
 }
 
 /** Stack batches of one model, in order. */

@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
@@ -39,8 +39,8 @@ const environment = z.object({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,64}$/)
     .optional(),
-  /** Training activities at a time on this worker: its devices. */
-  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).default(1),
+  /** Training activities at a time on this worker; default: one for each graphics card, or one. */
+  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).optional(),
   /** Threads of one training process; default: all cores, divided by the slots. */
   ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
@@ -81,7 +81,14 @@ export interface Settings {
   };
   readonly httpHost: string;
   readonly hostId: string;
-  readonly training: { readonly slots: number; readonly threads: number };
+  readonly training: {
+    /** Absent: by the devices that the worker finds. */
+    readonly slots?: number;
+    /** Absent: all cores, divided by the slots. */
+    readonly threads?: number;
+    /** Of `CUDA_VISIBLE_DEVICES`. */
+    readonly visibleDevices?: string;
+  };
   readonly logLevel: string;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
@@ -124,7 +131,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
         .slice(0, 48)}-${values.ANNEAL_HTTP_PORT}`,
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
-      threads: values.ANNEAL_TRAINING_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.ANNEAL_TRAINING_SLOTS)),
+      threads: values.ANNEAL_TRAINING_THREADS,
+      // CUDA's own variable, and there an empty text says something: no card at all.
+      visibleDevices: env.CUDA_VISIBLE_DEVICES,
     },
     logLevel: values.ANNEAL_LOG_LEVEL,
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,

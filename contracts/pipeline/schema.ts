@@ -13,7 +13,7 @@ import { sourceSpec } from './source.js';
 import { splitSpec } from './split.js';
 import { sweepSpec } from './sweep.js';
 import { targetSpec } from './target.js';
-import { trainingSpec } from './training.js';
+import { quantilesOf, trainingSpec } from './training.js';
 
 export const pipelineSchema = z.strictObject({
   name: pipelineName,
@@ -40,5 +40,7 @@ export type PipelineInput = z.input<typeof pipelineSchema>;
 export type PipelineSpec = z.output<typeof pipelineSchema>;
 
 export function primaryMetric(spec: PipelineSpec): MetricName {
-  return spec.evaluation.primaryMetric ?? ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[spec.target.task];
+  if (spec.evaluation.primaryMetric) return spec.evaluation.primaryMetric;
+  if (quantilesOf(spec.training)) return 'pinball';
+  return ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[spec.target.task];
 }

@@ -21,8 +21,14 @@ function imbalanceProblems({ target, training }: PipelineSpec): string[] {
   const { task } = target;
   const { classWeights, sampling, loss, labelSmoothing } = training;
   if (loss && classLosses.has(loss.kind) !== (task !== 'regression')) {
-    const possible = task === 'regression' ? 'squared, huber, absolute' : 'cross-entropy, focal';
+    const possible = task === 'regression' ? 'squared, huber, absolute, quantile' : 'cross-entropy, focal';
     problems.push(`training.loss: a ${task} target cannot be trained with ${loss.kind}; choose one of ${possible}`);
+  }
+  if (loss?.kind === 'quantile') {
+    const { quantiles } = loss;
+    if (quantiles.some((quantile, i) => i > 0 && quantile <= quantiles[i - 1])) problems.push('training.loss.quantiles: must increase');
+    if (!quantiles.includes(0.5))
+      problems.push('training.loss.quantiles: 0.5 must be among them, which is the value that the model predicts');
   }
   if (task === 'regression') {
     if (sampling && sampling !== 'none') problems.push('training.sampling: a regression target has no classes to sample; leave it out');

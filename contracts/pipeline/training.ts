@@ -15,6 +15,8 @@ const lossSpec = z.discriminatedUnion('kind', [
   /** Squared up to an error of `delta` standard deviations of the target, linear beyond. */
   z.strictObject({ kind: z.literal('huber'), delta: z.number().gt(0).max(1000).default(1) }),
   z.strictObject({ kind: z.literal('absolute') }),
+  /** The pinball loss: the model predicts these quantiles of the target, the median among them. */
+  z.strictObject({ kind: z.literal('quantile'), quantiles: z.array(z.number().gt(0).lt(1)).min(1).max(32).default([0.1, 0.5, 0.9]) }),
 ]);
 
 /** Which rows an epoch visits, drawn anew in each; the training part only. */
@@ -70,7 +72,7 @@ const gradientClippingSpec = z.strictObject({
 });
 
 export const trainingSpec = z.strictObject({
-  engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
+  engine: z.enum(['auto', 'onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
   epochs: z.int().min(1).max(10_000).default(20),
   batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),
@@ -96,6 +98,8 @@ export const trainingSpec = z.strictObject({
   labelSmoothing: z.number().min(0).max(0.5).optional(),
   /** Default: rows train as they are. */
   augmentation: augmentationSpec.optional(),
+  /** Encoded training rows of more MB than that are read from the disk, a part at a time, instead of held in memory; default 512. */
+  residentMegabytes: z.number().gt(0).max(1e6).optional(),
   earlyStopping: z.strictObject({ patience: z.int().min(1).default(2), minDelta: z.number().min(0).default(0.0005) }).optional(),
   seed: z.int().min(0).max(0xffff_ffff).default(1),
   /** Upper bound of a chunk of steps between two checkpoints, in seconds of wall time. */
@@ -107,4 +111,9 @@ export type LossSpec = z.output<typeof lossSpec>;
 export type OptimizerSpec = z.output<typeof optimizerSpec>;
 export type SamplingSpec = z.output<typeof samplingSpec>;
 export type TrainingSpec = z.output<typeof trainingSpec>;
+/** @returns the quantiles that a model of this training predicts, or undefined */
+export function quantilesOf({ loss }: Pick<TrainingSpec, 'loss'>): readonly number[] | undefined {
+  return loss?.kind === 'quantile' ? loss.quantiles : undefined;
+}
+
 export type ScheduleSpec = TrainingSpec['schedule'];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { type PipelineSpec, quantilesOf } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import { allDone } from '../all-done.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
@@ -91,8 +91,10 @@ export async function prepareDataset(
 
 function preparedKey(clean: ArtifactRef, spec: PipelineSpec): string {
   const parts = [spec.columns, spec.target, spec.split, spec.features, spec.evaluation.slices, spec.expectations.minRowsPerClass];
+  // Their values in the training part are part of the result.
+  const quantiles = quantilesOf(spec.training);
   return createHash('sha256')
-    .update(JSON.stringify([formatVersion, clean.sha256, ...parts]))
+    .update(JSON.stringify([formatVersion, clean.sha256, ...parts, ...(quantiles ? [quantiles] : [])]))
     .digest('hex');
 }
 

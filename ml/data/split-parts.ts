@@ -9,6 +9,7 @@ import { splitNames } from './split-sql.js';
 import { textLiteral } from './sql-quoting.js';
 import { classAnomalies } from './target-checks.js';
 import { targetColumn } from './target-column.js';
+import { targetQuantiles } from './target-quantiles.js';
 
 export type PartName = (typeof splitNames)[number];
 
@@ -56,7 +57,11 @@ async function divideValues(session: DataSession, relation: string, spec: Pipeli
     partColumn,
     rows,
     classes: [],
-    trainingPrior: [Number(prior.mean), deviation],
+    trainingPrior: [
+      Number(prior.mean),
+      deviation,
+      ...(await targetQuantiles(session, spec, targetColumn, `${relation} WHERE ${partColumn} = 0`, rows.train)),
+    ],
     dropped: droppedRows([[outsideReason(spec.split), byPart.get(null) ?? 0]]),
     target: `CAST(greatest(least(${targetColumn}, ${float32Max}), -${float32Max}) AS FLOAT)`,
   };

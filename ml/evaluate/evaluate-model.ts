@@ -9,7 +9,7 @@ import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
 import { championProblem } from './champion-fit.js';
 import type { EvaluationJob, LocalModel } from './evaluation-job.js';
-import { computeMetrics, predictionConfusion, type Predictions } from './metrics.js';
+import { computeMetrics, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
 import { sliceMetrics } from './slices.js';
 import { readTestRows } from './test-rows.js';
 
@@ -40,7 +40,7 @@ export async function evaluateModel(
       return {
         rows: actual.length,
         metrics: computeMetrics(predictions),
-        baseline: baselineMetrics(task, model.manifest.trainingPrior, actual),
+        baseline: baselineMetrics(task, model.manifest.trainingPrior, actual, predictions.quantiles),
         ...(compared ? { champion: { version: compared.version, metrics: computeMetrics(predictionsOf(contenders[1], actual)) } } : {}),
         ...(problem === undefined ? {} : { championSkipped: `Version ${champion?.version} was not compared: ${problem}.` }),
         ...(task === 'binary' ? { calibration: calibrationBins(predictions.predicted, actual), threshold: predictions.threshold } : {}),
@@ -58,17 +58,17 @@ export async function evaluateModel(
 interface Contender {
   readonly model: LocalModel;
   readonly session: InferenceSession;
-  /** Numbers that are kept of each row: the positive probability, all probabilities, or the value. */
+  /** Numbers that are kept of each row: the positive probability, all probabilities, the quantiles, or the value. */
   readonly width: number;
   predicted: Float32Array;
 }
 
 async function open(model: LocalModel, threads: number): Promise<Contender> {
-  const { task, classes } = model.manifest;
+  const { task, classes, quantiles } = model.manifest;
   return {
     model,
     session: await openModel(model.path, threads),
-    width: task === 'multiclass' ? classes.length : 1,
+    width: predictionWidth({ task, classes: classes.length, quantiles }),
     predicted: new Float32Array(),
   };
 }
@@ -124,5 +124,12 @@ function keep({ model, width, predicted }: Contender, outputs: Float32Array, fir
 }
 
 function predictionsOf({ model: { manifest }, predicted }: Contender, actual: Float32Array): Predictions {
-  return { task: manifest.task, classes: manifest.classes.length, predicted, actual, threshold: manifest.threshold };
+  return {
+    task: manifest.task,
+    classes: manifest.classes.length,
+    predicted,
+    actual,
+    threshold: manifest.threshold,
+    quantiles: manifest.quantiles,
+  };
 }

@@ -8,6 +8,7 @@ import { confusionMatrix } from './confusion.js';
 import { binaryLogLoss, multiclassLogLoss } from './log-loss.js';
 import { macroF1 } from './macro-f1.js';
 import { mae } from './mae.js';
+import { coverage, pinball } from './pinball.js';
 import { classAtThreshold, mostProbableClass } from './predicted-class.js';
 import { r2 } from './r2.js';
 import { rankOrder } from './rank-order.js';
@@ -18,12 +19,14 @@ export interface Predictions {
   readonly task: Task;
   /** Number of classes; 0 for a regression. */
   readonly classes: number;
-  /** Binary: probability of the positive class [N]; multiclass: probabilities [N, classes]; regression: value [N]. */
+  /** Binary: probability of the positive class [N]; multiclass: probabilities [N, classes]; regression: value [N], or quantiles [N, quantiles]. */
   readonly predicted: Float32Array;
   /** Shape [N]: 0/1, index of the class, or the value. */
   readonly actual: Float32Array;
   /** Binary: the probability from which on a row counts as positive; default 0.5. */
   readonly threshold?: number;
+  /** Of a regression that predicts quantiles. */
+  readonly quantiles?: readonly number[];
 }
 
 /**
@@ -36,6 +39,16 @@ export function computeMetrics(predictions: Predictions): Metrics {
   const all = { binary: binaryMetrics, multiclass: multiclassMetrics, regression: regressionMetrics }[predictions.task](predictions);
   const defined = Object.entries(all).filter(([, value]) => Number.isFinite(value));
   return Object.fromEntries(defined) as Metrics;
+}
+
+/** Numbers that are kept of each row. */
+export function predictionWidth({
+  task,
+  classes,
+  quantiles,
+}: Pick<Predictions, 'task' | 'quantiles'> & { readonly classes: number }): number {
+  if (task === 'regression') return quantiles?.length ?? 1;
+  return task === 'multiclass' ? classes : 1;
 }
 
 /** @returns `confusion[actual][predicted]`, or undefined for a regression */
@@ -87,6 +100,16 @@ function macroOneVersusRestAuc(probabilities: Float32Array, labels: Float32Array
   return defined.reduce((sum, value) => sum + value, 0) / defined.length;
 }
 
-function regressionMetrics({ predicted, actual }: Predictions): Partial<Record<MetricName, number>> {
+/** The value of a model of quantiles is the median. */
+function regressionMetrics({ predicted, actual, quantiles }: Predictions): Partial<Record<MetricName, number>> {
+  if (quantiles) {
+    const median = quantiles.indexOf(0.5);
+    const values = Float32Array.from(actual, (_, row) => predicted[row * quantiles.length + median]);
+    return {
+      ...regressionMetrics({ task: 'regression', classes: 0, predicted: values, actual }),
+      pinball: pinball(predicted, actual, quantiles),
+      coverage: coverage(predicted, actual, quantiles.length),
+    };
+  }
   return { rmse: rmse(predicted, actual), mae: mae(predicted, actual), r2: r2(predicted, actual) };
 }

@@ -12,13 +12,20 @@ export type Calibration =
   /** softmax(scale · (logits − offsets)); `offsets`, shape [outputs], absent = 0, are what classes that count too often gained. */
   | { readonly kind: 'temperature'; readonly scale: number; readonly offsets?: readonly number[] }
   /** The network of a regression predicts the standardized target. */
-  | { readonly kind: 'standardization'; readonly mean: number; readonly scale: number };
+  | {
+      readonly kind: 'standardization';
+      readonly mean: number;
+      readonly scale: number;
+      /** The logits are these quantiles; those of a row are sorted, so that none crosses another. */
+      readonly quantiles?: readonly number[];
+    };
 
 /**
  * @param logits shape [N, outputs], finite
  * @param labels shape [N]: 0/1 or index of the class; not used for a regression
  * @param trainingPrior [mean, standard deviation] of a regression target
- * @param classShift multiclass: how many times too often each class counted in training, shape [outputs]; absent = 1
+ * @param options `classShift`, multiclass: how many times too often each class counted in training, shape [outputs]; absent = 1.
+ *   `quantiles`, regression: what the logits are, shape [outputs]; absent: the value alone
  */
 export function fitCalibration(
   task: Task,
@@ -26,9 +33,9 @@ export function fitCalibration(
   labels: Float32Array,
   outputs: number,
   trainingPrior: readonly number[],
-  classShift?: readonly number[],
+  { classShift, quantiles }: { readonly classShift?: readonly number[]; readonly quantiles?: readonly number[] } = {},
 ): Calibration {
-  if (task === 'regression') return { kind: 'standardization', ...targetScaling(trainingPrior) };
+  if (task === 'regression') return { kind: 'standardization', ...targetScaling(trainingPrior), ...(quantiles ? { quantiles } : {}) };
   if (task === 'binary') return { kind: 'platt', ...fitPlattScaling(logits, labels) };
   if (!classShift) return { kind: 'temperature', ...fitTemperature(logits, labels, outputs) };
   const offsets = classShift.map((factor) => Math.fround(Math.log(factor)));
@@ -46,7 +53,7 @@ export function targetScaling(trainingPrior: readonly number[]): { mean: number;
  *
  * @param logits shape [N, outputs]
  * @returns binary: probability of the positive class, shape [N]; multiclass: probabilities, shape [N, outputs];
- *   regression: the value, shape [N]
+ *   regression: the value, shape [N], or its quantiles, ascending, shape [N, outputs]
  */
 export function applyCalibration(calibration: Calibration, logits: Float32Array, outputs: number): Float32Array {
   const predictions = new Float32Array(logits.length);
@@ -58,6 +65,8 @@ export function applyCalibration(calibration: Calibration, logits: Float32Array,
       break;
     case 'standardization':
       for (let row = 0; row < logits.length; row++) predictions[row] = logits[row] * calibration.scale + calibration.mean;
+      // Sorting makes no quantile worse: Chernozhukov et al. 2010, "Quantile and Probability Curves Without Crossing".
+      if (calibration.quantiles) for (let at = 0; at < predictions.length; at += outputs) predictions.subarray(at, at + outputs).sort();
       break;
     case 'temperature': {
       const shifted = calibration.offsets ? withoutOffsets(logits, calibration.offsets) : logits;

@@ -29,13 +29,14 @@ export interface ModelParts {
  */
 export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
   const { image } = parts.transform;
-  const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) =>
-    (Object.values(modelOutputs) as string[]).includes(name),
-  );
+  const { calibration } = parts;
+  const isOfQuantiles = calibration.kind === 'standardization' && calibration.quantiles !== undefined;
+  const reserved: readonly string[] = Object.values(modelOutputs).filter((name) => name !== modelOutputs.quantiles || isOfQuantiles);
+  const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) => reserved.includes(name));
   if (taken) {
     throw new AnnealError(
       failureTypes.invalidModel,
-      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${Object.values(modelOutputs).join(', ')} are reserved.`,
+      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${reserved.join(', ')} are reserved.`,
     );
   }
   const builder = new GraphBuilder('model');
@@ -47,11 +48,31 @@ export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<st
   return builder.encode(metadata);
 }
 
+/** Scaled, sorted in each row, and the median apart. */
+function lowerQuantiles(
+  builder: GraphBuilder,
+  logits: string,
+  { mean, scale, quantiles = [] }: Extract<Calibration, { kind: 'standardization' }>,
+): void {
+  const float = (number: number): string => builder.scalar('float32', number);
+  const values = builder.node('Add', [builder.node('Mul', [logits, float(scale)]), float(mean)]); // [N, quantiles]
+  const count = builder.constant('int64', [quantiles.length]);
+  builder.nodeWithOutputs('TopK', [values, count], [modelOutputs.quantiles, builder.unique('order')], { axis: 1, largest: 0, sorted: 1 });
+  const median = builder.constant('int64', [quantiles.indexOf(0.5)]);
+  builder.node('Gather', [modelOutputs.quantiles, median], { axis: 1 }, modelOutputs.value); // [N, 1]
+  builder.output(modelOutputs.value, 'float32', ['N', 1]);
+  builder.output(modelOutputs.quantiles, 'float32', ['N', quantiles.length]);
+}
+
 function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, threshold = 0.5, network }: ModelParts): void {
   const float = (value: number): string => builder.scalar('float32', value);
   const { probabilities, classIndex, value } = modelOutputs;
   switch (calibration.kind) {
     case 'standardization':
+      if (calibration.quantiles) {
+        lowerQuantiles(builder, logits, calibration);
+        return;
+      }
       builder.node('Add', [builder.node('Mul', [logits, float(calibration.scale)]), float(calibration.mean)], {}, value); // [N, 1]
       builder.output(value, 'float32', ['N', 1]);
       return;

@@ -24,10 +24,11 @@ export async function openModel(model: Uint8Array | string, threads: number): Pr
 
 /**
  * @param columns by name of the raw input
- * @returns `probabilities`, row-major [rows · classes], or `value` [rows]
+ * @returns `probabilities`, row-major [rows · classes], `quantiles` [rows · quantiles], or `value` [rows]
  */
 export async function predictWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<Float32Array> {
-  const output = session.outputNames.includes(modelOutputs.value) ? modelOutputs.value : modelOutputs.probabilities;
+  const { quantiles, value, probabilities } = modelOutputs;
+  const output = [quantiles, value].find((name) => session.outputNames.includes(name)) ?? probabilities;
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
   const result = await session.run(feeds, [output]);
   return result[output].data as Float32Array;

@@ -15,7 +15,7 @@ export const tolerance = 1e-4;
  * Check that an exported graph predicts what was trained: the reference is the eager network on the rows as they were
  * encoded for training, with the calibration in JavaScript, so that nothing but the parameters is shared.
  *
- * @param outputs of the graph: `probabilities` or `value`, a row each of the sample
+ * @param outputs of the graph: `probabilities`, `quantiles` or `value`, a row each of the sample
  * @throws AnnealError `InvalidModel` naming the first row that differs
  */
 export async function checkSkew(

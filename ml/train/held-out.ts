@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { quantilesOf } from '../../contracts/pipeline.js';
 import { computeMetrics } from '../evaluate/metrics.js';
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
 import type { BestState } from './checkpoint.js';
-import type { EncodedData, EngineSession, EngineState } from './engine.js';
+import type { EngineSession, EngineState } from './engine.js';
 import type { HeldOutFile } from './training-job.js';
 import type { TrainingPlan } from './training-plan.js';
-import { splitLogits } from './validation.js';
+import { type SlicedRows, splitLogits } from './validation.js';
 
 /**
  * Predict the rows that a fold holds out by the best state, with the calibration and the threshold that were decided
@@ -22,7 +23,7 @@ export async function predictHeldOut(
   session: EngineSession,
   plan: TrainingPlan,
   { best, state }: { readonly best: BestState; readonly state: EngineState },
-  heldOut: EncodedData,
+  heldOut: SlicedRows,
   directory: string,
 ): Promise<HeldOutFile> {
   const { task, outputs } = plan.step;
@@ -36,7 +37,14 @@ export async function predictHeldOut(
     );
   }
   const classes = { binary: 2, multiclass: outputs, regression: 0 }[task];
-  const metrics = computeMetrics({ task, classes, predicted, actual: heldOut.target, threshold: best.threshold });
+  const metrics = computeMetrics({
+    task,
+    classes,
+    predicted,
+    actual: heldOut.target,
+    threshold: best.threshold,
+    quantiles: quantilesOf(plan.step),
+  });
   const predictions = join(directory, 'held-out');
   writeFileSync(predictions, new Uint8Array(predicted.buffer, predicted.byteOffset, predicted.byteLength));
   return { metrics, predictions };

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LossSpec } from '../../contracts/pipeline.js';
 import type { NetworkPlan } from './engine.js';
+import { pinballLoss } from './pinball-loss.js';
 import { huberLoss } from './regression-loss.js';
 import { softClassLoss } from './soft-class-loss.js';
 
@@ -18,7 +19,7 @@ export interface BatchTarget {
  * Mean loss of a mini-batch; differentiable in the logits.
  *
  * Binary: sigmoid cross-entropy; multiclass: softmax cross-entropy, both optionally focal; regression: squared, Huber's or absolute
- * error. With class weights it is the weighted mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
+ * error, or the pinball loss of several quantiles. With class weights it is the weighted mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
  * A label that is smoothed or mixed counts as several, each with its share.
  *
  * @param logits [B, outputs]
@@ -26,6 +27,7 @@ export interface BatchTarget {
  */
 export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): tf.Scalar {
   const { task, classWeights, loss, labelSmoothing } = options;
+  if (loss?.kind === 'quantile') return tf.mean(pinballLoss(logits, mixedTarget(batch), loss.quantiles));
   if (task === 'regression') return tf.mean(valueLosses(loss, tf.reshape(logits, [-1]), batch));
   if (batch.mixed || labelSmoothing || loss?.kind === 'focal') return softLoss(options, logits, batch);
   const losses = hardLosses(task, logits, batch.target); // [B]
@@ -34,8 +36,12 @@ export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: B
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
 }
 
-function valueLosses(loss: LossSpec | undefined, values: tf.Tensor1D, { target, mixed }: BatchTarget): tf.Tensor1D {
-  const errors: tf.Tensor1D = tf.sub(values, mixed ? mix(target, mixed.partner, mixed.share) : target); // [B]
+function mixedTarget({ target, mixed }: BatchTarget): tf.Tensor1D {
+  return mixed ? mix(target, mixed.partner, mixed.share) : target; // [B]
+}
+
+function valueLosses(loss: LossSpec | undefined, values: tf.Tensor1D, batch: BatchTarget): tf.Tensor1D {
+  const errors: tf.Tensor1D = tf.sub(values, mixedTarget(batch)); // [B]
   if (loss?.kind === 'absolute') return tf.abs(errors);
   return loss?.kind === 'huber' ? huberLoss(errors, loss.delta) : tf.square(errors);
 }
