@@ -11,6 +11,7 @@ import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
 import { missingCuda } from './cuda.js';
 import { forwardRows } from './forward-rows.js';
+import { isPacked, packRows } from './packed-rows.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
 import { randomStreams } from './training-step.js';
 
@@ -206,6 +207,11 @@ class OnnxruntimeSession implements EngineSession {
 }
 
 function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {
+  const { layout } = network;
+  if (isPacked(layout)) {
+    const width = layout.categorical.length + layout.numeric.length + 1;
+    return { packed: new ort.Tensor('float32', packRows(layout, data), [data.rows, width]) };
+  }
   return { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
 }
 
