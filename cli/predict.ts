@@ -90,8 +90,12 @@ function errorText(body: string): string {
 /** Classes whose probabilities are said. */
 const shownClasses = 3;
 
-/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)` */
-export function predictionText({ label = '', probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
+/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)`; the labels of a row, or `none` */
+export function predictionText({ label = '', labels, probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
+  if (labels) {
+    const there = Object.entries(labels).filter(([, is]) => is);
+    return there.length === 0 ? 'none' : there.map(([name]) => `${name} (probability ${probabilities?.[name]?.toFixed(4)})`).join(', ');
+  }
   const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
   const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');
   if (value !== undefined) return `${value}${spread === '' ? '' : ` (${spread})`}`;

@@ -13,7 +13,7 @@ export interface EncodedData {
   readonly numeric?: Float32Array;
   /** [rows, height · width · channels] */
   readonly image?: Uint8Array;
-  /** [rows]: 0/1, index of the class, or the (standardized) value. */
+  /** [rows]: 0/1, index of the class, the labels as bits, or the (standardized) value. */
   readonly target: Float32Array;
 }
 
@@ -22,7 +22,7 @@ export interface StepPlan {
   readonly model: ModelSpec;
   readonly layout: FeatureLayout;
   readonly task: Task;
-  /** Width of the logits: 1 for binary and regression, else the number of classes. */
+  /** Width of the logits: 1 for binary and regression, else the number of classes, labels or quantiles. */
   readonly outputs: number;
   readonly batchSize: number;
   readonly optimizer: OptimizerPlan;

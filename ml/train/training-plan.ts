@@ -82,7 +82,8 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       'The training part has no rows. Expected at least one. Widen the range of split.train, or look into the validation report for rows that were taken out.',
     );
   }
-  const imbalance: ImbalancePlan = task === 'regression' ? {} : createImbalancePlan(training, task, target, request);
+  const imbalance: ImbalancePlan =
+    task === 'regression' || task === 'multilabel' ? {} : createImbalancePlan(training, task, target, request);
   const epochRows = imbalance.sampledCounts?.reduce((sum, count) => sum + count, 0) ?? target.length;
   const streaming = streamingPlan(request, target.length);
   if (streaming && imbalance.sampledCounts) {
@@ -104,7 +105,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       model: request.model,
       layout: request.layout,
       task,
-      outputs: task === 'multiclass' ? request.classes : (quantilesOf(training)?.length ?? 1),
+      outputs: task === 'multiclass' || task === 'multilabel' ? request.classes : (quantilesOf(training)?.length ?? 1),
       batchSize,
       optimizer: createOptimizerPlan(training),
       ...(classWeights ? { classWeights } : {}),

@@ -4,7 +4,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type Metrics, quantilesOf } from '../../contracts/pipeline.js';
 import { bestF1Threshold } from '../evaluate/best-threshold.js';
 import { computeMetrics } from '../evaluate/metrics.js';
-import { applyCalibration, fitCalibration, type Calibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration, fitCalibration, thresholdsOf, type Calibration } from '../evaluate/prediction-calibration.js';
 import type { EncodedReader } from './encoded-reader.js';
 import type { EncodedData, EngineSession, StepPlan } from './engine.js';
 import { epochOrder } from './order.js';
@@ -76,8 +76,16 @@ export function assess(
   const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, { classShift: plan.classShift, quantiles });
   const predicted = applyCalibration(calibration, logits, plan.outputs);
   const threshold = plan.task === 'binary' ? bestF1Threshold(predicted, actual).threshold : undefined;
-  const classes = { binary: 2, multiclass: plan.outputs, regression: 0 }[plan.task];
-  const metrics = computeMetrics({ task: plan.task, classes, predicted, actual, threshold, quantiles });
+  const classes = { binary: 2, multiclass: plan.outputs, multilabel: plan.outputs, regression: 0 }[plan.task];
+  const metrics = computeMetrics({
+    task: plan.task,
+    classes,
+    predicted,
+    actual,
+    threshold,
+    quantiles,
+    thresholds: thresholdsOf(calibration),
+  });
   return { metrics, calibration, ...(threshold === undefined ? {} : { threshold }) };
 }
 

@@ -35,6 +35,7 @@ function makeData(task: Task, outputs: number): EncodedData {
   const target = Float32Array.from({ length: rows }, (_, row) => {
     const score = numeric[row * 3] + 0.3 * categorical[row * columns] - 1 + random();
     if (task === 'regression') return score;
+    if (task === 'multilabel') return Number(score > 0) + 2 * Number(numeric[row * 3 + 1] > 0.5) + 4 * Number(random() > 0.7);
     return task === 'binary' ? Number(score > 0) : Math.min(outputs - 1, Math.max(0, Math.floor(score + 1)));
   });
   return { rows, categorical, numeric, target };
@@ -159,6 +160,10 @@ for (const option of options) {
     cases.push({ plan: makePlan(families.at(-1)!, task, option), label: `${JSON.stringify(option)}, ${task.task}` });
 }
 
+cases.push(
+  { plan: makePlan(families[3], { task: 'multilabel', outputs: 3 }), label: 'wide-and-deep, three labels' },
+  { plan: makePlan(families[3], { task: 'multilabel', outputs: 3 }, { augmentation: { mixup: 0.4 } }), label: 'three labels, mixed' },
+);
 cases.push({
   plan: makePlan(families[3], { task: 'regression', outputs: 3 }, { loss: { kind: 'quantile', quantiles: [0.1, 0.5, 0.9] } }),
   label: 'wide-and-deep, three quantiles',
