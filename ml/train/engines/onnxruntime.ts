@@ -93,8 +93,9 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
 const leastSharedWork = 10_000_000;
 
 /** A function of the plan alone, since a sum's order can depend on the number of threads. */
-function usefulThreads({ parameterCount, widestImage }: Network, { batchSize, threads }: NetworkPlan): number {
-  return widestImage === 0 && parameterCount * batchSize < leastSharedWork ? 1 : threads;
+function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads }: NetworkPlan): number {
+  // A filter is used at every place of an image.
+  return !layout.image && parameterCount * batchSize < leastSharedWork ? 1 : threads;
 }
 
 async function createSession(graph: Uint8Array, threads: number, { executionProviders }: Device): Promise<ort.InferenceSession> {
