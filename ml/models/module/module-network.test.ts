@@ -19,7 +19,7 @@ const table: FeatureLayout = {
   numeric: ['distance', 'delay', 'wind'],
 };
 const numbers: FeatureLayout = { categorical: [], numeric: ['distance', 'delay', 'wind'] };
-const images: FeatureLayout = { categorical: [], numeric: [], image: { name: 'picture', height: 9, width: 8, channels: 2 } };
+const images: FeatureLayout = { categorical: [], numeric: [], image: { name: 'picture', height: 12, width: 11, channels: 2 } };
 const rows = 120;
 const batchSize = 16;
 const steps = 50;
