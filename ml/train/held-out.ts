@@ -5,10 +5,10 @@ import { quantilesOf } from '../../contracts/pipeline.js';
 import { computeMetrics } from '../evaluate/metrics.js';
 import { applyCalibration, thresholdsOf } from '../evaluate/prediction-calibration.js';
 import type { BestState } from './checkpoint.js';
-import type { EncodedData, EngineSession, EngineState } from './engine.js';
+import type { EngineSession, EngineState } from './engine.js';
 import type { HeldOutFile } from './training-job.js';
 import type { TrainingPlan } from './training-plan.js';
-import { splitLogits } from './validation.js';
+import { type SlicedRows, splitLogits } from './validation.js';
 
 /**
  * Predict the rows that a fold holds out by the best state, with the calibration and the threshold that were decided
@@ -23,7 +23,7 @@ export async function predictHeldOut(
   session: EngineSession,
   plan: TrainingPlan,
   { best, state }: { readonly best: BestState; readonly state: EngineState },
-  heldOut: EncodedData,
+  heldOut: SlicedRows,
   directory: string,
 ): Promise<HeldOutFile> {
   const { task, outputs } = plan.step;
