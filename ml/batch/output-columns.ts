@@ -18,13 +18,24 @@ export interface PredictionColumn {
 /**
  * What the output says of a row: `prediction`, the name of the class or the number; of a binary model `probability`, that of
  * the positive class; of one with more classes `probability_<class>` for each. Of quantiles `quantile_<quantile>` for each,
- * and as `prediction` the median.
+ * and as `prediction` the median. Of several labels `label_<label>`, true or false, and `probability_<label>` for each.
  */
-export function predictionColumns({ task, classes, quantiles }: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): PredictionColumn[] {
+export function predictionColumns({
+  task,
+  classes,
+  quantiles,
+  thresholds = [],
+}: Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds'>): PredictionColumn[] {
   if (task === 'regression') {
     const named = (quantiles ?? []).map((quantile, k) => ({ name: `quantile_${quantile}`, sql: `p${k}` }));
     return [{ name: 'prediction', sql: `p${quantiles?.indexOf(0.5) ?? 0}` }, ...named];
   }
+  if (task === 'multilabel')
+    // Compared as float32, as in the graph.
+    return classes.flatMap((name, k) => [
+      { name: `label_${name}`, sql: `(p${k} >= CAST(${Math.fround(thresholds[k])} AS FLOAT))` },
+      { name: `probability_${name}`, sql: `p${k}` },
+    ]);
   const label = { name: 'prediction', sql: `[${classes.map(textLiteral).join(', ')}][choice + 1]` };
   if (task === 'binary') return [label, { name: 'probability', sql: 'p1' }];
   return [label, ...classes.map((name, k) => ({ name: `probability_${name}`, sql: `p${k}` }))];
