@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -17,6 +28,7 @@ import type {
 } from '../contracts/batch.js';
 import type { ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { Task } from '../contracts/pipeline.js';
+import type { RemoteFiles } from '../contracts/remote-files.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { predictionColumns } from '../ml/batch/output-columns.js';
 import { scorePartition } from '../ml/batch/score-partition.js';
@@ -88,8 +100,14 @@ function requestOf(uri: string, changes: Partial<BatchRequest> = {}): BatchReque
   };
 }
 
-function activities(pool: Pick<ScoringPool, 'run'> = inProcess) {
-  const made = createBatchActivities({ store, projectRoot: folder, scratchRoot: join(root, 'scratch'), pool });
+function activities(pool: Pick<ScoringPool, 'run'> = inProcess, remote?: RemoteFiles) {
+  const made = createBatchActivities({
+    store,
+    projectRoot: folder,
+    scratchRoot: join(root, 'scratch'),
+    pool,
+    ...(remote ? { remote } : {}),
+  });
   return {
     open: (request: BatchRequest): Promise<{ planned?: PlannedBatch }> =>
       environment().run((input: { request: BatchRequest }) => made.openBatch(input), { request }),
@@ -284,6 +302,35 @@ describe('a batch job', () => {
   });
 });
 
+describe('a batch job on S3', () => {
+  /** Objects as a place far away has them: `s3://bucket/<name>` with an etag. */
+  const objects = new Map<string, { readonly path: string; etag: string }>();
+  const remote: RemoteFiles = {
+    list: async (prefix) =>
+      [...objects]
+        .filter(([uri]) => uri.startsWith(prefix))
+        .map(([uri, { path, etag }]) => ({ uri, sizeBytes: statSync(path).size, etag })),
+    fetch: async (uri, path) => copyFileSync(objects.get(uri)!.path, path),
+  };
+
+  it('predicts each object, and none that has changed since it began', async () => {
+    const path = await flights(100);
+    for (const name of ['a', 'b']) objects.set(`s3://bucket/days/${name}.parquet`, { path, etag: name });
+    const request = requestOf('s3://bucket/days/');
+    const { plan, predict, seal } = activities(inProcess, remote);
+    const planned = await plan(request, versions.binary);
+    expect(planned).toMatchObject({ partitions: 2, files: 2 });
+    expect(await predict(planned, 0)).toMatchObject({ rows: 100 });
+    objects.get('s3://bucket/days/b.parquet')!.etag = 'c';
+    await expect(predict(planned, 1)).rejects.toMatchObject({ type: 'SourceUnavailable', message: expect.stringContaining('b.parquet') });
+    objects.get('s3://bucket/days/b.parquet')!.etag = 'b';
+    expect(await predict(planned, 1)).toMatchObject({ rows: 100 });
+    await seal(planned);
+    expect(manifestOf(request).inputs.map(({ uri }) => uri)).toEqual(['s3://bucket/days/a.parquet', 's3://bucket/days/b.parquet']);
+    expect(readdirSync(join(request.directory, '.anneal'))).toEqual(['job.json', 'parts']);
+  });
+});
+
 describe('the part of a partition', () => {
   let pool: ScoringPool;
   beforeEach(() => {
@@ -369,6 +416,18 @@ describe('the folder of a job', () => {
       type: 'InvalidRequest',
       message: expect.stringMatching(message),
     });
+  });
+
+  it.each([
+    ['a file', () => writeFileSync(join(folder, 'output'), ''), /ENOTDIR/],
+    ['below a file', () => writeFileSync(join(folder, 'x'), ''), /ENOTDIR/, 'x/output'],
+  ])('is refused where it is %s', async (_, prepare, message, name = 'output') => {
+    const request = requestOf(await flights(100), { directory: join(folder, name) });
+    prepare();
+    const opened = activities()
+      .open(request)
+      .then(({ planned }) => planned ?? activities().plan(request, versions.binary));
+    await expect(opened).rejects.toMatchObject({ type: 'InvalidRequest', message: expect.stringMatching(message) });
   });
 
   it('is refused where it holds other files', async () => {
