@@ -37,6 +37,7 @@ import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { openModel, predictClassesWith, predictWith } from '../ml/export/run-model.js';
+import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createBatchActivities } from './batch.js';
 import { createExportActivities } from './export.js';
@@ -51,7 +52,7 @@ let folder: string;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'anneal-batch-'));
   store = new FileArtifactStore(join(root, 'store'));
-  for (const task of ['binary', 'multiclass', 'regression'] as const) {
+  for (const task of ['binary', 'multiclass', 'multilabel', 'regression'] as const) {
     const { spec, ref, checkpoint } = await trainedFixture(store, root, task);
     const columns = { ...spec.columns, distance: { ...spec.columns.distance, min: 0, max: 1000 } } as typeof spec.columns;
     const input = { spec: { ...spec, columns }, prepared: ref, checkpoint, dataDigest: 'abc' };
@@ -159,29 +160,36 @@ async function hostAnswers(version: ServedVersion, rows: readonly Record<string,
 }
 
 describe('a batch job', () => {
-  it.each(['binary', 'multiclass', 'regression'] as const)('predicts what a host answers for the same rows (%s)', async (task) => {
-    const request = requestOf(await flights(5000), { partitionRows: 2000 });
-    const manifest = await runJob(request, versions[task]);
-    expect(manifest).toMatchObject({ version: '3', modelDigest: versions[task].bundle.model.sha256, rows: 5000, predicted: 5000 });
-    expect(manifest.parts.map(({ name, inputRows }) => [name, inputRows])).toEqual([
-      ['part-00000.parquet', [0, 1666]],
-      ['part-00001.parquet', [1666, 3333]],
-      ['part-00002.parquet', [3333, 5000]],
-    ]);
-    const written = await query(`SELECT * FROM read_parquet('${request.directory}/*.parquet')`);
-    expect(written.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, id) => id));
-    const answers = await hostAnswers(versions[task], written);
-    if (task === 'regression') expect(Float32Array.from(written, (row) => row.prediction as number)).toEqual(answers.values);
-    else {
-      expect(written.map((row) => row.prediction)).toEqual(answers.labels);
-      const columns = task === 'binary' ? ['probability'] : answers.manifest.classes.map((name) => `probability_${name}`);
-      const width = answers.manifest.classes.length;
-      for (const [k, column] of columns.entries())
-        expect(Float32Array.from(written, (row) => row[column] as number)).toEqual(
-          Float32Array.from(written, (_, row) => answers.values[row * width + (task === 'binary' ? 1 : k)]),
-        );
-    }
-  });
+  it.each(['binary', 'multiclass', 'multilabel', 'regression'] as const)(
+    'predicts what a host answers for the same rows (%s)',
+    async (task) => {
+      const request = requestOf(await flights(5000), { partitionRows: 2000 });
+      const manifest = await runJob(request, versions[task]);
+      expect(manifest).toMatchObject({ version: '3', modelDigest: versions[task].bundle.model.sha256, rows: 5000, predicted: 5000 });
+      expect(manifest.parts.map(({ name, inputRows }) => [name, inputRows])).toEqual([
+        ['part-00000.parquet', [0, 1666]],
+        ['part-00001.parquet', [1666, 3333]],
+        ['part-00002.parquet', [3333, 5000]],
+      ]);
+      const written = await query(`SELECT * FROM read_parquet('${request.directory}/*.parquet')`);
+      expect(written.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, id) => id));
+      const answers = await hostAnswers(versions[task], written);
+      if (task === 'regression') expect(Float32Array.from(written, (row) => row.prediction as number)).toEqual(answers.values);
+      else {
+        if (task === 'multilabel') {
+          const flags = labelFlags(answers.manifest, answers);
+          for (const [k, name] of answers.manifest.classes.entries())
+            expect(written.map((row) => row[`label_${name}`])).toEqual(written.map((_, row) => flags[3 * row + k] === 1));
+        } else expect(written.map((row) => row.prediction)).toEqual(answers.labels);
+        const columns = task === 'binary' ? ['probability'] : answers.manifest.classes.map((name) => `probability_${name}`);
+        const width = answers.manifest.classes.length;
+        for (const [k, column] of columns.entries())
+          expect(Float32Array.from(written, (row) => row[column] as number)).toEqual(
+            Float32Array.from(written, (_, row) => answers.values[row * width + (task === 'binary' ? 1 : k)]),
+          );
+      }
+    },
+  );
 
   it('tells of each file and part what it was, and keeps the columns that are asked for', async () => {
     const request = requestOf(await flights(300), { keep: ['id'], format: 'csv' });
@@ -444,6 +452,15 @@ describe('the columns of predictions', () => {
     [
       { task: 'regression', classes: [], quantiles: [0.1, 0.5, 0.9] },
       ['prediction=p1', 'quantile_0.1=p0', 'quantile_0.5=p1', 'quantile_0.9=p2'],
+    ],
+    [
+      { task: 'multilabel', classes: ['a', 'b'], thresholds: [0.5, 0.25] },
+      [
+        "label_a=p0 >= CAST(CAST('0.5' AS DOUBLE) AS FLOAT)",
+        "label_b=p1 >= CAST(CAST('0.25' AS DOUBLE) AS FLOAT)",
+        'probability_a=p0',
+        'probability_b=p1',
+      ],
     ],
     [{ task: 'binary', classes: ['no', "o'clock"] }, ["prediction=['no', 'o''clock'][choice + 1]", 'probability=p1']],
   ] as const)('of %j are %j', (manifest, columns) => {

@@ -39,6 +39,11 @@ const targets: Readonly<
     classes: ['high', 'low', 'middle'],
     spec: { task: 'multiclass', name: 'level', expression: "'low'" },
   },
+  multilabel: {
+    sql: `CAST(CAST(${score} > 3 AS INTEGER) + 2 * CAST(distance > 700 AS INTEGER) + 4 * CAST(origin = 'B' IS TRUE AS INTEGER) AS FLOAT)`,
+    classes: ['late', 'far', 'from B'],
+    spec: { task: 'multilabel', name: 'labels', labels: { late: 'true', far: 'distance > 700', 'from B': "origin = 'B'" } },
+  },
   regression: { sql: `CAST(100 + 10 * (${score}) AS FLOAT)`, classes: [], spec: { task: 'regression', name: 'delay', expression: '1' } },
 };
 
@@ -114,6 +119,8 @@ async function encodedSplit(
 
 function priorOf(task: Task, classes: number, target: Float32Array, { training }: PipelineSpec): number[] {
   const share = (label: number): number => target.filter((value) => value === label).length / target.length;
+  if (task === 'multilabel')
+    return Array.from({ length: classes }, (_, label) => target.filter((bits) => ((bits >> label) & 1) === 1).length / target.length);
   if (task !== 'regression') return Array.from({ length: classes }, (_, label) => share(label));
   const mean = target.reduce((sum, value) => sum + value, 0) / target.length;
   const sorted = target.toSorted();
@@ -145,7 +152,7 @@ function specOf(task: Task, training: Partial<TrainingSpec>): PipelineSpec {
       epochs: 15,
       batchSize: 64,
       learningRate: 0.01,
-      classWeights: task === 'regression' ? 'none' : 'balanced',
+      classWeights: task === 'regression' || task === 'multilabel' ? 'none' : 'balanced',
       ...training,
     },
     evaluation: { slices: ['origin', 'hour'] },

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import type { Task } from '../contracts/pipeline.js';
+import type { Task } from '../ml/data/init/choose-target.js';
 import type { FileSource } from '../contracts/pipeline/source.js';
 import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
 import { renderPipeline } from '../ml/data/init/render-pipeline.js';

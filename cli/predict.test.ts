@@ -19,6 +19,14 @@ describe('parseInstances', () => {
 });
 
 describe('predictionText', () => {
+  test('names the labels that a row has', () => {
+    const probabilities = { rain: 0.9, wind: 0.61234, snow: 0.1 };
+    expect(predictionText({ labels: { rain: true, wind: true, snow: false }, probabilities })).toBe(
+      'rain (probability 0.9000), wind (probability 0.6123)',
+    );
+    expect(predictionText({ labels: { rain: false }, probabilities })).toBe('none');
+  });
+
   test('shows the other quantiles beside the median', () => {
     expect(predictionText({ value: 12.5, quantiles: { '0.1': 3, '0.5': 12.5, '0.9': 30 } })).toBe('12.5 (0.1: 3, 0.9: 30)');
   });

@@ -88,6 +88,7 @@ describe('the training', () => {
   const regression = { task: 'regression', name: 'price', expression: 'price' };
   const binary = { task: 'binary', name: 'sold', expression: 'sold', classes: ['open', 'sold'] };
   const multiclass = { task: 'multiclass', name: 'kind', expression: 'kind' };
+  const labels = { task: 'multilabel', name: 'traits', labels: { old: 'age > 50', large: 'size > 3' } };
 
   it('stays as it was without the options of imbalance, label noise and augmentation', () => {
     expect(Object.keys(withTraining({}, binary)())).not.toEqual(expect.arrayContaining(['sampling']));
@@ -128,6 +129,10 @@ describe('the training', () => {
     [{ loss: { kind: 'quantile', quantiles: [0.5, 0.1] } }, regression, 'training.loss.quantiles: must increase'],
     [{ loss: { kind: 'quantile', quantiles: [0.1, 0.9] } }, regression, 'training.loss.quantiles: 0.5 must be among them'],
     [{ loss: { kind: 'quantile' } }, binary, 'training.loss: a binary target cannot be trained with quantile'],
+    [{ classWeights: 'balanced' }, labels, 'training.classWeights: a multilabel target has no classes to weigh'],
+    [{ loss: { kind: 'focal' } }, labels, 'training.loss: a multilabel target is trained with cross-entropy'],
+    [{ labelSmoothing: 0.1 }, labels, 'training.labelSmoothing: is for targets of one label'],
+    [{}, { ...labels, labels: { one: 'x' } }, 'needs 2 to 24 labels'],
     [{ gradientClipping: {} }, binary, 'training.gradientClipping: says no bound'],
     [{ optimizer: { kind: 'adam', momentum: 0.9 } }, binary, 'training.optimizer'],
     [{ schedule: { kind: 'step' } }, binary, 'training.schedule'],

@@ -23,7 +23,7 @@ export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } 
 export type { SourceSpec } from './pipeline/source.js';
 export type { SplitSpec } from './pipeline/split.js';
 export type { ParameterRange, SweepSpec } from './pipeline/sweep.js';
-export type { TargetSpec, Task } from './pipeline/target.js';
+export { labelsOf, type TargetSpec, type Task } from './pipeline/target.js';
 export { quantilesOf } from './pipeline/training.js';
 export type { GradientClippingSpec, LossSpec, OptimizerSpec, SamplingSpec, ScheduleSpec, TrainingSpec } from './pipeline/training.js';
 

@@ -124,9 +124,11 @@ export interface PredictInput {
 export interface Prediction {
   /** Classification: name of the class. */
   readonly label?: string;
+  /** Multilabel: which labels the row is said to have. */
+  readonly labels?: Readonly<Record<string, boolean>>;
   /** Binary classification: probability of the positive class. */
   readonly probability?: number;
-  /** Classification: by name of the class. */
+  /** Classification: by name of the class, or of the label. */
   readonly probabilities?: Readonly<Record<string, number>>;
   /** Regression; the median where quantiles are predicted. */
   readonly value?: number;

@@ -101,7 +101,8 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   const missing = declared.filter((name) => !session.inputNames.includes(name));
   const extra = session.inputNames.filter((name) => !declared.includes(name));
   const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
-  const outputs = manifest.task === 'regression' ? ofValues : [modelOutputs.probabilities, modelOutputs.classIndex];
+  const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
+  const outputs = manifest.task === 'regression' ? ofValues : ofClasses;
   const absent = outputs.filter((name) => !session.outputNames.includes(name));
   const problems = [
     missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
@@ -124,7 +125,7 @@ async function runInParts(session: InferenceSession, manifest: ModelManifest, ba
     values.set(part.values, from * width);
     if (part.classIndex) classIndex.set(part.classIndex, from);
   }
-  return manifest.task === 'regression' ? { values } : { values, classIndex };
+  return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values } : { values, classIndex };
 }
 
 async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
@@ -145,6 +146,10 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
     const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
     const results = await session.run(feeds, [output]);
     return { values: results[output].data as Float32Array }; // [N, quantiles] or [N, 1]
+  }
+  if (manifest.task === 'multilabel') {
+    const results = await session.run(feeds, [modelOutputs.probabilities]);
+    return { values: results[modelOutputs.probabilities].data as Float32Array }; // [N, labels]
   }
   const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {

@@ -4,7 +4,7 @@ import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
-import { outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
 
 /**
  * The Open Inference Protocol v2 on raw columns, over JSON with or without binary tensors.
@@ -61,7 +61,9 @@ export function outputMetadata(manifest: ModelManifest, rows: number): TensorMet
   }
   return [
     { name: modelOutputs.probabilities, datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
-    { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
+    manifest.task === 'multilabel'
+      ? { name: modelOutputs.labels, datatype: 'INT64', shape: [rows, outputWidth(manifest)] }
+      : { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
   ];
 }
 
@@ -78,7 +80,7 @@ export interface TensorResult {
   readonly outputs: readonly OutputTensor[];
 }
 
-/** One output; `class_index` is INT64 although its numbers are held in 32 bits. */
+/** One output; `class_index` and `labels` are INT64 although their numbers are held in 32 bits. */
 export interface OutputTensor extends TensorMetadata {
   readonly values: Float32Array | Int32Array;
 }
@@ -109,6 +111,7 @@ export async function runTensors(
 
 function valuesOf(output: string, manifest: ModelManifest, outputs: BatchOutputs): Float32Array | Int32Array {
   if (output === modelOutputs.classIndex) return outputs.classIndex!;
+  if (output === modelOutputs.labels) return labelFlags(manifest, outputs);
   return output === modelOutputs.value ? rowValues(manifest, outputs) : outputs.values;
 }
 

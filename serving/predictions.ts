@@ -4,7 +4,7 @@ import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import type { ModelRegistry } from './model-registry.js';
-import { outputWidth, rowValues, type BatchOutputs } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type BatchOutputs } from './tensors.js';
 
 /**
  * Answer rows with the active version of a model, or with the one that is named.
@@ -39,6 +39,7 @@ export function checkRowCount(rows: number, maxRows: number): void {
 export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
   const width = outputWidth(manifest);
   const rows = outputs.values.length / width;
+  if (manifest.task === 'multilabel') return labelPredictions(manifest, outputs, rows);
   const values = outputs.classIndex ? undefined : rowValues(manifest, outputs);
   return Array.from({ length: rows }, (_, row) => {
     if (!outputs.classIndex) {
@@ -50,4 +51,14 @@ export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): P
     const label = manifest.classes[outputs.classIndex[row]];
     return manifest.task === 'binary' ? { label, probability: outputs.values[row * width + 1], probabilities } : { label, probabilities };
   });
+}
+
+function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: number): Prediction[] {
+  const flags = labelFlags(manifest, outputs);
+  const byName = <T>(at: (i: number) => T, row: number): Record<string, T> =>
+    Object.fromEntries(manifest.classes.map((name, k) => [name, at(row * manifest.classes.length + k)]));
+  return Array.from({ length: rows }, (_, row) => ({
+    labels: byName((i) => flags[i] === 1, row),
+    probabilities: byName((i) => outputs.values[i], row),
+  }));
 }

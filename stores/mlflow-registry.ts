@@ -92,7 +92,12 @@ export class MlflowRegistry {
     });
     await this.client.runs.logBatch(run.runId, {
       metrics: toMetrics([...training.history, { step: training.step, metrics: final }], run.startTimeMs),
-      tags: { [tagNames.engine]: `${training.engine.name}: ${training.engine.reason}`, [tagNames.primaryMetric]: summary.primaryMetric },
+      tags: {
+        [tagNames.engine]: fitted(`${training.engine.name}: ${training.engine.reason}`, 'tag'),
+        [tagNames.primaryMetric]: summary.primaryMetric,
+        ...(training.digest !== undefined && { [tagNames.trainingDigest]: training.digest }),
+        ...(training.codeVersion !== undefined && { [tagNames.codeVersion]: training.codeVersion }),
+      },
     });
     await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/evaluation.json', await this.store.readBytes(evaluation.report));
   }

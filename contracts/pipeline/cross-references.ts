@@ -1,4 +1,4 @@
-import { modelOutputs } from '../model.js';
+import { reservedOutputs } from '../model.js';
 import { crossValidationProblems } from './cross-validation.js';
 import { expectationProblems } from './expectation-problems.js';
 import { featureProblems } from './feature-problems.js';
@@ -13,9 +13,9 @@ function isOfQuantiles(metric: MetricName): boolean {
   return metric === 'pinball' || metric === 'coverage';
 }
 
-/** Names of outputs of the exported model; one of quantiles has one more. */
-function reservedNames({ training }: PipelineSpec): readonly string[] {
-  return Object.values(modelOutputs).filter((name) => name !== modelOutputs.quantiles || quantilesOf(training));
+/** Names of outputs of the exported model. */
+function reservedNames({ training, target }: PipelineSpec): readonly string[] {
+  return reservedOutputs({ quantiles: quantilesOf(training), isMultilabel: target.task === 'multilabel' });
 }
 
 /** What the schema cannot say: names that must refer to something, ranges in order. */
@@ -34,6 +34,10 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
         `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
       );
     problems.push(...featureProblems(name, feature, column.type));
+    if (spec.target.task === 'multilabel' && 'encoding' in feature && feature.encoding === 'target')
+      problems.push(
+        `features.${name}.encoding: a multilabel target has no mean that categories could be encoded by; choose another encoding`,
+      );
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));

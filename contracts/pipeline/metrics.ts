@@ -24,6 +24,8 @@ export type Metrics = Partial<Record<MetricName, number>>;
 export const taskMetrics: Readonly<Record<Task, readonly MetricName[]>> = {
   binary: ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece'],
   multiclass: ['auc', 'logLoss', 'accuracy', 'macroF1', 'brier'],
+  /** Means over the labels; `accuracy` is the share of labels that are right, `macroF1` the mean F1 of the rows that have a label. */
+  multilabel: ['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier'],
   // The last two where the model predicts quantiles.
   regression: ['rmse', 'mae', 'r2', 'pinball', 'coverage'],
 };

@@ -42,5 +42,5 @@ export type PipelineSpec = z.output<typeof pipelineSchema>;
 export function primaryMetric(spec: PipelineSpec): MetricName {
   if (spec.evaluation.primaryMetric) return spec.evaluation.primaryMetric;
   if (quantilesOf(spec.training)) return 'pinball';
-  return ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[spec.target.task];
+  return ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'rmse' } as const)[spec.target.task];
 }

@@ -20,6 +20,15 @@ function imbalanceProblems({ target, training }: PipelineSpec): string[] {
   const problems: string[] = [];
   const { task } = target;
   const { classWeights, sampling, loss, labelSmoothing } = training;
+  if (task === 'multilabel') {
+    // Each label has classes of its own, which no one weight could balance.
+    if (loss && loss.kind !== 'cross-entropy')
+      problems.push('training.loss: a multilabel target is trained with cross-entropy; leave it out');
+    if (classWeights !== 'none') problems.push('training.classWeights: a multilabel target has no classes to weigh; leave it out');
+    if (sampling && sampling !== 'none') problems.push('training.sampling: a multilabel target has no classes to sample; leave it out');
+    if (labelSmoothing) problems.push('training.labelSmoothing: is for targets of one label a row; leave it out');
+    return problems;
+  }
   if (loss && classLosses.has(loss.kind) !== (task !== 'regression')) {
     const possible = task === 'regression' ? 'squared, huber, absolute, quantile' : 'cross-entropy, focal';
     problems.push(`training.loss: a ${task} target cannot be trained with ${loss.kind}; choose one of ${possible}`);

@@ -72,7 +72,7 @@ const gradientClippingSpec = z.strictObject({
 });
 
 export const trainingSpec = z.strictObject({
-  engine: z.enum(['auto', 'onnxruntime', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
+  engine: z.enum(['auto', 'onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
   epochs: z.int().min(1).max(10_000).default(20),
   batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),
@@ -98,6 +98,8 @@ export const trainingSpec = z.strictObject({
   labelSmoothing: z.number().min(0).max(0.5).optional(),
   /** Default: rows train as they are. */
   augmentation: augmentationSpec.optional(),
+  /** Encoded training rows of more MB than that are read from the disk, a part at a time, instead of held in memory; default 512. */
+  residentMegabytes: z.number().gt(0).max(1e6).optional(),
   earlyStopping: z.strictObject({ patience: z.int().min(1).default(2), minDelta: z.number().min(0).default(0.0005) }).optional(),
   seed: z.int().min(0).max(0xffff_ffff).default(1),
   /** Upper bound of a chunk of steps between two checkpoints, in seconds of wall time. */

@@ -133,6 +133,11 @@ async function priorOf(
     );
     return [Number(found.mean), Number(found.deviation), ...(await targetQuantiles(session, spec, encodedTarget, train, rows))];
   }
+  if (task === 'multilabel') {
+    const shares = classes.map((_, label) => `avg((CAST(${encodedTarget} AS INTEGER) >> ${label}) & 1) AS s${label}`);
+    const [found] = await session.rows(`SELECT ${shares.join(', ')} FROM ${train}`);
+    return classes.map((_, label) => Number(found[`s${label}`]));
+  }
   const found = await session.rows(`SELECT CAST(${encodedTarget} AS INTEGER) AS class, count(*) AS n FROM ${train} GROUP BY ALL`);
   const counts = new Map(found.map((row) => [Number(row.class), Number(row.n)]));
   const total = [...counts.values()].reduce((sum, n) => sum + n, 0);

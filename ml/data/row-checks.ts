@@ -101,7 +101,7 @@ async function keep(session: DataSession, view: string, query: string, spec: Pip
 }
 
 function declaredClasses(target: TargetSpec): readonly string[] {
-  return target.task === 'regression' ? [] : (target.classes ?? []);
+  return 'classes' in target ? (target.classes ?? []) : [];
 }
 
 function reasonsOfTarget(target: TargetSpec): TargetReason[] {

@@ -1,5 +1,5 @@
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { labelsOf, type PipelineSpec } from '../../contracts/pipeline.js';
 import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
 import { float32Max } from './transform/transform-kind.js';
@@ -7,8 +7,8 @@ import { partColumn, partRelation } from './part-relation.js';
 import { foundInstead, outsideReason, partDescription } from './split-description.js';
 import { splitNames } from './split-sql.js';
 import { textLiteral } from './sql-quoting.js';
-import { classAnomalies } from './target-checks.js';
-import { targetColumn } from './target-column.js';
+import { classAnomalies, countLabels, labelAnomalies } from './target-checks.js';
+import { labelBitsSql, labelSumsSql, targetColumn } from './target-column.js';
 import { targetQuantiles } from './target-quantiles.js';
 
 export type PartName = (typeof splitNames)[number];
@@ -18,12 +18,12 @@ export interface SplitParts {
   readonly relation: string;
   readonly partColumn: string;
   readonly rows: Readonly<Record<PartName, number>>;
-  /** In the order of the model's outputs; empty for regression. */
+  /** In the order of the model's outputs; the labels of a multilabel target; empty for regression. */
   readonly classes: readonly string[];
   /** Class shares of the training part, or [mean, standard deviation]. */
   readonly trainingPrior: readonly number[];
   readonly dropped: readonly { readonly reason: string; readonly rows: number }[];
-  /** SQL of the target as FLOAT: 0/1, index of the class, or the value; NULL for a class that the training part lacks. */
+  /** SQL of the target as FLOAT: 0/1, index of the class, the labels as bits, or the value; NULL for a class that the training part lacks. */
   readonly target: string;
 }
 
@@ -35,7 +35,16 @@ export interface SplitParts {
  */
 export async function divideRows(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<SplitParts> {
   const relation = await partRelation(session, cleanPath, spec);
-  return spec.target.task === 'regression' ? divideValues(session, relation, spec) : divideClasses(session, relation, spec, spec.target);
+  const { target } = spec;
+  if (target.task === 'regression') return divideValues(session, relation, spec);
+  if (target.task === 'multilabel')
+    return divideLabels(
+      session,
+      relation,
+      spec,
+      labelsOf(target).map(([name]) => name),
+    );
+  return divideClasses(session, relation, spec, target);
 }
 
 async function divideValues(session: DataSession, relation: string, spec: PipelineSpec): Promise<SplitParts> {
@@ -67,11 +76,29 @@ async function divideValues(session: DataSession, relation: string, spec: Pipeli
   };
 }
 
+async function divideLabels(session: DataSession, relation: string, spec: PipelineSpec, labels: readonly string[]): Promise<SplitParts> {
+  const parts = await session.rows(`SELECT ${partColumn} AS part, ${labelSumsSql(labels.length)} FROM ${relation} GROUP BY ${partColumn}`);
+  const partOf = (part: number | null) => parts.find((each) => each.part === part) ?? {};
+  const rows = await partRows(session, relation, spec, (part) => Number(partOf(part).rows ?? 0));
+  const trained = countLabels(labels, partOf(0));
+  const [problem] = labelAnomalies(trained.counts, spec.target.name, spec.expectations.minRowsPerClass);
+  if (problem) throw unfit(spec, 'train', problem.expected, problem.found);
+  return {
+    relation,
+    partColumn,
+    rows,
+    classes: labels,
+    trainingPrior: labels.map((label) => trained.shares[label]),
+    dropped: droppedRows([[outsideReason(spec.split), Number(partOf(null).rows ?? 0)]]),
+    target: `CAST(${labelBitsSql(labels.length)} AS FLOAT)`,
+  };
+}
+
 async function divideClasses(
   session: DataSession,
   relation: string,
   spec: PipelineSpec,
-  target: Exclude<PipelineSpec['target'], { task: 'regression' }>,
+  target: Extract<PipelineSpec['target'], { task: 'binary' | 'multiclass' }>,
 ): Promise<SplitParts> {
   const found = await session.rows(
     `SELECT ${partColumn} AS part, CAST(${targetColumn} AS VARCHAR) AS class, count(*) AS rows FROM ${relation} GROUP BY ${partColumn}, ${targetColumn}`,

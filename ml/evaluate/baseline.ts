@@ -15,7 +15,7 @@ export function baselineMetrics(
   quantiles?: readonly number[],
 ): Metrics {
   const rows = actual.length;
-  if (task === 'multiclass') {
+  if (task === 'multiclass' || task === 'multilabel') {
     const classes = trainingPrior.length;
     const predicted = new Float32Array(rows * classes);
     for (let i = 0; i < predicted.length; i++) predicted[i] = trainingPrior[i % classes];

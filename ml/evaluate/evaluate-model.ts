@@ -7,7 +7,7 @@ import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
 import { championProblem } from './champion-fit.js';
 import type { EvaluationJob, LocalModel } from './evaluation-job.js';
-import { computeMetrics, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
+import { computeMetrics, labelReport, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
 import { sliceMetrics } from './slices.js';
 import { readTestRows } from './test-rows.js';
 
@@ -35,6 +35,7 @@ export async function evaluateModel(
       const { actual, slices } = await predictAll(session, job, contenders, onRows);
       const predictions = predictionsOf(contenders[0], actual);
       const { task } = predictions;
+      const confusion = predictionConfusion(predictions);
       return {
         rows: actual.length,
         metrics: computeMetrics(predictions),
@@ -42,7 +43,8 @@ export async function evaluateModel(
         ...(compared ? { champion: { version: compared.version, metrics: computeMetrics(predictionsOf(contenders[1], actual)) } } : {}),
         ...(problem === undefined ? {} : { championSkipped: `Version ${champion?.version} was not compared: ${problem}.` }),
         ...(task === 'binary' ? { calibration: calibrationBins(predictions.predicted, actual), threshold: predictions.threshold } : {}),
-        ...(task === 'regression' ? {} : { confusion: predictionConfusion(predictions) }),
+        ...(confusion ? { confusion } : {}),
+        ...(task === 'multilabel' ? { labels: labelReport(predictions, model.manifest.classes) } : {}),
         slices: slices.flatMap((column) => sliceMetrics(predictions, column, primaryMetric)),
         primaryMetric,
       };
@@ -120,5 +122,6 @@ function predictionsOf({ model: { manifest }, predicted }: Contender, actual: Fl
     actual,
     threshold: manifest.threshold,
     quantiles: manifest.quantiles,
+    thresholds: manifest.thresholds,
   };
 }

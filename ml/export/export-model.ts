@@ -100,6 +100,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       task: prepared.task,
       classes: prepared.classes,
       ...(threshold === undefined ? {} : { threshold }),
+      ...(calibration.kind === 'labels' ? { thresholds: calibration.thresholds } : {}),
       ...(calibration.kind === 'standardization' && calibration.quantiles ? { quantiles: calibration.quantiles } : {}),
       inputs,
       layout: transform.layout,

@@ -1,6 +1,6 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { modelOutputs } from '../../contracts/model.js';
+import { modelOutputs, reservedOutputs } from '../../contracts/model.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
 import { lowerTransform } from '../data/transform/transform-kinds.js';
 import { lowerPixels } from '../graph/lower-pixels.js';
@@ -30,8 +30,10 @@ export interface ModelParts {
 export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
   const { image } = parts.transform;
   const { calibration } = parts;
-  const isOfQuantiles = calibration.kind === 'standardization' && calibration.quantiles !== undefined;
-  const reserved: readonly string[] = Object.values(modelOutputs).filter((name) => name !== modelOutputs.quantiles || isOfQuantiles);
+  const reserved = reservedOutputs({
+    quantiles: calibration.kind === 'standardization' ? calibration.quantiles : undefined,
+    isMultilabel: calibration.kind === 'labels',
+  });
   const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) => reserved.includes(name));
   if (taken) {
     throw new AnnealError(
@@ -84,6 +86,16 @@ function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, t
       const isPositive = builder.node('GreaterOrEqual', [positive, float(threshold)]); // bool [N, 1]
       builder.node('Cast', [isPositive], { to: elementTypes.int64 }, classIndex); // [N, 1]
       break;
+    }
+    case 'labels': {
+      const row = (values: readonly number[]): string => builder.constant('float32', values, [1, values.length]);
+      const scaled = builder.node('Mul', [logits, row(calibration.slopes)]); // [N, labels]
+      builder.node('Sigmoid', [builder.node('Add', [scaled, row(calibration.intercepts)])], {}, probabilities); // [N, labels]
+      const isThere = builder.node('GreaterOrEqual', [probabilities, row(calibration.thresholds)]); // bool [N, labels]
+      builder.node('Cast', [isThere], { to: elementTypes.int64 }, modelOutputs.labels); // [N, labels]
+      builder.output(probabilities, 'float32', ['N', network.outputs]);
+      builder.output(modelOutputs.labels, 'int64', ['N', network.outputs]);
+      return;
     }
     case 'temperature': {
       const { scale, offsets } = calibration;

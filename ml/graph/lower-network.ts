@@ -35,11 +35,18 @@ export function lowerNetwork(builder: GraphBuilder, network: Network, inputs: Ne
  * Write a network's forward pass into a graph.
  *
  * @param parameters ONNX names of the parameters, in the network's order and shapes
+ * @param channelBlock as in `LowerOptions`
  * @returns name of the logits, float32 [N, outputs]
  */
-export function lowerForward(builder: GraphBuilder, network: Network, inputs: NetworkInputNames, parameters: readonly string[]): string {
+export function lowerForward(
+  builder: GraphBuilder,
+  network: Network,
+  inputs: NetworkInputNames,
+  parameters: readonly string[],
+  channelBlock?: number,
+): string {
   const batch = batchStandIn(network);
-  return lowerRecording(builder, recordForward(network, batch), batch, inputs, parameters);
+  return lowerRecording(builder, recordForward(network, batch), batch, inputs, parameters, channelBlock);
 }
 
 /** As `lowerForward`, for a forward pass that was recorded with `batch` rows. */
@@ -49,10 +56,11 @@ export function lowerRecording(
   batch: number,
   inputs: NetworkInputNames,
   parameters: readonly string[],
+  channelBlock?: number,
 ): string {
   const names: Record<string, string> = Object.fromEntries(parameters.map((name, i) => [`parameter_${i}`, name]));
   for (const [name, value] of Object.entries(inputs)) if (value !== undefined) names[name] = value;
-  return lowerTape<'logits'>(builder, tape, names, { dynamicBatch: batch }).logits;
+  return lowerTape<'logits'>(builder, tape, names, { dynamicBatch: batch, channelBlock }).logits;
 }
 
 /**

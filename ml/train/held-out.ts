@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { quantilesOf } from '../../contracts/pipeline.js';
 import { computeMetrics } from '../evaluate/metrics.js';
-import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration, thresholdsOf } from '../evaluate/prediction-calibration.js';
 import type { BestState } from './checkpoint.js';
-import type { EncodedData, EngineSession, EngineState } from './engine.js';
+import type { EngineSession, EngineState } from './engine.js';
 import type { HeldOutFile } from './training-job.js';
 import type { TrainingPlan } from './training-plan.js';
-import { splitLogits } from './validation.js';
+import { type SlicedRows, splitLogits } from './validation.js';
 
 /**
  * Predict the rows that a fold holds out by the best state, with the calibration and the threshold that were decided
@@ -23,7 +23,7 @@ export async function predictHeldOut(
   session: EngineSession,
   plan: TrainingPlan,
   { best, state }: { readonly best: BestState; readonly state: EngineState },
-  heldOut: EncodedData,
+  heldOut: SlicedRows,
   directory: string,
 ): Promise<HeldOutFile> {
   const { task, outputs } = plan.step;
@@ -36,7 +36,7 @@ export async function predictHeldOut(
       `A prediction for one of the ${heldOut.rows} rows that were held out is not a finite number. Expected finite predictions. Lower training.learningRate (it is ${plan.learningRate}), or look for extreme values among the numeric features.`,
     );
   }
-  const classes = { binary: 2, multiclass: outputs, regression: 0 }[task];
+  const classes = { binary: 2, multiclass: outputs, multilabel: outputs, regression: 0 }[task];
   const metrics = computeMetrics({
     task,
     classes,
@@ -44,6 +44,7 @@ export async function predictHeldOut(
     actual: heldOut.target,
     threshold: best.threshold,
     quantiles: quantilesOf(plan.step),
+    thresholds: thresholdsOf(best.calibration),
   });
   const predictions = join(directory, 'held-out');
   writeFileSync(predictions, new Uint8Array(predicted.buffer, predicted.byteOffset, predicted.byteLength));

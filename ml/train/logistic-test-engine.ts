@@ -4,7 +4,8 @@ import type { EncodedData, EngineSession, EngineState, StepPlan } from './engine
  * A linear model on the numeric features with Adam, written out by hand: small enough to be interrupted thousands of
  * times in a test. One output: log-loss for a binary target, squared error for a regression.
  */
-export function openLogisticSession(plan: StepPlan, data: EncodedData): EngineSession {
+export function openLogisticSession(plan: StepPlan, initial: EncodedData): EngineSession {
+  let data = initial;
   const width = plan.layout.numeric.length;
   if (plan.optimizer.kind !== undefined) throw new Error('this engine knows AdamW alone');
   const { beta1, beta2, epsilon } = plan.optimizer;
@@ -51,6 +52,9 @@ export function openLogisticSession(plan: StepPlan, data: EncodedData): EngineSe
     runSteps: async (rows, rates, firstStep) => {
       const { batchSize } = plan;
       return rates.map((rate, i) => step(rows.subarray(i * batchSize, (i + 1) * batchSize), rate, firstStep + i + 1));
+    },
+    useRows: (rows) => {
+      data = rows;
     },
     logits: async (rows) => Float32Array.from({ length: rows.rows }, (_, row) => logit(rows, row)),
     getState: async () => copyOf(state),

@@ -70,7 +70,11 @@ export class TrainingChildren {
   /** End every child, also those at work. */
   async close(): Promise<void> {
     const ended = [...this.#all].map((child) => new Promise((resolve) => child.process.once('close', resolve)));
-    for (const child of this.#all) this.#discard(child);
+    for (const child of this.#all) {
+      // Else a process with nothing else to do would end while it waits.
+      hold(child.process);
+      this.#discard(child);
+    }
     await Promise.all(ended);
   }
 

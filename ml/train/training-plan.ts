@@ -13,9 +13,12 @@ import {
 import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
 import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
+import { codeVersion } from './code-version.js';
+import { encodedRowBytes } from './encoded-reader.js';
 import type { EncodedData, StepPlan } from './engine.js';
 import { createOptimizerPlan } from './optimizer-plan.js';
 import { epochBatches } from './order.js';
+import { type StreamingPlan, planStreaming, windowSteps } from './streamed-order.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 
 /** What is asked for: a part of `TrainInput`, with what the prepared data set says about itself. */
@@ -43,6 +46,8 @@ export interface TrainingPlan {
   readonly step: StepPlan;
   /** Rows of each class that an epoch visits; absent: every row once. */
   readonly sampledCounts?: readonly number[];
+  /** Absent: the rows are in memory. */
+  readonly streaming?: StreamingPlan;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   /** Epochs that `totalSteps` reaches into. */
@@ -77,9 +82,21 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       'The training part has no rows. Expected at least one. Widen the range of split.train, or look into the validation report for rows that were taken out.',
     );
   }
-  const imbalance: ImbalancePlan = task === 'regression' ? {} : createImbalancePlan(training, task, target, request);
+  const imbalance: ImbalancePlan =
+    task === 'regression' || task === 'multilabel' ? {} : createImbalancePlan(training, task, target, request);
   const epochRows = imbalance.sampledCounts?.reduce((sum, count) => sum + count, 0) ?? target.length;
-  const { batchSize, stepsPerEpoch } = epochBatches(epochRows, training.batchSize);
+  const streaming = streamingPlan(request, target.length);
+  if (streaming && imbalance.sampledCounts) {
+    throw new AnnealError(
+      failureTypes.invalidPipeline,
+      `training.sampling draws rows from all of the training part, whose ${target.length} rows do not fit into the ${residentMegabytes(training)} MB that training.residentMegabytes allows. Expected a part that does, or no sampling. Raise training.residentMegabytes, or balance the classes by training.classWeights.`,
+    );
+  }
+  const whole = epochBatches(epochRows, training.batchSize);
+  const { batchSize } = whole;
+  const stepsPerEpoch = streaming
+    ? windowSteps(streaming, target.length, batchSize).reduce((sum, steps) => sum + steps, 0)
+    : whole.stepsPerEpoch;
   const totalSteps = request.totalSteps ?? training.epochs * stepsPerEpoch;
   const { classWeights, classShift, sampledCounts } = imbalance;
   const augmentation = createAugmentationPlan(training.augmentation, request.layout.numeric.length, numeric);
@@ -88,7 +105,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       model: request.model,
       layout: request.layout,
       task,
-      outputs: task === 'multiclass' ? request.classes : (quantilesOf(training)?.length ?? 1),
+      outputs: task === 'multiclass' || task === 'multilabel' ? request.classes : (quantilesOf(training)?.length ?? 1),
       batchSize,
       optimizer: createOptimizerPlan(training),
       ...(classWeights ? { classWeights } : {}),
@@ -101,6 +118,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       threads: request.threads,
     },
     ...(sampledCounts ? { sampledCounts } : {}),
+    ...(streaming ? { streaming } : {}),
     totalSteps,
     stepsPerEpoch,
     epochs: Math.ceil(totalSteps / stepsPerEpoch),
@@ -114,13 +132,36 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
   };
 }
 
+/** Encoded data up to so many MB are held in memory. */
+const defaultResidentMegabytes = 512;
+
+function residentMegabytes({ residentMegabytes: asked }: TrainingSpec): number {
+  return asked ?? defaultResidentMegabytes;
+}
+
+/** Whether rows of a split had better be read as they are needed; of a validation part, which is only looked at, sooner. */
+export function isLarge({ training, layout }: Pick<TrainingRequest, 'training' | 'layout'>, rows: number, share = 1): boolean {
+  return rows * encodedRowBytes(layout) > residentMegabytes(training) * 1e6 * share;
+}
+
+/** Two windows, the indices of their rows and what is read beside them stay well below the limit. */
+const windowShare = 1 / 4;
+
+function streamingPlan(request: TrainingRequest, rows: number): StreamingPlan | undefined {
+  if (!isLarge(request, rows)) return undefined;
+  const windowBytes = residentMegabytes(request.training) * 1e6 * windowShare;
+  return planStreaming(rows, encodedRowBytes(request.layout), windowBytes, request.training.batchSize);
+}
+
 function isDefaultLoss(kind: LossSpec['kind']): boolean {
   return kind === 'cross-entropy' || kind === 'squared';
 }
 
-/** Two runs with equal digests pass through the same states, bit for bit. */
+/** Of data, code, seed and configuration: two runs with equal digests pass through the same states, bit for bit. */
 export function planDigest(plan: TrainingPlan, engine: string): string {
-  return createHash('sha256').update(canonicalJson({ engine, plan })).digest('hex');
+  return createHash('sha256')
+    .update(canonicalJson({ code: codeVersion, engine, plan }))
+    .digest('hex');
 }
 
 /**
@@ -129,7 +170,18 @@ export function planDigest(plan: TrainingPlan, engine: string): string {
  * @returns shares the feature arrays
  */
 export function standardizeTarget(task: Task, trainingPrior: readonly number[], data: EncodedData): EncodedData {
-  if (task !== 'regression') return data;
+  const scale = targetScaler(task, trainingPrior);
+  if (!scale) return data;
+  const target = data.target.slice();
+  scale(target);
+  return { ...data, target };
+}
+
+/** @returns brings a target, in place, into the units that the network is trained in; absent where those are its own */
+export function targetScaler(task: Task, trainingPrior: readonly number[]): ((target: Float32Array) => void) | undefined {
+  if (task !== 'regression') return undefined;
   const { mean, scale } = targetScaling(trainingPrior);
-  return { ...data, target: data.target.map((value) => (value - mean) / scale) };
+  return (target) => {
+    for (let i = 0; i < target.length; i++) target[i] = (target[i] - mean) / scale;
+  };
 }

@@ -17,7 +17,7 @@ export async function leakageChecks(context: CheckContext): Promise<Anomaly[]> {
   const { severity, allow, auc, skill, r2 } = spec.expectations.leakage;
   if (severity === 'off') return [];
   const { task, name: target } = spec.target;
-  const limit = { binary: auc, multiclass: skill, regression: r2 }[task];
+  const limit = { binary: auc, multiclass: skill, multilabel: skill, regression: r2 }[task];
   const types = new Map(columns.map(({ name, type }) => [name, type]));
   const features = Object.entries(spec.features).filter(
     ([name, { column }]) => !allow.includes(name) && types.has(column) && types.get(column) !== 'image',

@@ -3,7 +3,7 @@ import { definePipeline, type PipelineInput, type Task } from '../../../contract
 import type { ImageSource } from '../../../contracts/pipeline/source.js';
 import { chooseFeatures } from './choose-features.js';
 import { chooseSplit } from './choose-split.js';
-import { type ChosenTarget, chooseTarget } from './choose-target.js';
+import { type ChosenTarget, chooseTarget, type Task as InferableTask } from './choose-target.js';
 import { chooseTraining } from './choose-training.js';
 import type { ColumnFacts } from './column-facts.js';
 import { type Findings, noFindings } from './findings.js';
@@ -15,7 +15,7 @@ export interface InferenceRequest {
   readonly source: PipelineInput['source'];
   /** Images have their folder for a target by default. */
   readonly target?: string;
-  readonly task?: Task;
+  readonly task?: InferableTask;
   readonly rows: number;
   readonly columns: readonly ColumnFacts[];
   /** Why the source is read as it is. */
@@ -176,7 +176,7 @@ function expectationsOf(
 
 function gatesOf(task: Task): PipelineInput['gates'] {
   // R² has no unit, so that its limits fit any target.
-  const metric = ({ binary: 'auc', multiclass: 'logLoss', regression: 'r2' } as const)[task];
+  const metric = ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'r2' } as const)[task];
   return [
     { metric, betterThan: 'baseline', by: task === 'binary' ? 0.05 : 0.01 },
     { metric, betterThan: 'champion', by: task === 'binary' ? -0.005 : -0.01 },

@@ -8,7 +8,7 @@ import { identifier } from '../sql-quoting.js';
 import { targetColumn } from '../target-column.js';
 import { describeColumns } from './describe-columns.js';
 
-const targetTypes: Readonly<Record<Task, string>> = { binary: 'boolean', multiclass: 'string', regression: 'float' };
+const targetTypes: Readonly<Record<Task, string>> = { binary: 'boolean', multiclass: 'string', multilabel: 'string', regression: 'float' };
 
 /** The rows that broke no rule, in their parts, and those that did. */
 export interface DividedRows {

@@ -1,5 +1,6 @@
 import { type ImageWindow, poolingWindow } from './image-window.js';
-import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-call.js';
+import { blockedMaxPool, blockedMaxPoolGradient } from './blocked-pooling.js';
+import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['filterSize', 'strides', 'pad', 'dimRoundingMode'];
 
@@ -11,6 +12,8 @@ export const poolingLowerings: LoweringTable = {
     refuses: windowRefusal,
     attributes: window,
     lower: (call) => {
+      const inBlocks = blockedMaxPool(call);
+      if (inBlocks) return inBlocks;
       const x = call.channelsFirst('x');
       const made = poolingWindow(call, call.shape('x'));
       if (!call.tapeHas('MaxPoolGrad')) return { channelsFirst: call.node('MaxPool', [x], poolAttributes(made)) };
@@ -46,7 +49,9 @@ function placesKey(call: KernelCall, input: string, { filter, strides, pads }: I
 }
 
 /** Each gradient to the place of its window's first largest element; both sides agree which one is the first. */
-function maxPoolGradient(call: KernelCall): ChannelsFirstResult {
+function maxPoolGradient(call: KernelCall): ImageResult {
+  const inBlocks = blockedMaxPoolGradient(call);
+  if (inBlocks) return inBlocks;
   const shape = call.fixed(call.shape('input')); // [N, H, W, C]
   const made = poolingWindow(call, shape);
   const places =
@@ -64,7 +69,7 @@ function maxPoolGradient(call: KernelCall): ChannelsFirstResult {
 }
 
 /** Each gradient spread over its window in equal parts. */
-function averagePoolGradient(call: KernelCall): ChannelsFirstResult {
+function averagePoolGradient(call: KernelCall): ImageResult {
   const made = poolingWindow(call, call.shape('input'));
   if (made.pads.some((length) => length > 0)) call.refuse('pads, where tfjs divides by another number of elements than forwards');
   const channels = call.shape('input')[3];

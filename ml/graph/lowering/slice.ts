@@ -32,6 +32,8 @@ export const sliceLowerings: LoweringTable = {
       const shape = call.shape('value');
       const axis = call.axis('axis', shape.length, 0);
       call.fixed([shape[axis]]);
+      if (shape.length === 1)
+        return call.outputs.map((_, i) => call.node('Gather', [call.input('value'), call.constant('int64', [i], [])]));
       const sizes = call.int64(...call.outputs.map(() => 1));
       const parts =
         call.outputs.length === 1

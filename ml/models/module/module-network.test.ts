@@ -51,7 +51,7 @@ function dataOf(layout: FeatureLayout, task: Task, outputs: number): EncodedData
   };
 }
 
-const outputsOf = { binary: 1, multiclass: 3, regression: 1 } as const;
+const outputsOf = { binary: 1, multiclass: 3, multilabel: 3, regression: 1 } as const;
 
 function planOf(model: ModelSpec, layout: FeatureLayout, task: Task): StepPlan {
   return {

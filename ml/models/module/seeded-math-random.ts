@@ -18,3 +18,22 @@ export function withSeededMathRandom<T>(seed: number, run: () => T): T {
     Math.random = random;
   }
 }
+
+/**
+ * Run a synchronous function, and say whether it asked `Math.random`, which all random numbers of TensorFlow.js without a seed
+ * come from.
+ */
+export function watchMathRandom<T>(run: () => T): { readonly result: T; readonly isAsked: boolean } {
+  const { random } = Math;
+  let isAsked = false;
+  Math.random = () => {
+    isAsked = true;
+    return random();
+  };
+  try {
+    const result = run();
+    return { result, isAsked };
+  } finally {
+    Math.random = random;
+  }
+}

@@ -49,11 +49,16 @@ class TfjsSession implements EngineSession {
   constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
-    private readonly data: EncodedData,
+    private data: EncodedData,
     private readonly backend: TfjsBackend,
   ) {
     this.vectors = stateVectors(plan.optimizer, network);
     this.state = this.toTensors(initialState(plan.optimizer, network));
+  }
+
+  useRows(data: EncodedData): void {
+    checkData(this.plan.task, this.network, data);
+    this.data = data;
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {

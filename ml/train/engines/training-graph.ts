@@ -19,9 +19,10 @@ import { randomStreams, trainingStep } from './training-step.js';
  * where the layout has such columns, `image` uint8 [N, height · width · channels] where it has one, `target` float32 [N], and the vectors of `stateVectors`, which the loop carries.
  * Outputs: `<state>_next`, and `losses` float32 [K].
  *
+ * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
-export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Array {
+export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelBlock?: number): Uint8Array {
   const { batchSize } = plan;
   const { layout } = network;
   const streams = randomStreams(network, plan);
@@ -44,13 +45,14 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Ar
   for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
   const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
   const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
-  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), {
+  const read = {
     ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
     ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
-  });
+  };
+  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock });
   body.output(body.node('Identity', ['continue']), 'bool', []);
   for (const { name, size } of vectors) body.output(made[name], 'float32', [size]);
   body.output(made.loss, 'float32', []);
@@ -94,9 +96,10 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
 /**
  * The forward pass with the parameters as an input: `parameters` [P], `categorical`, `numeric`, `image` → `logits` float32 [N, outputs].
  *
+ * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
  */
-export function buildForwardGraph(network: Network): Uint8Array {
+export function buildForwardGraph(network: Network, channelBlock?: number): Uint8Array {
   const { layout, outputs, parameters, parameterCount } = network;
   const graph = new GraphBuilder('forward');
   graph.input('parameters', 'float32', [parameterCount]);
@@ -112,7 +115,7 @@ export function buildForwardGraph(network: Network): Uint8Array {
   );
   graph.nodeWithOutputs('Split', ['parameters', sizes], parts, { axis: 0 });
   const tensors = parameters.map(({ shape }, i) => graph.node('Reshape', [parts[i], graph.constant('int64', shape)]));
-  graph.node('Identity', [lowerForward(graph, network, inputs, tensors)], {}, 'logits');
+  graph.node('Identity', [lowerForward(graph, network, inputs, tensors, channelBlock)], {}, 'logits');
   graph.output('logits', 'float32', ['N', outputs]);
   return graph.encode();
 }
