@@ -46,9 +46,7 @@ export interface ModelOutputs {
 
 /** The predictions with the chosen classes. @param columns by name of the raw input */
 export async function predictClassesWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<ModelOutputs> {
-  // Of several labels each is decided by its probability and threshold.
-  const { value, labels } = modelOutputs;
-  if ([value, labels].some((name) => session.outputNames.includes(name))) return { values: await predictWith(session, columns) };
+  if (!session.outputNames.includes(modelOutputs.classIndex)) return { values: await predictWith(session, columns) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
   const result = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {
