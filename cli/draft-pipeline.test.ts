@@ -140,6 +140,35 @@ describe('draftPipeline', () => {
     expect(drafted.unfit).toBeUndefined();
   });
 
+  it('numbers the rows where few of them differ, so that each is one of its own', async () => {
+    const { definition, unfit, anomalies } = await draft('a,b,y', 'y', (i) => [i % 2, (i >> 1) % 3, noise(i) > 0 ? 'yes' : 'no']);
+    expect(definition.source).toMatchObject({ query: 'SELECT row_number() OVER () AS "row_number", * FROM data' });
+    expect(definition.split).toMatchObject({ kind: 'random', key: ['row_number'] });
+    expect(Object.keys(definition.features)).toEqual(['a', 'b']);
+    expect([unfit, ...anomalies]).toEqual([undefined]);
+  });
+
+  it('does not divide rows by class that are alike and have several', async () => {
+    const { definition, unfit } = await draft('x,y', 'y', (i) => [(i * 7) % 150, [' a', 'b ', 'a'][Math.floor(Math.abs(noise(i)) * 3)]]);
+    expect(definition.split).toMatchObject({ key: ['x'], stratify: false });
+    expect(definition.crossValidation).toEqual({ kind: 'k-fold', folds: 5 });
+    expect(unfit).toBeUndefined();
+  });
+
+  it('reads units, decimal commas of three digits, and names that occur twice', async () => {
+    const { definition, remarks } = await draft(
+      'size;size;weight;y',
+      'y',
+      (i) => [`0,${100 + i}`, i % 50, `${i % 77}.5 kg`, noise(i) > 0],
+      400,
+      ';',
+    );
+    expect(definition.columns).toMatchObject({ size: { type: 'float' }, size_2: { type: 'integer' }, weight: { type: 'float' } });
+    expect(remarks.get('source')).toMatch(
+      /bears a name twice.*"size" holds numbers with a decimal comma; "weight" holds numbers with the unit kg/,
+    );
+  });
+
   it('sets limits that the present data keep, and freezes their schema', async () => {
     const { definition, anomalies, schema } = await draft('a,b,y', 'y', (i) => [i % 40, noise(i % 200).toFixed(4), noise(i % 200, 2) > 0]);
     expect(definition.expectations!.duplicates!.max).toBeGreaterThan(0.5);

@@ -25,7 +25,7 @@ function draft(places: string | string[], target?: string, remote?: RemoteFiles)
 
 describe('draftPipeline of places', () => {
   beforeAll(async () => {
-    for (const file of ['mixed/b.csv', 'mixed/deep/c.csv', 'nameless/part-0', 'nameless/part-1']) write(file, table(';'));
+    for (const file of ['mixed/b.csv', 'mixed/deep/c.csv', 'nameless/part-0', 'nameless/part-1', 'part [1]/a.csv']) write(file, table(';'));
     write('mixed/README.md', 'no data');
     write('tabs/a.tsv', table('\t'));
     for (const year of [2020, 2021])
@@ -64,6 +64,7 @@ describe('draftPipeline of places', () => {
 
   it('reads patterns and several places of one format, and refuses several formats', async () => {
     expect((await draft('mixed/**/*.csv', 'y')).rows).toBe(120);
+    expect((await draft('part [1]', 'y')).rows).toBe(60);
     const several = await draft(['mixed/b.csv', 'mixed/deep'], 'y');
     expect(several).toMatchObject({ rows: 120, definition: { source: { uri: ['mixed/b.csv', 'mixed/deep'] } } });
     await expect(draft(['mixed', 'tabs'], 'y')).rejects.toThrow(/"tabs" cannot be used: it holds tsv, and "mixed" holds csv/);

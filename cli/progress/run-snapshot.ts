@@ -71,13 +71,20 @@ export async function readRunSnapshot(client: Client, workflowId: string, previo
   const trainings = stage === 'train' || stage === 'sweep' || stage === 'cross-validate' ? pending.flat().flatMap(trainingOf) : [];
   const setbacks = pending.flat().flatMap(setbackOf);
   const idle = pending.flat().flatMap((activity) => idleOf(activity, Date.now()));
-  return { status, sweep: (sweep && withWaiting(sweep, trainings)) ?? previous?.sweep, trainings, setbacks, idle };
+  return {
+    status,
+    sweep: (sweep && (stage === 'sweep' ? withWaiting(sweep, trainings) : sweep)) ?? previous?.sweep,
+    trainings,
+    setbacks,
+    idle,
+  };
 }
 
-/** The sweep knows that a trial has its turn, and not whether there is a slot for it. */
-function withWaiting(sweep: SweepStatus, trainings: readonly RunningTraining[]): SweepStatus {
-  const waiting = new Set(trainings.flatMap(({ trial, waits }) => (waits && trial !== undefined ? [trial] : [])));
-  return { ...sweep, trials: sweep.trials.map((trial) => (waiting.has(trial.trial) ? { ...trial, state: 'waiting' } : trial)) };
+/** The sweep knows that a trial has its turn, and not whether a worker trains it yet. */
+export function withWaiting(sweep: SweepStatus, trainings: readonly RunningTraining[]): SweepStatus {
+  const trained = new Set(trainings.flatMap(({ trial, waits }) => (waits || trial === undefined ? [] : [trial])));
+  const isWaiting = ({ trial, state }: SweepStatus['trials'][number]): boolean => state === 'running' && !trained.has(trial);
+  return { ...sweep, trials: sweep.trials.map((trial) => (isWaiting(trial) ? { ...trial, state: 'waiting' } : trial)) };
 }
 
 /** The sweep is a child that may not have started yet. */

@@ -54,8 +54,8 @@ async function assignByHash(session: DataSession, rows: string, spec: PipelineSp
     folds.stratify
       ? strataCuts(session, rows, { fraction, stratum: `CAST(${targetColumn} AS VARCHAR)`, shares })
       : Promise.resolve(shares.map(numberLiteral));
-  const fraction = hashFraction(`fold ${folds.seed}`, columns);
-  const inner = hashFraction(`validation ${folds.seed}`, columns);
+  const fraction = hashFraction(`fold ${folds.seed}`, columns, spec.columns);
+  const inner = hashFraction(`validation ${folds.seed}`, columns, spec.columns);
   const foldCuts = await cutsOf(
     fraction,
     Array.from({ length: folds.folds - 1 }, (_, i) => (i + 1) / folds.folds),

@@ -54,7 +54,7 @@ function fractionOf(spec: PipelineSpec): string {
   const named = split.kind === 'group' ? split.columns : split.key;
   // Rows that differ in the class alone may be cut apart between their classes; they are no copies of each other.
   const whole = split.kind === 'random' && split.stratify ? [...declared, targetColumn] : declared;
-  return hashFraction(String(split.seed), named ?? whole);
+  return hashFraction(String(split.seed), named ?? whole, spec.columns);
 }
 
 /** @param what is stratified, for the message. @throws AnnealError `InvalidData` when rows that stay together have several classes */

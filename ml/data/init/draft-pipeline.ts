@@ -60,12 +60,15 @@ export async function draftPipeline(
   const directory = await mkdtemp(join(scratchRoot, 'anneal-init-'));
   try {
     const context: DataContext = { store: storeAt(join(directory, 'store')), scratchRoot: directory, ...(remote ? { remote } : {}) };
-    const { source, remark, snapshot, columns } = await inspectSource({ places, format, column: target }, projectRoot, context);
-    const { rows } = snapshot;
-    const written = mapSourceUris(source, portable);
+    const look = (isNumbered: boolean) => inspectSource({ places, format, column: target, isNumbered }, projectRoot, context);
+    let inspected = await look(false);
     let findings = noFindings;
     for (let draft = 1; ; draft++) {
-      const inferred = inferPipeline({ name, source: written, target, task, rows, columns, sourceRemark: remark, findings });
+      if (findings.isNumbered && inspected.rowNumber === undefined) inspected = await look(true);
+      const { source, remark, snapshot, columns, rowNumber } = inspected;
+      const { rows } = snapshot;
+      const written = mapSourceUris(source, portable);
+      const inferred = inferPipeline({ name, source: written, target, task, rows, columns, rowNumber, sourceRemark: remark, findings });
       const rehearsal = await rehearse(snapshot, inferred.definition, context);
       const next = draft < mostDrafts ? heedRehearsal(rehearsal, inferred.definition, findings) : undefined;
       if (next) findings = next;

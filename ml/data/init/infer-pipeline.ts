@@ -18,6 +18,8 @@ export interface InferenceRequest {
   readonly task?: InferableTask;
   readonly rows: number;
   readonly columns: readonly ColumnFacts[];
+  /** The column that numbers the rows, where the split goes by it. */
+  readonly rowNumber?: string;
   /** Why the source is read as it is. */
   readonly sourceRemark?: string;
   readonly findings?: Findings;
@@ -62,7 +64,7 @@ export function inferPipeline(request: InferenceRequest): InferredPipeline {
 type Chosen = Pick<InferredPipeline, 'leftOut'> & { readonly definition: Omit<PipelineInput, 'name' | 'source'> };
 
 function ofTable(
-  { rows, columns, findings = noFindings }: InferenceRequest,
+  { rows, columns, rowNumber, findings = noFindings }: InferenceRequest,
   { name: target }: ColumnFacts,
   chosen: ChosenTarget,
   remarks: Remarks,
@@ -71,11 +73,15 @@ function ofTable(
   const { split: simple, remark } = chooseSplit(columns, { rows, target, isClassification, findings });
   const { features, leftOut } = chooseFeatures(columns, target, rows, remarks, { split: simple, leaks: findings.leaks });
   if (Object.keys(features).length === 0)
-    throw impossible('No column can be a feature.', leftOut.map(({ column, reason }) => `"${column}": ${reason}`).join('; '));
+    throw impossible(
+      'No column can be a feature.',
+      leftOut.map(({ column, reason }) => `"${column}": ${reason}`).join('; ') || 'There is none beside the target.',
+    );
   const featureColumns = [...new Set(Object.values(features).map((feature) => feature.column))];
-  const split = findings.hasCopies && simple.kind === 'random' ? { ...simple, key: featureColumns } : simple;
-  remarks.set('split', split === simple ? remark : `${remark} Rows that are alike in their features share a part.`);
-  const splitColumns = split.kind === 'time' ? [split.column] : split.kind === 'group' ? split.columns : [];
+  const { split, remark: keyRemark } = keyed(simple, featureColumns, rowNumber, findings);
+  remarks.set('split', [remark, ...(keyRemark === undefined ? [] : [keyRemark])].join(' '));
+  const splitColumns =
+    split.kind === 'time' ? [split.column] : split.kind === 'group' ? split.columns : rowNumber === undefined ? [] : [rowNumber];
   const used = new Set([target, ...featureColumns, ...splitColumns]);
   const declared = columns.filter((column) => used.has(column.name));
   const unreadable = declared.filter((facts) => facts.name !== target).reduce((sum, facts) => sum + facts.unreadable, 0) / rows;
@@ -90,6 +96,27 @@ function ofTable(
       ...chooseTraining(rows, hasCategories, chosen, split, remarks),
     },
     leftOut,
+  };
+}
+
+type ChosenSplit = PipelineInput['split'];
+
+/** What tells rows apart in a random split: their features where they have copies, their number where there is little else. */
+function keyed(
+  split: ChosenSplit,
+  featureColumns: readonly string[],
+  rowNumber: string | undefined,
+  { hasCopies, hasMixedCopies }: Findings,
+): { readonly split: ChosenSplit; readonly remark?: string } {
+  if (split.kind !== 'random') return { split };
+  if (rowNumber !== undefined)
+    return { split: { ...split, key: [rowNumber] }, remark: 'There are few different rows, so each is one of its own, by its number.' };
+  if (!hasCopies) return { split };
+  const alike = 'Rows that are alike in their features share a part';
+  if (!hasMixedCopies) return { split: { ...split, key: [...featureColumns] }, remark: `${alike}.` };
+  return {
+    split: { ...split, key: [...featureColumns], stratify: false },
+    remark: `${alike}; they have several classes, so the shares of the classes are not exact.`,
   };
 }
 

@@ -17,6 +17,8 @@ export interface InspectedSource {
   readonly source: SourceSpec;
   /** Why it is read so, where the file's name does not say it. */
   readonly remark?: string;
+  /** The column that numbers the rows, where one was asked for. */
+  readonly rowNumber?: string;
   readonly snapshot: Snapshot;
   readonly columns: readonly ColumnFacts[];
 }
@@ -27,6 +29,8 @@ export interface InspectionRequest {
   readonly format?: FileSource['format'];
   /** A name that the header of a delimited text should hold. */
   readonly column?: string;
+  /** Number the rows, from 1, in a column that no other is called. */
+  readonly isNumbered?: boolean;
 }
 
 /**
@@ -38,10 +42,19 @@ export interface InspectionRequest {
 export async function inspectSource(request: InspectionRequest, projectRoot: string, context: DataContext): Promise<InspectedSource> {
   const { source, remark } = await sourceAt(request, projectRoot, context);
   const first = await look(source, request.column, projectRoot, context);
-  const mended = isImages(source) ? { source } : mendSource(source, first.unusual);
+  const rowNumber = request.isNumbered ? unusedName('row_number', first.columns) : undefined;
+  const mended = isImages(source) ? { source } : mendSource(source, first.unusual, rowNumber);
   const { snapshot, columns } = mended.source === source ? first : await look(mended.source, request.column, projectRoot, context);
   const told = join(remark, 'remark' in mended ? mended.remark : undefined);
-  return { source: mended.source, snapshot, columns, ...(told === undefined ? {} : { remark: told }) };
+  const named = { ...(told === undefined ? {} : { remark: told }), ...(rowNumber === undefined ? {} : { rowNumber }) };
+  return { source: mended.source, snapshot, columns, ...named };
+}
+
+function unusedName(wanted: string, columns: readonly ColumnFacts[]): string {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  let name = wanted;
+  for (let i = 2; taken.has(name); i++) name = `${wanted}_${i}`;
+  return name;
 }
 
 async function look(
@@ -66,7 +79,7 @@ async function unusual(
   { typing }: SnapshotManifest,
   target: string | undefined,
 ): Promise<UnusualValues> {
-  const { markers, writings } = await unusualValues(session, columns, typing);
+  const { markers, writings } = await unusualValues(session, columns, typing, 'delimiter' in source && source.delimiter === ';');
   const isDelimited = source.format === 'csv' || source.format === 'tsv';
   const others = columns.filter(({ name }) => name !== target);
   const sentinels = await sentinelValues(session, others, { typing, isDelimited, writings });
@@ -94,7 +107,12 @@ async function sourceAt(
     const known = surveyed.format;
     const sniffed = await withDataSession({ scratchRoot }, (session) => sniffSource(session, name, path, column, known));
     const source = sourceSpec.parse({ ...sniffed, uri }) as FileSource;
-    return { source, ...(surveyed.remark === undefined ? {} : { remark: surveyed.remark }) };
+    const renamed =
+      'names' in sniffed
+        ? 'The header bears a name twice (upper and lower case are the same), so the columns have other names.'
+        : undefined;
+    const remark = join(surveyed.remark, renamed);
+    return { source, ...(remark === undefined ? {} : { remark }) };
   });
 }
 

@@ -61,6 +61,7 @@ export async function sniffSource(
   const sniffed = typeof found.delimiter === 'string' && header.includes(found.delimiter) ? found.delimiter : undefined;
   const delimiter = sniffed ?? (format === 'tsv' ? '\t' : ',');
   const hasHeader = found.header !== false || (column !== undefined && header.includes(column));
+  const renamed = hasHeader && !header.includes('"') ? namesApart(header.split(delimiter)) : undefined;
   const isDefaultDelimiter = delimiter === (format === 'tsv' ? '\t' : ',');
   return {
     // A tab between the values is what `tsv` means.
@@ -68,10 +69,24 @@ export async function sniffSource(
     ...(isDefaultDelimiter || delimiter === '\t' ? {} : { delimiter }),
     ...(found.quote === "'" ? { quote: "'" } : {}),
     ...(typeof found.comment === 'string' && found.comment.length === 1 ? { comment: found.comment } : {}),
-    ...(skipRows > 0 ? { skipRows } : {}),
-    ...(hasHeader ? {} : { header: false }),
+    ...(skipRows > 0 || renamed ? { skipRows: skipRows + (renamed ? 1 : 0) } : {}),
+    ...(hasHeader && !renamed ? {} : { header: false }),
+    ...(renamed ? { names: renamed } : {}),
     ...(encoding === undefined ? {} : { encoding }),
   };
+}
+
+/** Names of a header in which some are the same, made different; undefined where all differ. Upper and lower case are the same. Pure. */
+function namesApart(header: readonly string[]): string[] | undefined {
+  const given = header.map((name, i) => name.trim() || `column${i}`);
+  const taken = new Set<string>();
+  const names = given.map((name) => {
+    let apart = name;
+    for (let i = 2; taken.has(apart.toLowerCase()); i++) apart = `${name}_${i}`;
+    taken.add(apart.toLowerCase());
+    return apart;
+  });
+  return names.every((name, i) => name === given[i]) ? undefined : names;
 }
 
 async function headOf(uri: string, path: string): Promise<Uint8Array> {

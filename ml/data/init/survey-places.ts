@@ -7,6 +7,7 @@ import { compressionOf, contentOf } from '../ingest/compression.js';
 import { fileNamePatterns } from '../ingest/file-name-patterns.js';
 import { listFiles } from '../ingest/list-files.js';
 import { filePattern } from '../ingest/place.js';
+import { walkFolder } from '../ingest/walk-folder.js';
 import { candidatePaths, resolveSourcePath, statOf, unavailable } from '../source-file.js';
 import { formatOfContent, formatOfName } from './sniff-source.js';
 
@@ -27,6 +28,8 @@ export interface SurveyedPlaces {
   /** What of the folder is read, where that is not all of it. */
   readonly remark?: string;
 }
+
+type Access = Pick<DataContext, 'remote' | 'signal'>;
 
 /** So many images tell of what size they are. */
 const sampledImages = 200;
@@ -51,7 +54,7 @@ export async function surveyPlaces(
   wanted: FileSource['format'] | undefined,
   projectRoot: string,
   scratch: string,
-  context: Pick<DataContext, 'remote' | 'signal'>,
+  context: Access,
 ): Promise<SurveyedPlaces> {
   const surveyed = [];
   for (const place of places)
@@ -72,12 +75,12 @@ async function surveyPlace(
   wanted: FileSource['format'] | undefined,
   projectRoot: string,
   scratch: string,
-  context: Pick<DataContext, 'remote' | 'signal'>,
+  context: Access,
 ): Promise<SurveyedPlaces> {
-  const isFolder = await isFolderAt(place, projectRoot, context);
   const folder = place.replace(/\/+$/, '');
-  const pattern = isFolder ? `${folder}/${anyFile}` : place;
-  const { files } = await listFiles({ format: 'csv', uri: pattern, hivePartitions: 'ignore' }, { projectRoot, ...context });
+  const directory = await folderAt(place, projectRoot, context);
+  const isFolder = directory !== undefined;
+  const files = await filesAt(place, directory, projectRoot, context);
   const chosen = wanted ? { format: wanted, files } : formatOfMost(files);
   const local = (file: ListedFile, i = 0): Promise<LocalSample> => bring(file, projectRoot, `${scratch}-${i}`, context);
   if (!chosen) {
@@ -102,20 +105,31 @@ async function surveyPlace(
   return { uri: place, format, samples: await Promise.all(samples.map(local)), ...(remark === undefined ? {} : { remark }) };
 }
 
-async function isFolderAt(
-  place: string,
-  projectRoot: string,
-  { remote, signal }: Pick<DataContext, 'remote' | 'signal'>,
-): Promise<boolean> {
+/** @returns the local directory that a place means, or the place itself when it is a prefix in S3; undefined for a file or a pattern */
+async function folderAt(place: string, projectRoot: string, { remote, signal }: Access): Promise<string | undefined> {
   if (place.startsWith('s3://')) {
-    if (filePattern(place) || !remote) return false;
-    return place.endsWith('/') || !(await remote.list(place, signal)).some(({ uri }) => uri === place);
+    if (filePattern(place) || !remote) return undefined;
+    const isFile = !place.endsWith('/') && (await remote.list(place, signal)).some(({ uri }) => uri === place);
+    return isFile ? undefined : place;
   }
   for (const path of candidatePaths(place, projectRoot)) {
     const found = await statOf(place, path);
-    if (found) return found.isDirectory();
+    if (found) return found.isDirectory() ? path : undefined;
   }
-  return false;
+  return undefined;
+}
+
+/** The files of a place, whatever their format. */
+async function filesAt(place: string, directory: string | undefined, projectRoot: string, access: Access): Promise<readonly ListedFile[]> {
+  const folder = place.replace(/\/+$/, '');
+  if (directory !== undefined && !place.startsWith('s3://')) {
+    const found = await walkFolder(place, directory, { matches: () => true, depth: Number.POSITIVE_INFINITY, hasUnderscore: false });
+    const files = found.filter(({ sizeBytes }) => sizeBytes > 0).map(({ name, sizeBytes }) => ({ uri: `${folder}/${name}`, sizeBytes }));
+    if (files.length > 0) return files;
+    throw unavailable(place, 'the directory has no file with anything in it', 'Put the files there, or give another one.');
+  }
+  const uri = directory === undefined ? place : `${folder}/${anyFile}`;
+  return (await listFiles({ format: 'csv', uri, hivePartitions: 'ignore' }, { projectRoot, ...access })).files;
 }
 
 /** The format of which there are most bytes, among what names tell; undefined when they tell none. */
@@ -145,12 +159,7 @@ function assertClasses(files: readonly ListedFile[], folder: string): void {
 }
 
 /** In S3 a file is fetched. */
-async function bring(
-  { uri }: ListedFile,
-  projectRoot: string,
-  scratch: string,
-  { remote, signal }: Pick<DataContext, 'remote' | 'signal'>,
-): Promise<LocalSample> {
+async function bring({ uri }: ListedFile, projectRoot: string, scratch: string, { remote, signal }: Access): Promise<LocalSample> {
   if (!uri.startsWith('s3://')) return { uri, path: await resolveSourcePath(uri, projectRoot) };
   await remote!.fetch(uri, scratch, signal);
   return { uri, path: scratch };

@@ -49,8 +49,11 @@ const tolerated = 0.02;
 const strays = 0.02;
 
 const currency = '[$\u20ac\u00a3]?';
-const commaIsGroup = `[-+]?${currency} ?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
-const commaIsDecimal = `[-+]?${currency} ?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
+const commaIsGroup = `[-+]?${currency} ?([1-9][0-9]{0,2}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
+const commaIsDecimal = `[-+]?${currency} ?([1-9][0-9]{0,2}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
+/** `12.5 kg`: a number and a word or a sign that is the same in every row. */
+const withUnit = '[-+]?[0-9]+([.][0-9]+)? ?[^0-9 .,:;+/-][^0-9.,:;/-]{0,9}';
+const unitOf = '[^0-9 .,:;+/-][^0-9.,:;/-]*$';
 /** The one that reads most values; of those that read equally many the first, unless the order of the rows speaks for another. */
 const timeFormats = [
   '%m/%d/%Y',
@@ -79,11 +82,13 @@ const timeFormats = [
  * a snapshot whose types are weak (CSV, JSON).
  *
  * @param session with the view `inspected`
+ * @param hasDecimalComma whether a comma that could be either is a decimal one
  */
 export async function unusualValues(
   session: DataSession,
   columns: readonly ColumnFacts[],
   typing: SnapshotManifest['typing'],
+  hasDecimalComma = false,
 ): Promise<UnusualValues> {
   if (typing === 'strong') return { markers: [], writings: [] };
   const found = new Set<string>();
@@ -95,7 +100,7 @@ export async function unusualValues(
     const isText = facts.type === 'string';
     if (!isText && facts.unreadable === 0) continue;
     const text = facts.sourceType === 'JSON' ? `(${identifier(facts.name)} ->> '$')` : identifier(facts.name);
-    const writing = isText ? await writingOf(session, facts, text) : undefined;
+    const writing = isText ? await writingOf(session, facts, text, hasDecimalComma) : undefined;
     if (writing) writings.push(writing);
     const isValue = isText && !writing && !(await isReadable(session, text));
     const { spellings, others } = await spellingsOf(session, text, isValue ? markers : words);
@@ -127,11 +132,17 @@ async function isReadable(session: DataSession, text: string): Promise<boolean> 
   return Number(present) > 0 && Number(zeros) === 0 && Math.max(Number(numbers), Number(times)) >= (1 - tolerated) * Number(present);
 }
 
-async function writingOf(session: DataSession, { name }: ColumnFacts, text: string): Promise<Writing | undefined> {
+async function writingOf(
+  session: DataSession,
+  { name }: ColumnFacts,
+  text: string,
+  hasDecimalComma: boolean,
+): Promise<Writing | undefined> {
   const value = `trim(${text})`;
   const matches = (pattern: string): string => `regexp_full_match(${value}, ${textLiteral(pattern)})`;
   const [found] = await session.rows(
     `SELECT count(*) AS present, count(*) FILTER (${matches(commaIsGroup)}) AS "group", count(*) FILTER (${matches(commaIsDecimal)}) AS decimal,` +
+      ` count(*) FILTER (${matches(withUnit)}) AS units, count(DISTINCT regexp_extract(${value}, ${textLiteral(unitOf)})) AS kinds, any_value(regexp_extract(${value}, ${textLiteral(unitOf)})) AS unit,` +
       ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, ` +
       timeFormats.map((format, i) => `count(try_strptime(${value}, ${textLiteral(format)})) AS time${i}`).join(', ') +
       ` FROM inspected WHERE ${isPresent(value)}`,
@@ -139,7 +150,8 @@ async function writingOf(session: DataSession, { name }: ColumnFacts, text: stri
   const needed = (1 - tolerated) * Number(found.present);
   if (Number(found.present) === 0 || Number(found.zeros) > 0 || Number(found.numbers) >= needed) return undefined;
   const [group, decimal] = [Number(found.group), Number(found.decimal)];
-  if (group >= needed && group >= decimal)
+  // 1,234 is either; between semicolons a comma is decimal.
+  if (group >= needed && (group > decimal || (group === decimal && !hasDecimalComma)))
     return {
       column: name,
       sql: `TRY_CAST(regexp_replace(${text}, '[,$\u20ac\u00a3% ]', '', 'g') AS DOUBLE)`,
@@ -150,6 +162,12 @@ async function writingOf(session: DataSession, { name }: ColumnFacts, text: stri
       column: name,
       sql: `TRY_CAST(replace(regexp_replace(${text}, '[.$\u20ac\u00a3% ]', '', 'g'), ',', '.') AS DOUBLE)`,
       description: 'numbers with a decimal comma',
+    };
+  if (Number(found.units) === Number(found.present) && Number(found.kinds) === 1)
+    return {
+      column: name,
+      sql: `TRY_CAST(regexp_extract(${text}, '[-+]?[0-9]+([.][0-9]+)?') AS DOUBLE)`,
+      description: `numbers with the unit ${String(found.unit).trim()}`,
     };
   const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
   const best = read.indexOf(Math.max(...read));
