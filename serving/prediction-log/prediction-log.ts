@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { missingTimestamp } from '../../ml/data/missing-timestamp.js';
 import type { Batch, BatchOutputs, Column } from '../tensors.js';
-import { type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders, type SegmentLine } from './logged-version.js';
+import { type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
 
 export interface PredictionLogOptions {
   /** Where segments are written; of this host alone. */
@@ -71,7 +71,7 @@ export class PredictionLog {
   record(of: LoggedVersion, batch: Batch, outputs: BatchOutputs, latencyMs: number): void {
     const { share, maxWaitingBytes, onLost } = this.#options;
     if (share < 1 && Math.random() >= share) return;
-    const bytes = 100 + batch.rows * 16 * (batch.columns.length + outputs.values.length / batch.rows);
+    const bytes = 100 + 16 * (batch.rows * batch.columns.length + outputs.values.length);
     if (this.#waitingBytes + bytes > maxWaitingBytes) return onLost(1);
     this.#waiting.push({ of, batch, outputs, latencyMs, at: Date.now(), bytes });
     this.#waitingBytes += bytes;
@@ -116,7 +116,7 @@ export class PredictionLog {
   async #append(key: string, entries: readonly Entry[]): Promise<void> {
     const segment = this.#segments.get(key) ?? (await this.#open(key, entries[0].of));
     if (!segment) return this.#options.onLost(entries.length);
-    const lines = entries.map((entry) => `${JSON.stringify(lineOf(entry))}\n`);
+    const lines = entries.map(lineOf);
     const written = lines.filter((line) => Buffer.byteLength(line) <= maxLineBytes);
     await segment.file.appendFile(written.join(''));
     segment.bytes += written.reduce((sum, line) => sum + line.length, 0);
@@ -176,27 +176,35 @@ function byVersion(entries: readonly Entry[]): Map<string, Entry[]> {
   return groups;
 }
 
-function lineOf({ of, batch, outputs, latencyMs, at }: Entry): SegmentLine {
+/** The JSON of a `SegmentLine`, written out column by column: objects and copies of columns would cost several times as much. */
+function lineOf({ of, batch, outputs, latencyMs, at }: Entry): string {
   const { values, classIndex } = outputs;
-  const width = values.length / batch.rows;
-  const columns: Record<string, readonly (string | number | null)[]> = {};
+  const { rows } = batch;
+  const width = values.length / rows;
+  let line = `{"r":"${randomUUID()}","t":${at},"l":${latencyMs.toFixed(3)},"n":${rows}`;
+  if (classIndex) line += `,"c":[${classIndex.join(',')}]`;
   of.manifest.inputs.forEach((input, i) => {
-    if (input.type !== 'uint8') columns[`i${i}`] = plain(batch.columns[i]);
+    if (input.type !== 'uint8') line += `,"i${i}":[${listOf(batch.columns[i])}]`;
   });
-  for (let k = 0; k < width; k++) columns[`o${k}`] = Array.from({ length: batch.rows }, (_, row) => values[row * width + k]);
-  return {
-    r: randomUUID(),
-    t: at,
-    l: Math.round(latencyMs * 1000) / 1000,
-    n: batch.rows,
-    ...(classIndex ? { c: Array.from(classIndex) } : {}),
-    ...columns,
-  };
+  for (let k = 0; k < width; k++) {
+    let list = '';
+    for (let row = 0; row < rows; row++) list += row > 0 ? `,${values[row * width + k]}` : `${values[k]}`;
+    line += `,"o${k}":[${list}]`;
+  }
+  return `${line}}\n`;
 }
 
-function plain(column: Column): readonly (string | number | null)[] {
-  if (column instanceof BigInt64Array) return Array.from(column, (value) => (value === missingTimestamp ? null : Number(value)));
-  // JSON writes NaN, the missing number, as null.
-  if (column instanceof Float64Array) return Array.from(column);
-  return (column as string[]).map((text) => (text === '' ? null : text));
+function listOf(column: Column): string {
+  let list = '';
+  for (let row = 0; row < column.length; row++) {
+    if (row > 0) list += ',';
+    list += jsonOf(column[row]);
+  }
+  return list;
+}
+
+function jsonOf(value: Column[number]): string {
+  if (typeof value === 'string') return value === '' ? 'null' : JSON.stringify(value);
+  const isMissing = typeof value === 'bigint' ? value === missingTimestamp : !Number.isFinite(value);
+  return isMissing ? 'null' : value.toString();
 }
