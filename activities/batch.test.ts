@@ -383,6 +383,21 @@ describe('the part of a partition', () => {
     expect((await seal(planned)).totals).toMatchObject({ predicted: 120_000 });
   });
 
+  it('leaves nothing half-written when the disk is full, which is worth another attempt', async () => {
+    const request = requestOf(await flights(100));
+    const full = {
+      run: async ({ partPath }: ScoringJob) => {
+        writeFileSync(partPath, 'the first half');
+        throw new Error('IO Error: No space left on device');
+      },
+    };
+    const planned = await activities().plan(request, versions.binary);
+    await expect(activities(full).predict(planned, 0)).rejects.not.toHaveProperty('nonRetryable');
+    expect(readdirSync(request.directory)).toEqual(['.anneal']);
+    expect(readdirSync(join(request.directory, '.anneal', 'tmp'))).toEqual([]);
+    expect(await activities().predict(planned, 0)).toMatchObject({ rows: 100, reused: false });
+  });
+
   it('is predicted again when somebody damaged it or took it away', async () => {
     const request = requestOf(await flights(3000), { partitionRows: 1000 });
     const { plan, predict, seal } = activities();
