@@ -4,6 +4,7 @@ import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
+import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
 
 export interface HttpLimits {
@@ -11,6 +12,10 @@ export interface HttpLimits {
   readonly maxBodyBytes?: number;
   /** Rows of one request. @default 10,000 */
   readonly maxRows?: number;
+  /** Requests for predictions at a time; more are refused with 429. @default 1024 */
+  readonly maxInFlight?: number;
+  /** Connections at a time; more are closed as they come. @default 8192 */
+  readonly maxConnections?: number;
   /** A client must have sent its headers within this time. @default 10,000 */
   readonly headersTimeoutMs?: number;
   /** …and its whole request within this. @default 30,000 */
@@ -24,6 +29,8 @@ export interface HttpServerOptions extends HttpLimits {
   readonly port: number;
   /** An error of ours: the client is told no more than that there was one. */
   readonly onError: (error: unknown) => void;
+  /** For Prometheus: of all processes of the host. */
+  readonly metricsText: () => Promise<string>;
 }
 
 /** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
@@ -43,8 +50,10 @@ export class HttpServer {
     this.#context = {
       registry: options.registry,
       metrics: options.metrics,
+      metricsText: options.metricsText,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
+      load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
       accepting: () => !this.#drained,
     };
     const headersTimeout = options.headersTimeoutMs ?? 10_000;
@@ -59,6 +68,7 @@ export class HttpServer {
       },
       (request, response) => void this.#handle(request, response),
     );
+    this.#server.maxConnections = options.maxConnections ?? 8192;
     // A client that stops reading its answer would hold it in memory for ever.
     this.#server.setTimeout(deadSocketMs);
     this.#server.on('clientError', answerClientError);
@@ -90,9 +100,9 @@ export class HttpServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      this.#send(response, await answerRequest(this.#context, request));
+      this.#send(response, await answerRequest(this.#context, request, response));
     } catch (error) {
-      if (error instanceof ClientGone) return;
+      if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
       if (!refusal) this.#onError(error);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
@@ -102,7 +112,7 @@ export class HttpServer {
 
   #send(response: ServerResponse, { status, body, headers }: Answer): void {
     if (response.destroyed || response.headersSent) return;
-    const content = Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(content),

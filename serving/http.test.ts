@@ -19,9 +19,9 @@ describe('the HTTP interface of a serving process', () => {
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess(limits);
-    await serving.command('stage', { model: 'tiny', version: '1', files: writeTinyVersion(join(directory, '1'), { bias: 0 }) });
+    await serving.stage('tiny', '1', writeTinyVersion(join(directory, '1'), { bias: 0 }));
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
-    await serving.command('stage', { model: 'tiny', version: '2', files: writeTinyVersion(join(directory, '2'), { bias: 1 }) });
+    await serving.stage('tiny', '2', writeTinyVersion(join(directory, '2'), { bias: 1 }));
   });
   afterAll(async () => {
     await serving.stop();

@@ -4,6 +4,7 @@ import { badRequest } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
+import type { RequestTerms } from './request-terms.js';
 import { outputWidth, type Batch } from './tensors.js';
 
 /**
@@ -87,11 +88,12 @@ export async function runTensors(
   registry: ModelRegistry,
   target: { readonly model: string; readonly version?: string },
   read: (manifest: ModelManifest) => TensorRequest,
+  terms?: RequestTerms,
 ): Promise<TensorResult> {
   const served = registry.resolve(target.model, target.version);
   const { manifest } = served.executor;
   const { batch, outputs: names } = read(manifest);
-  const outputs = await served.executor.infer(batch);
+  const outputs = await served.executor.infer(batch, terms);
   return {
     model: served.name,
     version: served.version,
@@ -112,6 +114,7 @@ export async function inferTensors(
   target: { readonly model: string; readonly version?: string },
   { json: body, binary }: TensorBody,
   maxRows: number,
+  terms?: RequestTerms,
 ): Promise<InferAnswer> {
   if (!isObject(body)) throw badRequest('The body must be a JSON object with "inputs", an array of tensors.');
   const { id, parameters } = body;
@@ -130,7 +133,7 @@ export async function inferTensors(
     for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
     return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
   };
-  const { model, version, outputs } = await runTensors(registry, target, read);
+  const { model, version, outputs } = await runTensors(registry, target, read, terms);
   const parts: Buffer[] = [];
   const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
     if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };

@@ -3,28 +3,49 @@ import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
-import type { ModelRegistry } from './model-registry.js';
+import type { ModelRegistry, ServedModel } from './model-registry.js';
+import type { RequestTerms } from './request-terms.js';
 import { outputWidth, type BatchOutputs } from './tensors.js';
 
+/** What a version computed for rows. */
+export interface ComputedRows {
+  readonly served: ServedModel;
+  readonly outputs: BatchOutputs;
+}
+
 /**
- * Answer rows with the active version of a model, or with the one that is named.
+ * Run rows through the active version of a model, or the one that is named.
  *
+ * @param instances unchecked
  * @throws AnnealError `InvalidRequest` naming row and column, `UnknownModelVersion`; HttpError 400, 503
  */
+export async function computeRows(
+  registry: ModelRegistry,
+  model: string,
+  version: string | undefined,
+  instances: unknown,
+  maxRows: number,
+  terms?: RequestTerms,
+): Promise<ComputedRows> {
+  if (!Array.isArray(instances))
+    throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
+  checkRowCount(instances.length, maxRows);
+  const served = registry.resolve(model, version);
+  const { inputs, layout } = served.executor.manifest;
+  const tensors = rowsToTensors(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
+  const columns = inputs.map((input) => tensors[input.name].data);
+  const outputs = await served.executor.infer({ rows: instances.length, columns }, terms);
+  return { served, outputs };
+}
+
+/** `computeRows`, with the answer as objects. */
 export async function predictRows(
   registry: ModelRegistry,
   request: { readonly model: string; readonly version?: string; readonly instances: unknown },
   maxRows: number,
 ): Promise<PredictResult> {
-  const { instances } = request;
-  if (!Array.isArray(instances))
-    throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
-  checkRowCount(instances.length, maxRows);
-  const { version, executor } = registry.resolve(request.model, request.version);
-  const tensors = rowsToTensors(executor.manifest.inputs, await decodeImages(executor.manifest.inputs, instances));
-  const columns = executor.manifest.inputs.map((input) => tensors[input.name].data);
-  const outputs = await executor.infer({ rows: instances.length, columns });
-  return { model: request.model, version, predictions: toPredictions(executor.manifest, outputs) };
+  const { served, outputs } = await computeRows(registry, request.model, request.version, request.instances, maxRows);
+  return { model: request.model, version: served.version, predictions: toPredictions(served.executor.manifest, outputs) };
 }
 
 export function checkRowCount(rows: number, maxRows: number): void {
@@ -45,4 +66,39 @@ export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): P
     const label = manifest.classes[outputs.classIndex[row]];
     return manifest.task === 'binary' ? { label, probability: outputs.values[row * width + 1], probabilities } : { label, probabilities };
   });
+}
+
+/** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */
+export function rowsJson(model: string, { served, outputs }: ComputedRows): string {
+  const { values, classIndex } = outputs;
+  const { manifest } = served.executor;
+  const { task, classes } = manifest;
+  const width = outputWidth(manifest);
+  const rows = values.length / width;
+  const names = namesJson(classes);
+  let json = `{"model":${JSON.stringify(model)},"version":${JSON.stringify(served.version)},"predictions":[`;
+  for (let row = 0; row < rows; row++) {
+    if (row > 0) json += ',';
+    if (!classIndex) {
+      json += `{"value":${values[row]}}`;
+      continue;
+    }
+    let probabilities = '';
+    let last = '';
+    for (let k = 0; k < width; k++) {
+      last = String(values[row * width + k]);
+      probabilities += `${k > 0 ? ',' : ''}${names[k]}:${last}`;
+    }
+    // Binary: the positive class is the second and last one.
+    json += `{"label":${names[classIndex[row]]},${task === 'binary' ? `"probability":${last},` : ''}"probabilities":{${probabilities}}}`;
+  }
+  return `${json}]}`;
+}
+
+const writtenNames = new WeakMap<readonly string[], readonly string[]>();
+
+function namesJson(classes: readonly string[]): readonly string[] {
+  let names = writtenNames.get(classes);
+  if (!names) writtenNames.set(classes, (names = classes.map((name) => JSON.stringify(name))));
+  return names;
 }

@@ -28,6 +28,15 @@ const environment = z.object({
   ANNEAL_GRPC_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   /** Interface that the inference host listens on. */
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Serving processes of the inference host, which share its ports; default: measured at its start. */
+  ANNEAL_SERVING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  /** Executor threads of a version in each serving process, and threads of one call of theirs; default: measured. */
+  ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
+  ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
+  /** Where versions execute; default: chosen by what each version costs. */
+  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread']).optional(),
+  /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
+  ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
@@ -73,11 +82,21 @@ export interface Settings {
   };
   readonly httpHost: string;
   readonly hostId: string;
+  readonly serving: ServingSettings;
   readonly training: { readonly slots: number; readonly threads: number };
   readonly logLevel: string;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
+}
+
+/** What is absent is measured or chosen by the host. */
+export interface ServingSettings {
+  readonly processes?: number;
+  readonly executors?: number;
+  readonly threads?: number;
+  readonly placement?: 'http-thread' | 'executor-thread';
+  readonly targetP99Ms?: number;
 }
 
 /** @throws Error that names the variable, what it holds and what it takes */
@@ -113,6 +132,13 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       `${hostname()
         .replace(/[^A-Za-z0-9_.-]/g, '-')
         .slice(0, 48)}-${values.ANNEAL_HTTP_PORT}`,
+    serving: {
+      processes: values.ANNEAL_SERVING_PROCESSES,
+      executors: values.ANNEAL_SERVING_EXECUTORS,
+      threads: values.ANNEAL_SERVING_THREADS,
+      placement: values.ANNEAL_SERVING_PLACEMENT,
+      targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+    },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
       threads: values.ANNEAL_TRAINING_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.ANNEAL_TRAINING_SLOTS)),

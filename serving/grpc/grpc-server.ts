@@ -7,12 +7,15 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   type sendUnaryData,
+  type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { HttpError, toHttpError } from '../http-error.js';
 import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { RequestCancelledError } from '../request-terms.js';
+import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
 import { loadService } from './service-definition.js';
 
@@ -37,12 +40,16 @@ interface ModelTarget {
   readonly version: string;
 }
 
+type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>;
+
 const healthStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const watchEveryMs = 500;
 const grpcStatusByHttp: Readonly<Record<number, number>> = {
   400: grpcStatus.INVALID_ARGUMENT,
   404: grpcStatus.NOT_FOUND,
+  429: grpcStatus.UNAVAILABLE,
   503: grpcStatus.UNAVAILABLE,
+  504: grpcStatus.DEADLINE_EXCEEDED,
 };
 
 /** The gRPC side of a serving process: the Open Inference Protocol and gRPC's own health checks. */
@@ -123,31 +130,27 @@ export class GrpcServer {
         const served = registry.resolve(name, version || undefined);
         return modelMetadata(served, registry.versions(served.name));
       }),
-      ModelInfer: this.#unary(async (request: InferRequestMessage) => {
+      ModelInfer: this.#unary(async (request: InferRequestMessage, call) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
         const result = await metrics.measure('grpc', target, () =>
-          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows)),
+          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), termsOfCall(request, call)),
         );
         return toInferResponse(request, result);
       }),
     };
   }
 
-  #unary<Request>(answer: (request: Request) => object | Promise<object>): handleUnaryCall<Request, object> {
-    return (call, callback) => void this.#answer(call.request, answer, callback);
+  #unary<Request>(answer: Answer<Request>): handleUnaryCall<Request, object> {
+    return (call, callback) => void this.#answer(call, answer, callback);
   }
 
-  async #answer<Request>(
-    request: Request,
-    answer: (request: Request) => object | Promise<object>,
-    callback: sendUnaryData<object>,
-  ): Promise<void> {
+  async #answer<Request>(call: ServerUnaryCall<Request, object>, answer: Answer<Request>, callback: sendUnaryData<object>): Promise<void> {
     let response: object;
     try {
-      response = await answer(request);
+      response = await answer(call.request, call);
     } catch (error) {
       const refusal = toHttpError(error);
-      if (!refusal) this.#options.onError(error);
+      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error);
       callback({
         code: grpcStatusByHttp[refusal?.status ?? 500] ?? grpcStatus.INTERNAL,
         details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
