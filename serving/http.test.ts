@@ -105,7 +105,11 @@ describe('the HTTP interface of a serving process', () => {
 
   describe('Open Inference Protocol', () => {
     it('describes server, model and version', async () => {
-      expect((await call('/v2')).body).toEqual({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] });
+      expect((await call('/v2')).body).toEqual({
+        name: 'anneal',
+        version: '2',
+        extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+      });
       const expected = {
         name: 'tiny',
         versions: ['1', '2'],

@@ -39,7 +39,11 @@ export interface InferAnswer {
   readonly binary: readonly Buffer[];
 }
 
-export const serverMetadata = { name: 'anneal', version: '2', extensions: ['binary_tensor_data'] } as const;
+export const serverMetadata = {
+  name: 'anneal',
+  version: '2',
+  extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+} as const;
 
 export function modelMetadata(served: ServedModel, versions: readonly string[]): Readonly<Record<string, unknown>> {
   const { manifest } = served.executor;

@@ -6,6 +6,8 @@ import { inferTensors, modelMetadata, serverMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
 import { computeRows, rowsJson } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
+import { confirmLoaded, refuseUnload } from './repository.js';
+import { openApiDocument } from './openapi.js';
 import { OverloadedError, type RequestTerms } from './request-terms.js';
 import { termsOfRequest } from './terms-of-request.js';
 
@@ -38,6 +40,8 @@ interface Target {
 interface Route {
   readonly method: 'GET' | 'POST';
   readonly pattern: RegExp;
+  /** The path names a label instead of a version. */
+  readonly isLabel?: true;
   /** Of a route that predicts: its requests are counted. */
   readonly protocol?: Protocol;
   readonly answer: (context: RouteContext, target: Target, request: IncomingMessage, response: ServerResponse) => Answer | Promise<Answer>;
@@ -73,6 +77,13 @@ const routes: readonly Route[] = [
   },
   {
     method: 'POST',
+    pattern: new RegExp(`^/v1/models/${name}/labels/([^/:]+):predict$`),
+    protocol: 'rows',
+    isLabel: true,
+    answer: (context, target, request, response) => routes[0].answer(context, target, request, response),
+  },
+  {
+    method: 'POST',
     pattern: new RegExp(`^/v2/models/${name}${version}/infer$`),
     protocol: 'oip',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
@@ -103,9 +114,16 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes }, _target, request) => {
       const body = (await readOptionalJsonBody(request, maxBodyBytes)) ?? {};
       if (!isObject(body)) throw badRequest('The body must be empty or a JSON object: {"ready": true} for the loaded versions alone.');
-      return ok(registry.index().filter((entry) => body.ready !== true || entry.state === 'READY'));
+      return ok(registry.index(body.ready === true));
     },
   },
+  {
+    method: 'POST',
+    pattern: new RegExp(`^/v2/repository/models/${name}/load$`),
+    answer: ({ registry }, target) => ok(confirmLoaded(registry, target.model)),
+  },
+  { method: 'POST', pattern: new RegExp(`^/v2/repository/models/${name}/unload$`), answer: () => refuseUnload() },
+  { method: 'GET', pattern: /^\/openapi\.json$/, answer: ({ registry }) => ok(openApiDocument(registry)) },
   { method: 'GET', pattern: /^\/v2\/health\/live$/, answer: () => ok({ live: true }) },
   {
     method: 'GET',
@@ -148,7 +166,9 @@ const maxFound = 256;
  * @throws HttpError 404 for a path that is none of ours, 405 for another method, and what the routes themselves refuse
  */
 export function answerRequest(context: RouteContext, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
-  const { route, target } = findRoute(request.method ?? '', request.url ?? '/');
+  const { route, target: named } = findRoute(request.method ?? '', request.url ?? '/');
+  // What a label stands for changes, the path does not.
+  const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
   if (!route.protocol) return route.answer(context, target, request, response);
   return context.metrics.measure(route.protocol, target, () => predict(context, route, target, request, response));
 }

@@ -85,7 +85,11 @@ describe('the gRPC interface of a serving process', () => {
   });
 
   it('describes server and model as HTTP does', async () => {
-    expect({ ...(await call(inference.ServerMetadata)) }).toEqual({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] });
+    expect({ ...(await call(inference.ServerMetadata)) }).toEqual({
+      name: 'anneal',
+      version: '2',
+      extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+    });
     const overHttp = (await (await fetch(`${serving.url}/v2/models/tiny`)).json()) as object;
     const overGrpc = await call(inference.ModelMetadata, { name: 'tiny' });
     const plain = JSON.parse(JSON.stringify(overGrpc), (key, value: unknown) =>

@@ -14,13 +14,16 @@ import { HttpError, toHttpError } from '../http-error.js';
 import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { confirmLoaded, refuseUnload } from '../repository.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
+import { reflectionHandler } from './reflection.js';
 import { loadService } from './service-definition.js';
 
 export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
+export const reflectionServiceName = 'grpc.reflection.v1.ServerReflection';
 
 export interface GrpcServerOptions {
   readonly registry: ModelRegistry;
@@ -47,6 +50,7 @@ const watchEveryMs = 500;
 const grpcStatusByHttp: Readonly<Record<number, number>> = {
   400: grpcStatus.INVALID_ARGUMENT,
   404: grpcStatus.NOT_FOUND,
+  409: grpcStatus.FAILED_PRECONDITION,
   429: grpcStatus.UNAVAILABLE,
   503: grpcStatus.UNAVAILABLE,
   504: grpcStatus.DEADLINE_EXCEEDED,
@@ -77,6 +81,9 @@ export class GrpcServer {
         return { status };
       }),
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
+    });
+    this.#server.addService(loadService('./reflection.proto', reflectionServiceName), {
+      ServerReflectionInfo: reflectionHandler(['inference.proto', 'health.proto', 'reflection.proto']),
     });
   }
 
@@ -137,6 +144,9 @@ export class GrpcServer {
         );
         return toInferResponse(request, result);
       }),
+      RepositoryIndex: this.#unary(({ ready }: { ready: boolean }) => ({ models: registry.index(ready) })),
+      RepositoryModelLoad: this.#unary(({ model_name: name }: { model_name: string }) => confirmLoaded(registry, name)),
+      RepositoryModelUnload: this.#unary(() => refuseUnload()),
     };
   }
 
