@@ -1,5 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { AccessControl } from './access.js';
 import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
@@ -22,7 +24,17 @@ export interface HttpLimits {
   readonly requestTimeoutMs?: number;
 }
 
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  /** Clients must show a certificate of this authority. */
+  readonly clientAuthority?: string;
+}
+
 export interface HttpServerOptions extends HttpLimits {
+  readonly access?: AccessControl;
+  readonly tls?: TlsIdentity;
   readonly registry: ModelRegistry;
   readonly metrics: ServingMetrics;
   readonly host: string;
@@ -40,7 +52,7 @@ const deadSocketMs = 120_000;
 
 /** The HTTP side of a serving process. */
 export class HttpServer {
-  readonly #server: Server;
+  readonly #server: Server | SecureServer;
   readonly #context: RouteContext;
   readonly #onError: (error: unknown) => void;
   #drained: Promise<void> | undefined;
@@ -51,6 +63,7 @@ export class HttpServer {
       registry: options.registry,
       metrics: options.metrics,
       metricsText: options.metricsText,
+      access: options.access,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
       load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
@@ -58,16 +71,18 @@ export class HttpServer {
     };
     const headersTimeout = options.headersTimeoutMs ?? 10_000;
     const requestTimeout = options.requestTimeoutMs ?? 30_000;
-    this.#server = createServer(
-      {
-        headersTimeout: Math.min(headersTimeout, requestTimeout),
-        requestTimeout,
-        keepAliveTimeout: idleConnectionMs,
-        connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
-        noDelay: true,
-      },
-      (request, response) => void this.#handle(request, response),
-    );
+    const timing = {
+      headersTimeout: Math.min(headersTimeout, requestTimeout),
+      requestTimeout,
+      keepAliveTimeout: idleConnectionMs,
+      connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
+      noDelay: true,
+    };
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    const { tls } = options;
+    this.#server = tls
+      ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
+      : createServer(timing, handle);
     this.#server.maxConnections = options.maxConnections ?? 8192;
     // A client that stops reading its answer would hold it in memory for ever.
     this.#server.setTimeout(deadSocketMs);
@@ -121,6 +136,11 @@ export class HttpServer {
     });
     response.end(content);
   }
+}
+
+function tlsOptions({ certificate, key, clientAuthority }: TlsIdentity) {
+  const ofClients = clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: true };
+  return { cert: certificate, key, minVersion: 'TLSv1.2' as const, ...ofClients };
 }
 
 /** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */

@@ -1,7 +1,8 @@
 import type { FailureType } from '../contracts/failures.js';
 import type { PredictInput, PredictResult } from '../contracts/serving.js';
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
-import type { HttpLimits } from './http-server.js';
+import type { AccessEntry } from './access.js';
+import type { HttpLimits, TlsIdentity } from './http-server.js';
 import type { ExecutorOptions } from './executor.js';
 import type { ModelState } from './model-registry.js';
 import type { Placement } from './placement.js';
@@ -31,6 +32,9 @@ export interface ServingCommands {
       readonly port: number;
       /** Left out: no gRPC server. */
       readonly grpcPort?: number;
+      /** Absent: whoever reaches the host may ask. */
+      readonly access?: readonly AccessEntry[];
+      readonly tls?: TlsIdentity;
     };
     readonly result: { readonly port: number; readonly grpcPort?: number };
   };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
 import { metricsContentType, type Protocol, type ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
@@ -19,6 +20,8 @@ export interface RouteContext {
   readonly maxRows: number;
   /** Requests for predictions that are being answered; beyond the limit they are refused before they are read. */
   readonly load: { inFlight: number; readonly maxInFlight: number };
+  /** Absent: whoever reaches the host may ask. */
+  readonly access?: AccessControl;
   /** False while the process drains. */
   readonly accepting: () => boolean;
 }
@@ -40,6 +43,8 @@ interface Target {
 interface Route {
   readonly method: 'GET' | 'POST';
   readonly pattern: RegExp;
+  /** Needs no token: load balancers and orchestrators have none. */
+  readonly isOpen?: true;
   /** The path names a label instead of a version. */
   readonly isLabel?: true;
   /** Of a route that predicts: its requests are counted. */
@@ -124,10 +129,11 @@ const routes: readonly Route[] = [
   },
   { method: 'POST', pattern: new RegExp(`^/v2/repository/models/${name}/unload$`), answer: () => refuseUnload() },
   { method: 'GET', pattern: /^\/openapi\.json$/, answer: ({ registry }) => ok(openApiDocument(registry)) },
-  { method: 'GET', pattern: /^\/v2\/health\/live$/, answer: () => ok({ live: true }) },
+  { method: 'GET', pattern: /^\/v2\/health\/live$/, isOpen: true, answer: () => ok({ live: true }) },
   {
     method: 'GET',
     pattern: /^\/v2\/health\/ready$/,
+    isOpen: true,
     answer: ({ registry, accepting }) => {
       const isReady = accepting() && registry.isReady;
       return ready(isReady, { ready: isReady });
@@ -167,6 +173,7 @@ const maxFound = 256;
  */
 export function answerRequest(context: RouteContext, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
   const { route, target: named } = findRoute(request.method ?? '', request.url ?? '/');
+  if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
   // What a label stands for changes, the path does not.
   const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
   if (!route.protocol) return route.answer(context, target, request, response);

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { PredictResult } from '../contracts/serving.js';
+import { AccessControl } from './access.js';
 import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -44,12 +45,14 @@ export class ServingHost {
       this.#processes = processes;
       return null;
     },
-    listen: async ({ host, port, grpcPort }) => {
+    listen: async ({ host, port, grpcPort, access, tls }) => {
       const { maxBodyBytes = defaultMaxBodyBytes, requestTimeoutMs = defaultRequestTimeoutMs } = this.#limits;
       const shared = {
         registry: this.#registry,
         metrics: this.#metrics,
         host,
+        tls,
+        access: access && new AccessControl(access),
         maxRows: this.#maxRows,
         onError: (error: unknown) => this.logger.error({ error: String(error) }, 'a request failed'),
       };

@@ -7,6 +7,7 @@ import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
 import { planServing } from './inference/plan-serving.js';
+import { isLoopback, readProtection } from './inference/protection.js';
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
@@ -33,6 +34,12 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const loader = await VersionLoader.open(join(images, String(process.pid)));
   const host = await InferenceHost.open({ hostId: settings.hostId, cache, loader, logger });
   const plan = await planServing(settings.serving);
+  const protection = await readProtection(settings.serving);
+  if (!protection.access && !isLoopback(settings.httpHost))
+    logger.warn(
+      { host: settings.httpHost },
+      'whoever reaches this host may ask it: set ANNEAL_SERVING_TOKENS, or keep it on a private network',
+    );
   const restored = signalOnce();
   const pool = new ServingPool({
     logger,
@@ -41,6 +48,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     grpcPort: settings.ports.grpc,
     processes: plan.processes,
     executors: plan.executors,
+    ...protection,
     expected: () => host.models(),
     restore: (member) => host.restore(member).finally(restored.fire),
   });
@@ -48,7 +56,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await pool.start();
   await cache.removeLeftovers();
   await removeOthers(images, String(process.pid));
-  const url = `http://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${pool.port}`;
+  const url = `${protection.tls ? 'https' : 'http'}://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${pool.port}`;
   logger.info({ url, grpcPort: pool.grpcPort, hostId: settings.hostId, ...plan }, 'listening');
 
   const polling = signalOnce();

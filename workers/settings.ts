@@ -37,6 +37,12 @@ const environment = z.object({
   ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
   ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
+  /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
+  ANNEAL_SERVING_TOKENS: z.string().min(1).optional(),
+  /** PEM files: the inference host speaks TLS, and with the third wants certificates of its clients. */
+  ANNEAL_TLS_CERT: z.string().min(1).optional(),
+  ANNEAL_TLS_KEY: z.string().min(1).optional(),
+  ANNEAL_TLS_CLIENT_CA: z.string().min(1).optional(),
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
@@ -97,6 +103,10 @@ export interface ServingSettings {
   readonly threads?: number;
   readonly placement?: 'http-thread' | 'executor-thread';
   readonly targetP99Ms?: number;
+  /** Path of the file of tokens. */
+  readonly tokens?: string;
+  /** Paths of PEM files. */
+  readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
 /** @throws Error that names the variable, what it holds and what it takes */
@@ -138,6 +148,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+      tokens: values.ANNEAL_SERVING_TOKENS,
+      tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
     },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,

@@ -6,9 +6,8 @@ import { VersionLoader } from '../../serving/loader/version-loader.js';
 import { stageVersion } from '../../serving/loader/stage-version.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { PreparedVersion } from '../../serving/prepared-version.js';
-import { planServing, type ServingPlan } from '../../workers/inference/plan-serving.js';
+import { planServing, type ServingPlan, type ServingPlanSettings } from '../../workers/inference/plan-serving.js';
 import { ServingPool } from '../../workers/inference/serving-pool.js';
-import type { ServingSettings } from '../../workers/settings.js';
 
 export interface BenchHost {
   readonly plan: ServingPlan;
@@ -21,7 +20,7 @@ export interface BenchHost {
 }
 
 /** A host with everything that serves: its processes, its loader; what it lacks is Temporal and the store. */
-export async function startHost(settings: ServingSettings): Promise<BenchHost> {
+export async function startHost(settings: ServingPlanSettings): Promise<BenchHost> {
   const directory = await mkdtemp(join(tmpdir(), 'anneal-bench-host-'));
   const loader = await VersionLoader.open(directory);
   const plan = await planServing(settings);

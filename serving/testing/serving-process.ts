@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutorOptions } from '../executor.js';
-import type { HttpLimits } from '../http-server.js';
+import type { AccessEntry } from '../access.js';
+import type { HttpLimits, TlsIdentity } from '../http-server.js';
 import { prepareVersion, type VersionFiles } from '../loader/prepare-version.js';
 import { stageVersion } from '../loader/stage-version.js';
 import type { CommandName, ReplyMessage, ServingCommands } from '../process-messages.js';
@@ -13,6 +14,8 @@ import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 
 export interface TestProcessOptions {
   readonly executors?: ExecutorOptions;
+  readonly access?: readonly AccessEntry[];
+  readonly tls?: TlsIdentity;
 }
 
 /** A real serving process for tests, with this process as its supervisor and loader. */
@@ -39,8 +42,9 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
     return { goldenDifference: prepared.goldenDifference };
   };
 
-  await command('start', { logLevel: 'error', limits, expected, ...options });
-  const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0 });
+  const { executors, access, tls } = options;
+  await command('start', { logLevel: 'error', limits, expected, executors });
+  const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0, access, tls });
   return {
     child,
     port,

@@ -3,6 +3,9 @@ import { Worker } from 'node:worker_threads';
 import type { ExecutorOptions } from '../../serving/executor.js';
 import type { ServingSettings } from '../settings.js';
 
+/** What may be set of a plan. */
+export type ServingPlanSettings = Omit<ServingSettings, 'tokens' | 'tls'>;
+
 export interface ServingPlan {
   readonly processes: number;
   readonly executors: ExecutorOptions;
@@ -20,7 +23,7 @@ const spinMs = 60;
  *
  * Takes a tenth of a second where something is left to be decided.
  */
-export async function planServing(settings: ServingSettings): Promise<ServingPlan> {
+export async function planServing(settings: ServingPlanSettings): Promise<ServingPlan> {
   const { processes, executors, threads, placement, targetP99Ms } = settings;
   const isOpen = processes === undefined || executors === undefined || threads === undefined;
   return choosePlan(settings, isOpen ? await measureCores() : 1, { placement, targetP99Ms });
@@ -32,7 +35,7 @@ export async function planServing(settings: ServingSettings): Promise<ServingPla
  *
  * @param cores as measured, not a whole number
  */
-export function choosePlan(settings: ServingSettings, cores: number, others: ExecutorOptions = {}): ServingPlan {
+export function choosePlan(settings: ServingPlanSettings, cores: number, others: ExecutorOptions = {}): ServingPlan {
   const whole = Math.max(1, Math.round(cores));
   const processes = settings.processes ?? Math.min(maxProcesses, Math.max(minProcesses, whole));
   const executors = settings.executors ?? Math.max(1, Math.floor(whole / processes));

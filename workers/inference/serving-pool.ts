@@ -2,7 +2,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ExecutorOptions } from '../../serving/executor.js';
-import type { HttpLimits } from '../../serving/http-server.js';
+import type { AccessEntry } from '../../serving/access.js';
+import type { HttpLimits, TlsIdentity } from '../../serving/http-server.js';
 import type { CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
 import { MemberEndedError, ServingMember } from './serving-member.js';
 
@@ -16,6 +17,8 @@ export interface ServingPoolOptions {
   readonly processes: number;
   readonly limits?: HttpLimits;
   readonly executors?: ExecutorOptions;
+  readonly access?: readonly AccessEntry[];
+  readonly tls?: TlsIdentity;
   /** Models that a process will be told to load, read at each start. */
   readonly expected: () => readonly string[];
   /** Load into a new process what the host serves. */
@@ -115,12 +118,12 @@ export class ServingPool {
   }
 
   #member(index: number): ServingMember {
-    const { logger, processes, limits, executors, expected, host, restore, hangTimeoutMs } = this.#options;
+    const { logger, processes, limits, executors, expected, host, restore, hangTimeoutMs, access, tls } = this.#options;
     return new ServingMember({
       logger,
       index,
       start: () => ({ logLevel: logger.level, processes, limits, executors, expected: expected() }),
-      listen: { host, port: this.#port, grpcPort: this.#grpcPort },
+      listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,
       collect: () => this.#collect(),
       hangTimeoutMs,
