@@ -1,5 +1,5 @@
 import type { FeatureLayout, ModelInput } from './dataset.js';
-import type { GateSpec, MetricName, Metrics, Task } from './pipeline.js';
+import type { GateSpec, MetricName, Metrics, ServingSpec, Task } from './pipeline.js';
 import type { ArtifactRef } from './reference.js';
 
 /** Everything that a host needs to serve one version; content-addressed, so equal bundles are the same model. */
@@ -30,6 +30,8 @@ export interface ModelManifest {
   readonly layout: FeatureLayout;
   /** Class shares of the training part, or [mean, standard deviation]. */
   readonly trainingPrior: readonly number[];
+  /** How hosts serve it, as its pipeline says. */
+  readonly serving?: ServingSpec;
   /** sha256 of the snapshot that it was trained on. */
   readonly dataDigest: string;
 }

@@ -19,6 +19,7 @@ export type { ImageColumn } from './pipeline/image.js';
 export { isLowerBetter, type MetricName, metricNames, type Metrics } from './pipeline/metrics.js';
 export type { ModelSpec } from './pipeline/model.js';
 export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } from './pipeline/schema.js';
+export type { ServingSpec } from './pipeline/serving.js';
 export type { SourceSpec } from './pipeline/source.js';
 export type { SplitSpec } from './pipeline/split.js';
 export type { ParameterRange, SweepSpec } from './pipeline/sweep.js';

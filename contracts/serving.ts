@@ -128,8 +128,13 @@ export interface Prediction {
   readonly value?: number;
 }
 
+/** What answered instead of the version that was asked: another model, the last answer to the same input, the training prior. */
+export type Degradation = 'fallback' | 'cache' | 'prior';
+
 export interface PredictResult {
   readonly model: string;
   readonly version: string;
   readonly predictions: readonly Prediction[];
+  /** Absent: the model itself answered. Of `fallback`, `version` is that of the other model. */
+  readonly degraded?: Degradation;
 }

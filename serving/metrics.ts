@@ -7,6 +7,7 @@ import {
   type MetricObjectWithValues,
   type MetricValue,
 } from 'prom-client';
+import type { Degradation } from '../contracts/serving.js';
 import { toHttpError } from './http-error.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
@@ -43,6 +44,7 @@ export class ServingMetrics {
   readonly #loads: Counter;
   readonly #reloads: Counter;
   readonly #deaths: Counter;
+  readonly #degraded: Counter;
   readonly #totals = new Map<string, HistogramSeries>();
   /** `labels()` makes an object and functions each time; requests reuse those of the first. */
   readonly #counters = new Map<string, Counter.Internal>();
@@ -86,6 +88,12 @@ export class ServingMetrics {
       help: 'Changes of the version that answers by default.',
       aggregator: 'max',
       labelNames: ['model'],
+      registers,
+    });
+    this.#degraded = new Counter({
+      name: 'anneal_requests_degraded_total',
+      help: 'Requests that something else answered than the version: fallback, cache or prior.',
+      labelNames: ['model', 'by'],
       registers,
     });
     this.#deaths = new Counter({
@@ -143,10 +151,15 @@ export class ServingMetrics {
    *
    * @throws what `work` throws
    */
-  async measure<T extends { readonly version?: string }>(protocol: Protocol, target: Target, work: () => T | Promise<T>): Promise<T> {
+  async measure<T extends { readonly version?: string; readonly degraded?: Degradation }>(
+    protocol: Protocol,
+    target: Target,
+    work: () => T | Promise<T>,
+  ): Promise<T> {
     const startedAt = performance.now();
     try {
       const answer = await work();
+      if (answer.degraded) this.#degraded.inc({ model: target.model, by: answer.degraded });
       this.#answered(protocol, target, answer.version, 200, startedAt);
       return answer;
     } catch (error) {

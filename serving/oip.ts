@@ -1,6 +1,8 @@
 import { modelOutputs, type ModelManifest } from '../contracts/model.js';
+import type { Degradation } from '../contracts/serving.js';
 import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
+import { inferOrDegrade } from './degradation.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
@@ -37,6 +39,7 @@ export interface InferAnswer {
   readonly response: InferResponse;
   /** What follows the JSON, in the order of the outputs. */
   readonly binary: readonly Buffer[];
+  readonly degraded?: Degradation;
 }
 
 export const serverMetadata = {
@@ -74,6 +77,7 @@ export interface TensorRequest {
 export interface TensorResult {
   readonly model: string;
   readonly version: string;
+  readonly degraded?: Degradation;
   readonly outputs: readonly OutputTensor[];
 }
 
@@ -97,10 +101,11 @@ export async function runTensors(
   const served = registry.resolve(target.model, target.version);
   const { manifest } = served.executor;
   const { batch, outputs: names } = read(manifest);
-  const outputs = await served.executor.infer(batch, terms);
+  const { version, outputs, degraded } = await inferOrDegrade(registry, served, batch, terms);
   return {
     model: served.name,
-    version: served.version,
+    version,
+    ...(degraded ? { degraded } : {}),
     outputs: outputMetadata(manifest, batch.rows)
       .filter((tensor) => names.includes(tensor.name))
       .map((tensor) => ({ ...tensor, values: tensor.name === modelOutputs.classIndex ? outputs.classIndex! : outputs.values })),
@@ -137,7 +142,7 @@ export async function inferTensors(
     for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
     return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
   };
-  const { model, version, outputs } = await runTensors(registry, target, read, terms);
+  const { model, version, outputs, degraded } = await runTensors(registry, target, read, terms);
   const parts: Buffer[] = [];
   const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
     if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };
@@ -150,10 +155,11 @@ export async function inferTensors(
       model_name: model,
       model_version: version,
       ...(id === undefined ? {} : { id }),
-      ...(parameters === undefined ? {} : { parameters }),
+      ...(parameters === undefined && !degraded ? {} : { parameters: { ...parameters, ...(degraded ? { degraded } : {}) } }),
       outputs: tensors,
     },
     binary: parts,
+    degraded,
   };
 }
 

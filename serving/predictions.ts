@@ -3,14 +3,14 @@ import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
-import type { ModelRegistry, ServedModel } from './model-registry.js';
+import { inferOrDegrade, type Inference } from './degradation.js';
+import type { ModelRegistry } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
 import { outputWidth, type BatchOutputs } from './tensors.js';
 
 /** What a version computed for rows. */
-export interface ComputedRows {
-  readonly served: ServedModel;
-  readonly outputs: BatchOutputs;
+export interface ComputedRows extends Inference {
+  readonly manifest: ModelManifest;
 }
 
 /**
@@ -34,8 +34,8 @@ export async function computeRows(
   const { inputs, layout } = served.executor.manifest;
   const tensors = rowsToTensors(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
   const columns = inputs.map((input) => tensors[input.name].data);
-  const outputs = await served.executor.infer({ rows: instances.length, columns }, terms);
-  return { served, outputs };
+  const inference = await inferOrDegrade(registry, served, { rows: instances.length, columns }, terms);
+  return { ...inference, manifest: served.executor.manifest };
 }
 
 /** `computeRows`, with the answer as objects. */
@@ -44,8 +44,9 @@ export async function predictRows(
   request: { readonly model: string; readonly version?: string; readonly instances: unknown },
   maxRows: number,
 ): Promise<PredictResult> {
-  const { served, outputs } = await computeRows(registry, request.model, request.version, request.instances, maxRows);
-  return { model: request.model, version: served.version, predictions: toPredictions(served.executor.manifest, outputs) };
+  const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows);
+  const { manifest, outputs, version, degraded } = rows;
+  return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...(degraded ? { degraded } : {}) };
 }
 
 export function checkRowCount(rows: number, maxRows: number): void {
@@ -69,14 +70,13 @@ export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): P
 }
 
 /** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */
-export function rowsJson(model: string, { served, outputs }: ComputedRows): string {
+export function rowsJson(model: string, { manifest, version, outputs, degraded }: ComputedRows): string {
   const { values, classIndex } = outputs;
-  const { manifest } = served.executor;
   const { task, classes } = manifest;
   const width = outputWidth(manifest);
   const rows = values.length / width;
   const names = namesJson(classes);
-  let json = `{"model":${JSON.stringify(model)},"version":${JSON.stringify(served.version)},"predictions":[`;
+  let json = `{"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"predictions":[`;
   for (let row = 0; row < rows; row++) {
     if (row > 0) json += ',';
     if (!classIndex) {
@@ -92,7 +92,7 @@ export function rowsJson(model: string, { served, outputs }: ComputedRows): stri
     // Binary: the positive class is the second and last one.
     json += `{"label":${names[classIndex[row]]},${task === 'binary' ? `"probability":${last},` : ''}"probabilities":{${probabilities}}}`;
   }
-  return `${json}]}`;
+  return `${json}]${degraded ? `,"degraded":"${degraded}"` : ''}}`;
 }
 
 const writtenNames = new WeakMap<readonly string[], readonly string[]>();

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Degradation } from '../contracts/serving.js';
 import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
 import { metricsContentType, type Protocol, type ServingMetrics } from './metrics.js';
@@ -33,6 +34,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | number>>;
   /** Version that predicted. */
   readonly version?: string;
+  readonly degraded?: Degradation;
 }
 
 interface Target {
@@ -64,6 +66,9 @@ const withBinary = (response: unknown, binary: readonly Buffer[]): Answer => {
     headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': json.length },
   };
 };
+/** Says in the answer, and to the metrics, what answered instead. */
+const degradable = (answer: Answer, degraded: Degradation | undefined): Answer =>
+  degraded ? { ...answer, degraded, headers: { ...answer.headers, 'x-anneal-degraded': degraded } } : answer;
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 const routes: readonly Route[] = [
@@ -77,7 +82,7 @@ const routes: readonly Route[] = [
       const terms = termsOfBody(body, response);
       const { model, version: answered } = target;
       const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
-      return { status: 200, body: rowsJson(model, rows), version: rows.served.version };
+      return degradable({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows.degraded);
     },
   },
   {
@@ -94,8 +99,9 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readTensorBody(request, maxBodyBytes);
       const terms = termsOfBody(body.json, response);
-      const { response: answer, binary } = await inferTensors(registry, target, body, maxRows, terms);
-      return { ...(binary.length === 0 ? ok(answer) : withBinary(answer, binary)), version: answer.model_version };
+      const { response: answer, binary, degraded } = await inferTensors(registry, target, body, maxRows, terms);
+      const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
+      return degradable({ ...sent, version: answer.model_version }, degraded);
     },
   },
   {
@@ -216,7 +222,10 @@ async function predict(
 ): Promise<Answer> {
   const { load, registry } = context;
   // Before the body is read: what is shed must cost little.
-  if (load.inFlight >= load.maxInFlight || registry.peek(target.model, target.version)?.executor.isFull) throw new OverloadedError();
+  if (load.inFlight >= load.maxInFlight) throw new OverloadedError();
+  const executor = registry.peek(target.model, target.version)?.executor;
+  // One that can be answered otherwise is read all the same.
+  if (executor?.isFull && !executor.manifest.serving?.degrade) throw new OverloadedError();
   load.inFlight++;
   try {
     return await route.answer(context, target, request, response);

@@ -1,4 +1,5 @@
 import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
+import type { ServingSpec } from '../../contracts/pipeline.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
@@ -31,6 +32,8 @@ export interface ExportSource {
   readonly checkpoint: Checkpoint;
   /** Local Parquet file of the raw test rows. */
   readonly testPath: string;
+  /** Goes into the manifest as it is. */
+  readonly serving?: ServingSpec;
   readonly scratchRoot: string;
 }
 
@@ -98,6 +101,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       inputs,
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,
+      ...(source.serving ? { serving: source.serving } : {}),
       dataDigest: source.dataDigest,
     },
     golden: goldenOutputs(
