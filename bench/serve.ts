@@ -34,6 +34,8 @@ if (options.help) {
 `);
   process.exit(0);
 }
+/** Of each server, for each number of rows. */
+const warmUpSeconds = 4;
 const numbers = (text: string): number[] => text.split(',').map(Number);
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
@@ -91,13 +93,17 @@ try {
 async function measureAll(measured: readonly Subject[], cells: Cell[], times: number): Promise<void> {
   for (const rows of numbers(options.rows)) {
     const sets = Array.from({ length: 64 }, (_, i) => benchRows(64 * rows).slice(i * rows, (i + 1) * rows));
+    // Every process of a server has seen thousands of requests before any is measured.
+    for (const subject of measured) {
+      const target = { port: subject.port, path: subject.path, bodies: sets.map(subject.body) };
+      await measure(target, 64, warmUpSeconds);
+    }
     for (const connections of numbers(options.connections)) {
       const row = measured.map((subject): Cell => ({ subject: subject.name, rows, connections, results: [] }));
       cells.push(...row);
       for (let round = 0; round < times; round++) {
         for (const [i, subject] of measured.entries()) {
           const target = { port: subject.port, path: subject.path, bodies: sets.map(subject.body) };
-          if (round === 0) await measure(target, connections, 1);
           row[i].results.push(await measure(target, connections, seconds));
         }
       }

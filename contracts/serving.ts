@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ModelBundle } from './model.js';
 
 /** A registered version that a model's lifecycle can serve. */
@@ -85,6 +85,8 @@ export const promoteUpdate = defineUpdate<RolloutResult, [PromoteInput]>('promot
 export const rollbackUpdate = defineUpdate<RolloutResult, [{ reason: string; hostWaitSeconds: number }]>('rollback');
 /** Blocks until there is something newer than `knownEpoch`; renews the host's lease. */
 export const waitForVersionUpdate = defineUpdate<ServingTarget, [WaitForVersionInput]>('waitForVersion');
+/** A host that stops gives its lease back. */
+export const leaveSignal = defineSignal<[{ hostId: string }]>('leave');
 export const servingStateQuery = defineQuery<ServingState>('servingState');
 
 /** Activity `loadVersion` on the host's own queue: download, verify the digests, load, warm, reproduce the golden outputs. Nothing serves it yet. */

@@ -6,6 +6,7 @@ import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
+import { requestId } from './request-id.js';
 import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
 
@@ -32,6 +33,16 @@ export interface TlsIdentity {
   readonly clientAuthority?: string;
 }
 
+/** One line of the log. */
+export interface AnsweredRequest {
+  readonly requestId: string;
+  readonly status: number;
+  /** That predicted. */
+  readonly version?: string;
+  readonly degraded?: string;
+  readonly ms: number;
+}
+
 export interface HttpServerOptions extends HttpLimits {
   readonly access?: AccessControl;
   readonly tls?: TlsIdentity;
@@ -40,7 +51,9 @@ export interface HttpServerOptions extends HttpLimits {
   readonly host: string;
   readonly port: number;
   /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
+  /** Told of every answer; left out where nobody would read it. */
+  readonly onAnswer?: (answered: AnsweredRequest) => void;
   /** For Prometheus: of all processes of the host. */
   readonly metricsText: () => Promise<string>;
 }
@@ -54,11 +67,13 @@ const deadSocketMs = 120_000;
 export class HttpServer {
   readonly #server: Server | SecureServer;
   readonly #context: RouteContext;
-  readonly #onError: (error: unknown) => void;
+  readonly #onError: HttpServerOptions['onError'];
+  readonly #onAnswer: HttpServerOptions['onAnswer'];
   #drained: Promise<void> | undefined;
 
   private constructor(options: HttpServerOptions) {
     this.#onError = options.onError;
+    this.#onAnswer = options.onAnswer;
     this.#context = {
       registry: options.registry,
       metrics: options.metrics,
@@ -114,27 +129,31 @@ export class HttpServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = requestId(request);
+    const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
-      this.#send(response, await answerRequest(this.#context, request, response));
+      this.#send(response, id, startedAt, await answerRequest(this.#context, request, response));
     } catch (error) {
       if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error);
+      if (!refusal) this.#onError(error, id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, { status, body: { error: message }, headers });
+      this.#send(response, id, startedAt, { status, body: { error: message }, headers });
     }
   }
 
-  #send(response: ServerResponse, { status, body, headers }: Answer): void {
+  #send(response: ServerResponse, id: string, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
     if (response.destroyed || response.headersSent) return;
     const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(content),
+      'x-request-id': id,
       ...(this.#drained ? { connection: 'close' } : {}),
       ...headers,
     });
     response.end(content);
+    this.#onAnswer?.({ requestId: id, status, version, degraded, ms: performance.now() - startedAt });
   }
 }
 

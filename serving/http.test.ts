@@ -103,6 +103,17 @@ describe('the HTTP interface of a serving process', () => {
     });
   });
 
+  it('names each request in its answer, by the id that it brought or a new one', async () => {
+    const id = (given?: string) =>
+      predict({ instances: [row] }, given === undefined ? {} : { 'x-request-id': given }).then(({ headers }) =>
+        headers.get('x-request-id'),
+      );
+    expect(await id('abc-123')).toBe('abc-123');
+    const made = [await id(), await id(), await id('not plain <b>'), await id('x'.repeat(200))];
+    expect(new Set(made).size).toBe(4);
+    for (const each of made) expect(each).toMatch(/^[\w-]{10,30}$/);
+  });
+
   describe('Open Inference Protocol', () => {
     it('describes server, model and version', async () => {
       expect((await call('/v2')).body).toEqual({

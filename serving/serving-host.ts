@@ -5,7 +5,7 @@ import { AccessControl } from './access.js';
 import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
-import { HttpServer, type HttpLimits } from './http-server.js';
+import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server.js';
 import { rollUp, ServingMetrics } from './metrics.js';
 import { ModelRegistry } from './model-registry.js';
 import { predictRows } from './predictions.js';
@@ -54,10 +54,13 @@ export class ServingHost {
         tls,
         access: access && new AccessControl(access),
         maxRows: this.#maxRows,
-        onError: (error: unknown) => this.logger.error({ error: String(error) }, 'a request failed'),
+        onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
       const metricsText = (): Promise<string> => this.#metricsText();
-      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText }));
+      const onAnswer = this.logger.isLevelEnabled('debug')
+        ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
+        : undefined;
+      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, onAnswer }));
       if (grpcPort !== undefined) {
         const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
         this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
