@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { AnnealError } from '../contracts/failures.js';
+import { withArtifactsInUse } from '../stores/artifact-use.js';
 
 /**
  * Turn a permanent failure of `ml`, `serving` or `stores` into one that Temporal does not retry.
@@ -22,7 +23,8 @@ export function toActivityFailure(error: unknown): unknown {
 type AnyActivity = (...parameters: any[]) => Promise<unknown>;
 
 /**
- * Wrap every activity of a group so that it fails as `toActivityFailure` says.
+ * Wrap every activity of a group so that it fails as `toActivityFailure` says, and that the artifacts it reads stay on this
+ * machine until it has ended.
  *
  * @returns an object of the same shape, to be given to `Worker.create`
  */
@@ -31,7 +33,7 @@ export function withActivityFailures<T extends { [name in keyof T]: AnyActivity 
   for (const [name, activity] of Object.entries<AnyActivity>(activities)) {
     wrapped[name] = async (...parameters) => {
       try {
-        return await activity(...parameters);
+        return await withArtifactsInUse(() => activity(...parameters));
       } catch (error) {
         throw toActivityFailure(error);
       }

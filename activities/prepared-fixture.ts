@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FittedFeature, FittedTransform, PreparedManifest, RawInput } from '../contracts/dataset.js';
-import { definePipeline, type PipelineInput, type PipelineSpec, type Task } from '../contracts/pipeline.js';
+import { definePipeline, type PipelineInput, type PipelineSpec, quantilesOf, type Task, type TrainingSpec } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { type DataSession, withDataSession } from '../ml/data/duckdb-session.js';
@@ -39,6 +39,11 @@ const targets: Readonly<
     classes: ['high', 'low', 'middle'],
     spec: { task: 'multiclass', name: 'level', expression: "'low'" },
   },
+  multilabel: {
+    sql: `CAST(CAST(${score} > 3 AS INTEGER) + 2 * CAST(distance > 700 AS INTEGER) + 4 * CAST(origin = 'B' IS TRUE AS INTEGER) AS FLOAT)`,
+    classes: ['late', 'far', 'from B'],
+    spec: { task: 'multilabel', name: 'labels', labels: { late: 'true', far: 'distance > 700', 'from B': "origin = 'B'" } },
+  },
   regression: { sql: `CAST(100 + 10 * (${score}) AS FLOAT)`, classes: [], spec: { task: 'regression', name: 'delay', expression: '1' } },
 };
 
@@ -54,7 +59,13 @@ export interface PreparedFixture {
  *
  * @param root directory for DuckDB's scratch files
  */
-export async function preparedFixture(store: ArtifactStore, root: string, task: Task, testRows = 600): Promise<PreparedFixture> {
+export async function preparedFixture(
+  store: ArtifactStore,
+  root: string,
+  task: Task,
+  testRows = 600,
+  training: Partial<TrainingSpec> = {},
+): Promise<PreparedFixture> {
   return withDataSession({ scratchRoot: root }, async (session) => {
     await session.run(`CREATE TABLE raw AS SELECT i,
       CASE WHEN hash(i, 1) % 20 = 0 THEN NULL ELSE chr(CAST(65 + hash(i, 1) % 6 AS INTEGER)) END AS origin,
@@ -68,6 +79,7 @@ export async function preparedFixture(store: ArtifactStore, root: string, task: 
     await session.run(`COPY (SELECT origin, distance, "load", departed, origin AS __slice_origin,
       CAST((departed // 3600000) % 24 AS VARCHAR) AS __slice_hour, ${targets[task].sql} AS __target
       FROM raw WHERE i >= 3000 ORDER BY i) TO '${parquet}' (FORMAT parquet)`);
+    const spec = specOf(task, training);
     const manifest: PreparedManifest = {
       formatVersion: 1,
       task,
@@ -77,10 +89,10 @@ export async function preparedFixture(store: ArtifactStore, root: string, task: 
       train: train.split,
       validation: validation.split,
       test: { rows: testRows, data: await store.putFile(parquet) },
-      trainingPrior: priorOf(task, targets[task].classes.length, train.target),
+      trainingPrior: priorOf(task, targets[task].classes.length, train.target, spec),
       dropped: [],
     };
-    return { manifest, ref: await store.putJson(manifest), spec: specOf(task) };
+    return { manifest, ref: await store.putJson(manifest), spec };
   });
 }
 
@@ -105,14 +117,18 @@ async function encodedSplit(
   };
 }
 
-function priorOf(task: Task, classes: number, target: Float32Array): number[] {
+function priorOf(task: Task, classes: number, target: Float32Array, { training }: PipelineSpec): number[] {
   const share = (label: number): number => target.filter((value) => value === label).length / target.length;
+  if (task === 'multilabel')
+    return Array.from({ length: classes }, (_, label) => target.filter((bits) => ((bits >> label) & 1) === 1).length / target.length);
   if (task !== 'regression') return Array.from({ length: classes }, (_, label) => share(label));
   const mean = target.reduce((sum, value) => sum + value, 0) / target.length;
-  return [mean, Math.sqrt(target.reduce((sum, value) => sum + (value - mean) ** 2, 0) / target.length)];
+  const sorted = target.toSorted();
+  const quantiles = (quantilesOf(training) ?? []).map((quantile) => sorted[Math.floor(quantile * (sorted.length - 1))]);
+  return [mean, Math.sqrt(target.reduce((sum, value) => sum + (value - mean) ** 2, 0) / target.length), ...quantiles];
 }
 
-function specOf(task: Task): PipelineSpec {
+function specOf(task: Task, training: Partial<TrainingSpec>): PipelineSpec {
   return definePipeline({
     name: `fixture-${task}`,
     source: { format: 'parquet', uri: 'fixture.parquet' },
@@ -136,7 +152,8 @@ function specOf(task: Task): PipelineSpec {
       epochs: 15,
       batchSize: 64,
       learningRate: 0.01,
-      classWeights: task === 'regression' ? 'none' : 'balanced',
+      classWeights: task === 'regression' || task === 'multilabel' ? 'none' : 'balanced',
+      ...training,
     },
     evaluation: { slices: ['origin', 'hour'] },
   });

@@ -247,7 +247,7 @@ describe('tracking activities against MLflow and Temporal', () => {
     const { bundle, golden } = await tinyBundle(store);
     const input = await registerInput(store, { spec, tracked, workflowId, bundle });
     const served = await run('registerModelVersion', input);
-    expect(served).toEqual({ version: '1', bundle, pipelineRun: 'run-1', mlflowRunId: tracked.runId });
+    expect(served).toEqual({ version: '1', bundle, pipelineRun: 'run-1', runStartedAtMs: 1_700_000_000_000, mlflowRunId: tracked.runId });
     expect(await run('registerModelVersion', input)).toEqual(served);
     expect(await collect(mlflow.versions.search({ filter: `name = '${spec.name}'` }))).toHaveLength(1);
     expect(await mlflow.models.get(spec.name)).toMatchObject({ description: 'late or not', aliases: { challenger: '1' } });

@@ -20,6 +20,8 @@ export interface TrainingDependencies {
   readonly threads: number;
   /** Training runs at a time; so many child processes are started before there is work for them. */
   readonly slots: number;
+  /** Ids of graphics cards: each child process is given one of them. */
+  readonly devices?: readonly string[];
   /** Where a run's files lie until they are stored; default: the system's directory for temporary files. */
   readonly scratchRoot?: string;
   /** Default: a pool of its own, whose processes end with this one. */
@@ -31,10 +33,11 @@ export function createTrainingActivities({
   store,
   threads,
   slots,
+  devices,
   scratchRoot = tmpdir(),
   children,
 }: TrainingDependencies): TrainingActivities {
-  const pool = children ?? new TrainingChildren();
+  const pool = children ?? new TrainingChildren(devices);
   if (!children) for (let slot = 0; slot < slots; slot++) pool.warm();
   return withActivityFailures<TrainingActivities>({ trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input) });
 }
@@ -96,10 +99,12 @@ async function localJob(
   candidates: readonly string[],
   directory: string,
 ): Promise<TrainingJob> {
-  const [train, validation, heldOut] = await Promise.all([
+  const [train, validation, heldOut, module] = await Promise.all([
     localSplit(store, manifest.train),
     localSplit(store, manifest.validation),
     manifest.heldOut && localSplit(store, manifest.heldOut),
+    // Without a source, the training itself says what is missing.
+    input.model.family === 'module' && input.model.source ? store.localPath(input.model.source) : undefined,
   ]);
   return {
     key: input.key,
@@ -117,6 +122,7 @@ async function localJob(
       dataDigest: input.prepared.sha256,
       threads,
     },
+    ...(module ? { module } : {}),
     train,
     validation,
     ...(heldOut ? { heldOut } : {}),

@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EncodedSplit } from '../contracts/dataset.js';
-import { primaryMetric, type Task } from '../contracts/pipeline.js';
+import { primaryMetric, type Task, type TrainingSpec } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedFiles } from '../ml/train/encoded-files.js';
@@ -17,9 +17,9 @@ export async function trainedFixture(
   store: ArtifactStore,
   root: string,
   task: Task,
-  options: { readonly testRows?: number; readonly seed?: number } = {},
+  options: { readonly testRows?: number; readonly seed?: number; readonly training?: Partial<TrainingSpec> } = {},
 ): Promise<TrainedFixture> {
-  const fixture = await preparedFixture(store, root, task, options.testRows);
+  const fixture = await preparedFixture(store, root, task, options.testRows, options.training);
   const { manifest, spec } = fixture;
   const { checkpoint } = await runTrainingJob(
     {

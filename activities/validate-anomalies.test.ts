@@ -69,6 +69,48 @@ const evenKinds = { kind: 'categories', shares: { book: 0.333, film: 0.333, game
 const evenPrices = { kind: 'histogram', edges: [0, 25, 50, 75, 100], shares: [0.25, 0.25, 0.25, 0.25] };
 
 describe('the anomalies of a data set', () => {
+  it('tell of a repeated value far outside of the others, unless it is allowed', async () => {
+    const price = `CASE WHEN i % 100 = 0 THEN -9999 ELSE ${healthy.price} END`;
+    expect(await anomaliesOf({ price })).toMatchObject([
+      {
+        severity: 'warn',
+        rule: 'suspicious-value',
+        column: 'price',
+        found: expect.stringMatching(/^-9999 in 1 % of the rows, the others from 0 to 99\.9/),
+        rows: 30,
+      },
+    ]);
+    expect(await anomaliesOf({ price }, expecting({ suspicious: { allow: ['price'] } }))).toEqual([]);
+    const day = `CASE WHEN i % 50 = 0 THEN TIMESTAMP '1900-01-01' ELSE ${healthy.day} END`;
+    expect(await anomaliesOf({ day })).toMatchObject([
+      { rule: 'suspicious-value', column: 'day', found: expect.stringMatching(/^1900-01-01 in 2 %/) },
+    ]);
+  });
+
+  it('tell that validation and test rest on few different rows', async () => {
+    const repeated = {
+      day: `TIMESTAMP '2024-01-01'`,
+      price: 'CAST(i % 20 AS DOUBLE)',
+      kind: `'book'`,
+      customer: `'c' || (i % 20)`,
+      spent: `CAST((i * 7) % 20 * 2.5 AS DOUBLE)`,
+    };
+    const anomalies = await anomaliesOf(
+      repeated,
+      expecting({
+        duplicates: { severity: 'off' },
+        constants: { severity: 'off' },
+        leakage: { severity: 'off' },
+        targetDrift: { severity: 'off' },
+      }),
+    );
+    const few = anomalies.filter(({ rule }) => rule === 'few-distinct-rows');
+    expect(few).toMatchObject([
+      { severity: 'warn', found: expect.stringMatching(/^[1-9]\d?, each 150 times on average; copies share a part/) },
+      {},
+    ]);
+  });
+
   it('are none in healthy data', async () => {
     expect(await anomaliesOf({})).toEqual([]);
     expect(await anomaliesOf({}, allFrozen({ kind: { domain: ['book', 'film', 'game'], distribution: evenKinds } }))).toEqual([]);

@@ -1,6 +1,9 @@
-"""Milliseconds per training step of the bench's networks in JAX (jit + scan) or PyTorch; one line of JSON on stdout.
+"""Trains a network of the bench in JAX (jit + scan), PyTorch or scikit-learn: a round of steps for each line of stdin, answered
+with a line of JSON on stdout.
 
-Usage: python peers.py <jax|torch> <mlp|cnn> <threads> <rounds> <steps per round>
+Usage: python peers.py <jax|torch|sklearn> <folder> <threads> <steps per round>
+
+The folder holds what `peers.ts` writes: the rows, the initial parameters, and their shapes.
 """
 
 import json
@@ -8,66 +11,79 @@ import os
 import sys
 import time
 
-peer, workload, threads, rounds, steps = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
+peer, folder, threads, steps = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:5])
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = str(threads)
+# Forced kernels or cache sizes of OpenBLAS may be the wrong ones for this machine.
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(name, None)
 if hasattr(os, "sched_setaffinity"):
     # XLA has no option for its number of threads: it takes the cores that it may use.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 import numpy as np
 
+with open(os.path.join(folder, "workload.json")) as file:
+    spec = json.load(file)
+workload, rows, batch, rate = spec["name"], spec["rows"], spec["batchSize"], 0.001
+
+
+def array(name, dtype, width):
+    path = os.path.join(folder, name)
+    return np.fromfile(path, dtype).reshape(rows, width) if os.path.exists(path) else None
+
+
+categorical = array("categorical", np.int32, len(spec["categories"]))
+numeric = array("numeric", np.float32, spec["numbers"])
+image = array("image", np.uint8, 784)
+if image is not None:
+    image = (image.astype(np.float32) / 255).reshape(rows, 28, 28, 1)
+target = np.fromfile(os.path.join(folder, "target"), np.float32)
+flat = np.fromfile(os.path.join(folder, "parameters"), np.float32)
+initial = [part.reshape(shape) for part, shape in zip(np.split(flat, np.cumsum([int(np.prod(s)) for s in spec["shapes"]])[:-1]), spec["shapes"])]
 random = np.random.default_rng(1)
-if workload == "mlp":
-    rows, batch, rate = 20_000, 256, 0.001
-    x = random.uniform(-1, 1, (rows, 32)).astype(np.float32)
-    y = (x @ random.uniform(-0.5, 0.5, 32) + random.uniform(-0.5, 0.5, rows) > 0).astype(np.float32)
-else:
-    rows, batch, rate = 2_000, 64, 0.001
-    x = random.uniform(0, 1, (rows, 28, 28, 1)).astype(np.float32)
-    y = random.integers(0, 10, rows).astype(np.int32)
-shapes = {
-    "mlp": [(32, 128), (128,), (128, 64), (64,), (64, 1), (1,)],
-    "cnn": [(3, 3, 1, 32), (32,), (3, 3, 32, 64), (64,), (7 * 7 * 64, 10), (10,)],
-}[workload]
-initial = [
-    np.zeros(shape, np.float32)
-    if len(shape) == 1
-    else (random.uniform(-1, 1, shape) * np.sqrt(6 / np.prod(shape[:-1]))).astype(np.float32)
-    for shape in shapes
-]
 
 
-def run_jax():
+def jax_peer():
     import jax
     import jax.numpy as jnp
 
-    def logits(p, x):
+    def dense(p, x):
+        x = jax.nn.relu(x @ p[0] + p[1])
+        x = jax.nn.relu(x @ p[2] + p[3])
+        return x @ p[4] + p[5]
+
+    def logits(p, rows):
         if workload == "mlp":
-            x = jax.nn.relu(x @ p[0] + p[1])
-            x = jax.nn.relu(x @ p[2] + p[3])
-            return x @ p[4] + p[5]
+            return dense(p, rows["numeric"])
+        if workload == "wide-and-deep":
+            looked = [table[rows["categorical"][:, i]] for i, table in enumerate(p[:5])]
+            deep = dense(p[5:], jnp.concatenate([*(v[:, :-1] for v in looked), rows["numeric"]], 1))
+            return deep + sum(v[:, -1:] for v in looked) + rows["numeric"] @ p[11]
+        x = rows["image"]
         for kernel, bias in ((p[0], p[1]), (p[2], p[3])):
             x = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
             x = jax.lax.reduce_window(jax.nn.relu(x + bias), -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         return x.reshape(x.shape[0], -1) @ p[4] + p[5]
 
-    def loss(p, x, y):
-        z = logits(p, x)
-        if workload == "mlp":
+    def loss(p, rows):
+        z, y = logits(p, rows), rows["target"]
+        if workload != "cnn":
             return jnp.mean(jnp.logaddexp(0, z[:, 0]) - z[:, 0] * y)
-        return jnp.mean(jax.nn.logsumexp(z, 1) - jnp.take_along_axis(z, y[:, None], 1)[:, 0])
+        return jnp.mean(jax.nn.logsumexp(z, 1) - jnp.take_along_axis(z, y.astype(jnp.int32)[:, None], 1)[:, 0])
 
-    X, Y = jnp.asarray(x), jnp.asarray(y)
+    named = {"categorical": categorical, "numeric": numeric, "image": image, "target": target}
+    data = {name: jnp.asarray(value) for name, value in named.items() if value is not None}
 
     def step(state, order):
         p, m, v, t = state
-        value, g = jax.value_and_grad(loss)(p, X[order], Y[order])
+        value, g = jax.value_and_grad(loss)(p, {name: value[order] for name, value in data.items()})
         t = t + 1
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         size = rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        p = jax.tree.map(lambda p, m, v: p - size * m / (jnp.sqrt(v) + 1e-7), p, m, v)
+        epsilon = 1e-7 * jnp.sqrt(1 - 0.999**t)
+        p = jax.tree.map(lambda p, m, v: p - size * m / (jnp.sqrt(v) + epsilon), p, m, v)
         return (p, m, v, t), value
 
     chunk = jax.jit(lambda state, orders: jax.lax.scan(step, state, orders))
@@ -82,46 +98,69 @@ def run_jax():
     return run
 
 
-def run_torch():
+def torch_peer():
     import torch
     import torch.nn.functional as F
 
     torch.set_num_threads(threads)
-    X = torch.from_numpy(x if workload == "mlp" else x.transpose(0, 3, 1, 2).copy())
-    Y = torch.from_numpy(y if workload == "mlp" else y.astype(np.int64))
-    turned = [a.transpose(3, 2, 0, 1).copy() if a.ndim == 4 else a for a in initial]
-    p = [torch.from_numpy(a).requires_grad_() for a in turned]
+    turned = [a.transpose(3, 2, 0, 1) if a.ndim == 4 else a for a in initial]
+    p = [torch.from_numpy(a.copy()).requires_grad_() for a in turned]
     optimizer = torch.optim.Adam(p, lr=rate, eps=1e-7)
+    C = None if categorical is None else torch.from_numpy(categorical.astype(np.int64))
+    X = None if numeric is None else torch.from_numpy(numeric)
+    I = None if image is None else torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
+    Y = torch.from_numpy(target.astype(np.int64) if workload == "cnn" else target)
 
-    def step(order):
-        a = X[order]
-        if workload == "mlp":
-            z = torch.relu(torch.relu(a @ p[0] + p[1]) @ p[2] + p[3]) @ p[4] + p[5]
-            loss = F.binary_cross_entropy_with_logits(z[:, 0], Y[order])
-        else:
+    def dense(p, x):
+        return torch.relu(torch.relu(x @ p[0] + p[1]) @ p[2] + p[3]) @ p[4] + p[5]
+
+    def loss_of(order):
+        if workload == "cnn":
+            a = I[order]
             for kernel, bias in ((p[0], p[1]), (p[2], p[3])):
                 a = F.max_pool2d(torch.relu(F.conv2d(a, kernel, bias, padding=1)), 2)
-            loss = F.cross_entropy(a.flatten(1) @ p[4] + p[5], Y[order])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
+            return F.cross_entropy(a.flatten(1) @ p[4] + p[5], Y[order])
+        if workload == "mlp":
+            z = dense(p, X[order])
+        else:
+            c, x = C[order], X[order]
+            looked = [F.embedding(c[:, i], table) for i, table in enumerate(p[:5])]
+            z = dense(p[5:11], torch.cat([*(v[:, :-1] for v in looked), x], 1)) + sum(v[:, -1:] for v in looked) + x @ p[11]
+        return F.binary_cross_entropy_with_logits(z[:, 0], Y[order])
 
     def run(orders):
         for order in torch.from_numpy(orders):
-            loss = step(order)
-        return float(loss)
+            loss = loss_of(order)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return float(loss.detach())
 
     return run
 
 
-run = {"jax": run_jax, "torch": run_torch}[peer]()
-times = []
-# The first round compiles and warms up and is not counted.
-for i in range(rounds + 1):
+def sklearn_peer():
+    from sklearn.neural_network import MLPClassifier
+
+    if steps != rows // batch + 1:
+        raise SystemExit(f"a round of scikit-learn is an epoch of {rows // batch + 1} steps")
+    # `fit` goes on from where it was: an epoch a call, in an order of its own.
+    model = MLPClassifier((128, 64), batch_size=batch, alpha=0, max_iter=1, tol=0, warm_start=True, learning_rate_init=rate, epsilon=1e-7)
+
+    def run(_):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(numeric, target)
+        return float(model.loss_)
+
+    return run
+
+
+run = {"jax": jax_peer, "torch": torch_peer, "sklearn": sklearn_peer}[peer]()
+for _ in sys.stdin:
     orders = random.integers(0, rows, (steps, batch))
     start = time.perf_counter()
-    final = run(orders)
-    if i > 0:
-        times.append((time.perf_counter() - start) * 1000 / steps)
-print(json.dumps({"msPerStep": float(np.median(times)), "finalLoss": final}))
+    loss = run(orders)
+    print(json.dumps({"msPerStep": (time.perf_counter() - start) * 1000 / steps, "loss": loss}), flush=True)

@@ -1,28 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
-import type { TrainingEngine } from '../ml/train/engine.js';
-import { engines } from '../ml/train/engines/index.js';
-import { type Peer, installPeers, measurePeer, peerPython, peers } from './peers.js';
-import { cnnWorkload, mlpWorkload, openWorkload, type Workload } from './workloads.js';
+import type { EngineSession } from '../ml/train/engine.js';
+import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
+import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 
 /**
- * Milliseconds per training step, engine beside engine, on a small MLP and a small CNN. Every engine takes the same steps from the
- * same parameters, on one thread (libtensorflow takes what it finds); the figure is the median over rounds. JAX and PyTorch train
- * networks of the same shapes on data of the same kind, where Python has them.
+ * Milliseconds per training step, engine beside engine, on a small MLP, a small CNN and a wide-and-deep network over flights. Every
+ * subject takes the same steps on the same rows from the same parameters, with the same number of threads; subjects take turns, so
+ * that whatever else the machine does meets all of them alike, and the median over the rounds counts. JAX, PyTorch and scikit-learn
+ * take part where Python has them.
  */
 
-const labels: Readonly<Record<TrainingEngine['name'] | Peer, string>> = {
+type Subject = EngineName | Peer;
+
+const labels: Readonly<Record<Subject, string>> = {
   onnxruntime: 'compiled (tfjs → ONNX Loop → onnxruntime)',
   'tfjs-node-gpu': 'tfjs-node-gpu (libtensorflow, eager)',
-  'tfjs-wasm': 'tfjs wasm',
-  'tfjs-cpu': 'tfjs pure JS',
+  'tfjs-wasm': 'tfjs wasm (one thread)',
+  'tfjs-cpu': 'tfjs pure JS (one thread)',
   jax: 'JAX (jit + scan)',
   torch: 'PyTorch (eager)',
+  sklearn: 'scikit-learn MLPClassifier',
 };
 
 interface Measurement {
-  readonly engine: TrainingEngine['name'] | Peer;
+  readonly subject: Subject;
+  readonly version?: string;
+  /** Median over the rounds. */
   readonly msPerStep?: number;
+  /** Of the least disturbed round. */
+  readonly bestMsPerStep?: number;
   readonly rowsPerSecond?: number;
   /** How many times the compiled engine's time it takes. */
   readonly ratio?: number;
@@ -30,11 +40,10 @@ interface Measurement {
   readonly leftOut?: string;
 }
 
-const workloads: Readonly<Record<string, (threads: number) => Workload>> = { mlp: mlpWorkload, cnn: cnnWorkload };
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    threads: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '1,2' },
     only: { type: 'string' },
     python: { type: 'string' },
     peers: { type: 'boolean', default: false },
@@ -42,32 +51,45 @@ const { values: options } = parseArgs({
   },
 });
 if (options.help) {
-  process.stdout.write(`Usage: npm run bench:train [-- --json] [--threads <n>] [--only mlp|cnn] [--python <path>] [--peers]
+  process.stdout.write(`Usage: npm run bench:train [-- --json] [--threads 1,2] [--only mlp|cnn|wide-and-deep] [--python <path>] [--peers]
 
---python  a Python that may have JAX and PyTorch; default python3
---peers   install JAX and PyTorch first, into an environment of their own among the temporary files (gigabytes); nothing is installed without it
+--threads  numbers of threads to measure with, a table each
+--python   a Python that may have JAX, PyTorch and scikit-learn; default python3
+--peers    install them first, into an environment of their own among the temporary files (gigabytes); nothing is installed without it
 `);
   process.exit(0);
 }
-const threads = Number(options.threads);
-if (!Number.isInteger(threads) || threads < 1) refuse(`--threads is "${options.threads}", expected a whole number from 1.`);
+const threadCounts = options.threads.split(',').map(Number);
+if (!threadCounts.every((threads) => Number.isInteger(threads) && threads >= 1))
+  refuse(`--threads is "${options.threads}", expected whole numbers from 1.`);
 const chosen = options.only === undefined ? Object.keys(workloads) : [options.only];
-if (workloads[chosen[0]] === undefined) refuse(`--only is "${options.only}", expected ${Object.keys(workloads).join(' or ')}.`);
+if (!(chosen[0] in workloads)) refuse(`--only is "${options.only}", expected ${Object.keys(workloads).join(' or ')}.`);
 
+// libtensorflow takes every core that it finds, and reads these once, when it is loaded.
+for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS']) process.env[name] = String(threadCounts[0]);
 if (options.peers) for (const problem of await installPeers()) process.stderr.write(`${problem}\n`);
 const python = peerPython(options.python);
+const directory = await mkdtemp(path.join(tmpdir(), 'anneal-bench-train-'));
 const reports: object[] = [];
-for (const name of chosen) {
-  const workload = workloads[name](threads);
-  const measured = [...(await measureEngines(workload)), ...(await measurePeers(workload))];
-  const compiled = measured.find(({ engine }) => engine === 'onnxruntime')!.msPerStep!;
-  const results = measured.map((entry): Measurement => {
-    if (entry.msPerStep === undefined) return entry;
-    const rowsPerSecond = Math.round((workload.plan.batchSize / entry.msPerStep) * 1000);
-    return { ...entry, rowsPerSecond, ratio: entry.msPerStep / compiled };
-  });
-  reports.push({ workload: name, threads, batchSize: workload.plan.batchSize, rows: workload.data.rows, results });
-  if (!options.json) process.stdout.write(table(workload, results));
+try {
+  if (!options.json) process.stdout.write(`${cpus()[0].model}, ${cpus().length} cores, Node.js ${process.version}\n\n`);
+  for (const name of chosen as Workload['name'][]) {
+    for (const threads of threadCounts) {
+      const workload = await workloads[name](threads);
+      await writePeerFolder(path.join(directory, name), workload);
+      const { measured, overheadMs } = await measure(workload, threads);
+      const compiled = measured.find(({ subject }) => subject === 'onnxruntime')!.msPerStep!;
+      const results = measured.map((entry): Measurement => {
+        if (entry.msPerStep === undefined) return entry;
+        const rowsPerSecond = Math.round((workload.plan.batchSize / entry.msPerStep) * 1000);
+        return { ...entry, rowsPerSecond, ratio: entry.msPerStep / compiled };
+      });
+      reports.push({ workload: name, threads, batchSize: workload.plan.batchSize, rows: workload.data.rows, overheadMs, results });
+      if (!options.json) process.stdout.write(table(workload, threads, overheadMs, results));
+    }
+  }
+} finally {
+  await rm(directory, { recursive: true, force: true });
 }
 if (options.json) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
 
@@ -76,54 +98,112 @@ function refuse(problem: string): never {
   process.exit(2);
 }
 
-/** Engines take turns, so that whatever else the machine does meets all of them alike. */
-async function measureEngines(workload: Workload): Promise<Measurement[]> {
-  const { plan, data, rounds, stepsPerRound } = workload;
-  const runs = await Promise.all(
-    engines.map(async (engine) => {
-      const missing = (await engine.unavailable()) === undefined ? undefined : 'npm run build:tfjs-native';
-      const leftOut = workload.leftOut?.[engine.name] ?? missing;
-      const session = leftOut === undefined ? await openWorkload(engine.name, workload) : undefined;
-      return { engine: engine.name, leftOut, session, random: createRandom(7), times: [] as number[], loss: NaN };
-    }),
-  );
+interface Contender {
+  readonly subject: Subject;
+  readonly version?: string;
+  /** One round. @returns milliseconds a step, and the last step's loss */
+  readonly round: (round: number) => Promise<{ readonly msPerStep: number; readonly loss: number }>;
+  readonly close: () => unknown;
+}
+
+async function measure(workload: Workload, threads: number): Promise<{ measured: Measurement[]; overheadMs: number }> {
+  const contenders: (Contender | { readonly subject: Subject; readonly leftOut: string })[] = [];
+  let overheadMs = 0;
+  for (const engine of engineNames as EngineName[]) {
+    const leftOut = workload.leftOut?.[engine] ?? nativeThreadsLeftOut(engine, threads) ?? (await missingEngine(engine));
+    if (leftOut !== undefined) {
+      contenders.push({ subject: engine, leftOut });
+      continue;
+    }
+    const startedAt = performance.now();
+    const session = await openWorkload(engine, workload);
+    if (engine === 'onnxruntime') overheadMs = performance.now() - startedAt;
+    contenders.push(engineContender(engine, session, workload));
+  }
+  for (const peer of peers) contenders.push(await peerContender(peer, workload, threads));
+
+  const results = new Map<Subject, { times: number[]; loss: number; failed?: string }>();
   // The first round warms up and is not counted.
-  for (let round = 0; round <= rounds; round++) {
-    for (const run of runs) {
-      if (!run.session) continue;
-      const steps = stepsPerRound[run.engine]!;
-      const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(run.random() * data.rows));
-      const rates = new Float32Array(steps).fill(0.001);
-      const start = performance.now();
-      const losses = await run.session.runSteps(order, rates, round * steps);
-      if (round > 0) run.times.push((performance.now() - start) / steps);
-      run.loss = losses[steps - 1];
+  for (let round = 0; round <= workload.rounds; round++) {
+    for (const contender of contenders) {
+      if ('leftOut' in contender) continue;
+      const result = results.get(contender.subject) ?? { times: [], loss: NaN };
+      results.set(contender.subject, result);
+      if (result.failed !== undefined) continue;
+      try {
+        const { msPerStep, loss } = await contender.round(round);
+        if (round > 0) result.times.push(msPerStep);
+        result.loss = loss;
+      } catch (error) {
+        result.failed = error instanceof Error ? error.message : String(error);
+      }
     }
   }
-  for (const { session } of runs) await session?.dispose();
-  return runs.map(({ engine, leftOut, times, loss }) =>
-    leftOut === undefined
-      ? { engine, msPerStep: times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)], finalLoss: loss }
-      : { engine, leftOut },
-  );
+  for (const contender of contenders) if (!('leftOut' in contender)) await contender.close();
+  const measured = contenders.map((contender): Measurement => {
+    const { subject } = contender;
+    if ('leftOut' in contender) return { subject, leftOut: contender.leftOut };
+    const { times, loss, failed } = results.get(subject)!;
+    if (failed !== undefined) return { subject, leftOut: failed };
+    return { subject, version: contender.version, msPerStep: median(times), bestMsPerStep: Math.min(...times), finalLoss: loss };
+  });
+  return { measured, overheadMs };
 }
 
-async function measurePeers(workload: Workload): Promise<Measurement[]> {
-  const results: Measurement[] = [];
-  for (const engine of peers) results.push({ engine, ...(await measurePeer(python, engine, workload)) });
-  return results;
+/** It has read its number of threads when it was loaded. */
+function nativeThreadsLeftOut(engine: EngineName, threads: number): string | undefined {
+  if (engine !== 'tfjs-node-gpu' || threads === threadCounts[0]) return undefined;
+  return `one number of threads a process; ask with --threads ${threads}`;
 }
 
-function table({ title }: Workload, entries: readonly Measurement[]): string {
+function engineContender(subject: EngineName, session: EngineSession, { plan, data, stepsPerRound }: Workload): Contender {
+  const random = createRandom(7);
+  const steps = stepsPerRound[subject]!;
+  return {
+    subject,
+    async round(round) {
+      const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * data.rows));
+      const rates = new Float32Array(steps).fill(0.001);
+      const startedAt = performance.now();
+      const losses = await session.runSteps(order, rates, round * steps);
+      return { msPerStep: (performance.now() - startedAt) / steps, loss: losses[steps - 1] };
+    },
+    close: () => session.dispose(),
+  };
+}
+
+async function peerContender(
+  peer: Peer,
+  { name, leftOut, stepsPerRound }: Workload,
+  threads: number,
+): Promise<Contender | { subject: Peer; leftOut: string }> {
+  if (leftOut?.[peer] !== undefined) return { subject: peer, leftOut: leftOut[peer] };
+  const started = await PeerProcess.start(python, peer, path.join(directory, name), threads, stepsPerRound[peer]!);
+  if (typeof started === 'string') return { subject: peer, leftOut: started };
+  return { subject: peer, version: started.version, round: () => started.round(), close: () => started.close() };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+function table({ title, network }: Workload, threads: number, overheadMs: number, entries: readonly Measurement[]): string {
   const lines = [
-    ['engine', 'ms/step', 'rows/s', 'times compiled'],
-    ...entries.map(({ engine, msPerStep, rowsPerSecond, ratio, leftOut }) =>
-      leftOut === undefined
-        ? [labels[engine], msPerStep!.toFixed(3), rowsPerSecond!.toLocaleString('en'), `${ratio!.toFixed(2)} ×`]
-        : [labels[engine], '–', '–', `left out: ${leftOut}`],
-    ),
+    ['engine', 'ms/step', 'best round', 'rows/s', 'times compiled'],
+    ...entries.map(({ subject, version, msPerStep, bestMsPerStep, rowsPerSecond, ratio, leftOut }) => {
+      const name = version === undefined ? labels[subject] : `${labels[subject]} ${version}`;
+      return leftOut === undefined
+        ? [name, msPerStep!.toFixed(3), bestMsPerStep!.toFixed(3), rowsPerSecond!.toLocaleString('en'), `${ratio!.toFixed(2)} ×`]
+        : [name, '–', '–', '–', `left out: ${leftOut}`];
+    }),
   ];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const text = lines.map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
-  return `${title}, ${threads} thread${threads === 1 ? '' : 's'}; median ms/step\n\n${text.join('\n')}\n\n`;
+  return `${title}, ${threads} thread${threads === 1 ? '' : 's'}; median ms/step
+
+${text.join('\n')}
+
+Recording, lowering and opening the session took ${Math.round(overheadMs)} ms, for ${network.parameterCount.toLocaleString('en')} parameters.
+
+`;
 }

@@ -21,7 +21,7 @@ async function draft(
   const lines = Array.from({ length: rows }, (_, i) => row(i).join(delimiter));
   writeFileSync(join(root, 'made.csv'), `${header}\n${lines.join('\n')}\n`);
   const storeAt = (directory: string) => new FileArtifactStore(directory);
-  return draftPipeline({ name: 'made', uri: 'made.csv', target }, root, root, storeAt, (uri) => uri);
+  return draftPipeline({ name: 'made', places: ['made.csv'], target }, root, root, storeAt, (uri) => uri);
 }
 
 const reasons = ({ leftOut }: DraftedPipeline) => Object.fromEntries(leftOut.map(({ column, reason }) => [column, reason]));
@@ -75,6 +75,53 @@ describe('draftPipeline', () => {
     expect(english.definition.columns).toMatchObject({ price: { type: 'integer' }, share: { type: 'float' } });
   });
 
+  it.each([
+    [
+      'the order of the rows',
+      (i: number) => [1 + (i % 3) * 4, 1 + (Math.floor(i / 3) % 12), 2000 + Math.floor(i / 36)],
+      '%d/%m/%Y, in which the rows are in order (or is it %m/%d/%Y?',
+    ],
+    [
+      'a day that is always the first',
+      (i: number) => [1, 1 + (i % 12), 2000 + Math.floor(i / 12)],
+      '%d/%m/%Y, in which all days are the same (or is it %m/%d/%Y?',
+    ],
+    ['nothing', (i: number) => [1 + ((i * 7) % 12), 1 + ((i * 5) % 12), 2003], '%m/%d/%Y (or is it %d/%m/%Y? No day above 12 tells'],
+    ['a day above 12', (i: number) => [1 + (i % 28), 1 + (i % 12), 2003], '%d/%m/%Y.'],
+  ])('tells day and month apart by %s', async (_, date, said) => {
+    const { remarks } = await draft('at,x,y', 'y', (i) => [date(i).join('/'), noise(i), noise(i, 2) > 0 ? 'a' : 'b']);
+    expect(remarks.get('source')).toContain(`times written as ${said}`);
+  });
+
+  it('takes well-known marks for missing values, in the column alone where others have them', async () => {
+    const measured = (i: number) => (i % 20 === 0 ? -9999 : 10 + (i % 70));
+    const { definition, remarks, anomalies } = await draft('a,b,since,y', 'y', (i) => [
+      measured(i),
+      i % 15 === 0 ? 999 : i % 50,
+      i % 25 === 0 ? '1900-01-01' : `20${10 + (i % 10)}-0${1 + (i % 9)}-11`,
+      noise(i, 2) > 0 ? 'yes' : 'no',
+    ]);
+    expect(definition.source).toMatchObject({ nullText: ['-9999', '1900-01-01', '999'] });
+    expect(definition.columns).toMatchObject({ a: { nullable: true }, b: { nullable: true }, since: { nullable: true } });
+    expect(remarks.get('source')).toMatch(/-9999 \(5 %\) in "a", whose other values are 10 to 79: taken for missing/);
+    expect(anomalies).toEqual([]);
+    const shared = await draft('a,b,y', 'y', (i) => [measured(i), -9999 + i * 50, noise(i, 2) > 0 ? 'yes' : 'no']);
+    expect(shared.definition.source).toMatchObject({ query: expect.stringMatching(/THEN NULL ELSE "a" END AS "a"/) });
+    expect(shared.definition.columns).toMatchObject({ a: { type: 'integer', nullable: true }, b: { type: 'integer' } });
+  });
+
+  it('reads words among numbers as missing, and tells of values that are merely suspicious', async () => {
+    const { definition, anomalies } = await draft('a,b,y', 'y', (i) => [
+      i % 8 === 0 ? 'unknown' : i % 90,
+      i % 40 === 0 ? 5000 : 100 + (i % 60),
+      noise(i, 2) > 0 ? 'yes' : 'no',
+    ]);
+    expect(definition.source).toMatchObject({ nullText: 'unknown' });
+    expect(anomalies).toMatchObject([
+      { severity: 'warn', rule: 'suspicious-value', column: 'b', found: expect.stringMatching(/^5000 in 2\.5 %/) },
+    ]);
+  });
+
   it('splits by time only where each part has what it needs', async () => {
     const day = (i: number) => new Date(Date.UTC(2020, 0, 1 + i)).toISOString().slice(0, 10);
     const steady = await draft('day,x,y', 'y', (i) => [day(i), noise(i), noise(i, 2) > 0 ? 'a' : 'b']);
@@ -91,6 +138,35 @@ describe('draftPipeline', () => {
     expect(drafted.definition.split).toMatchObject({ kind: 'group', columns: ['patient_id'] });
     expect(reasons(drafted).patient_id).toMatch(/keeps its rows together/);
     expect(drafted.unfit).toBeUndefined();
+  });
+
+  it('numbers the rows where few of them differ, so that each is one of its own', async () => {
+    const { definition, unfit, anomalies } = await draft('a,b,y', 'y', (i) => [i % 2, (i >> 1) % 3, noise(i) > 0 ? 'yes' : 'no']);
+    expect(definition.source).toMatchObject({ query: 'SELECT row_number() OVER () AS "row_number", * FROM data' });
+    expect(definition.split).toMatchObject({ kind: 'random', key: ['row_number'] });
+    expect(Object.keys(definition.features)).toEqual(['a', 'b']);
+    expect([unfit, ...anomalies]).toEqual([undefined]);
+  });
+
+  it('does not divide rows by class that are alike and have several', async () => {
+    const { definition, unfit } = await draft('x,y', 'y', (i) => [(i * 7) % 150, [' a', 'b ', 'a'][Math.floor(Math.abs(noise(i)) * 3)]]);
+    expect(definition.split).toMatchObject({ key: ['x'], stratify: false });
+    expect(definition.crossValidation).toEqual({ kind: 'k-fold', folds: 5 });
+    expect(unfit).toBeUndefined();
+  });
+
+  it('reads units, decimal commas of three digits, and names that occur twice', async () => {
+    const { definition, remarks } = await draft(
+      'size;size;weight;y',
+      'y',
+      (i) => [`0,${100 + i}`, i % 50, `${i % 77}.5 kg`, noise(i) > 0],
+      400,
+      ';',
+    );
+    expect(definition.columns).toMatchObject({ size: { type: 'float' }, size_2: { type: 'integer' }, weight: { type: 'float' } });
+    expect(remarks.get('source')).toMatch(
+      /bears a name twice.*"size" holds numbers with a decimal comma; "weight" holds numbers with the unit kg/,
+    );
   });
 
   it('sets limits that the present data keep, and freezes their schema', async () => {

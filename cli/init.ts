@@ -1,19 +1,23 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import type { Task } from '../contracts/pipeline.js';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { Task } from '../ml/data/init/choose-target.js';
 import type { FileSource } from '../contracts/pipeline/source.js';
 import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
 import { renderPipeline } from '../ml/data/init/render-pipeline.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { usageError } from './command-error.js';
 import { count, printJson, printLine } from './output.js';
 import { projectRoot } from './project-root.js';
 import { formatSchema, schemaPath } from './schema-file.js';
+import { commandSettings } from './settings.js';
 
 export interface InitOptions {
-  readonly target: string;
+  /** Images need none: their folders are the classes. */
+  readonly target?: string;
   readonly name?: string;
   readonly task?: Task;
   readonly format?: FileSource['format'];
@@ -25,8 +29,11 @@ export interface InitOptions {
 }
 
 /** `anneal init`: look at a data set and write a pipeline for it, with its frozen schema. Nothing is written when that fails. */
-export async function init(uri: string, { target, name, task, format, output, force, json, schema = true }: InitOptions): Promise<void> {
-  const pipeline = name ?? nameOf(uri);
+export async function init(
+  places: readonly string[],
+  { target, name, task, format, output, force, json, schema = true }: InitOptions,
+): Promise<void> {
+  const pipeline = name ?? nameOf(places[0]);
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(pipeline))
     throw usageError(
       `"${pipeline}" cannot be the name of a pipeline. Give one with --name: lower-case letters, digits and hyphens, at most 63.`,
@@ -36,14 +43,20 @@ export async function init(uri: string, { target, name, task, format, output, fo
   for (const path of schema ? [file, frozen] : [file])
     if (existsSync(path) && !force)
       throw usageError(`The file ${path} is there already. Give another --name or --output, or replace it with --force.`);
+  const remote = places.some((place) => place.startsWith('s3:')) ? openRemoteFiles(commandSettings().s3) : undefined;
   const drafted = await draftPipeline(
-    { name: pipeline, uri, format, target, task },
+    { name: pipeline, places, format, target, task },
     process.cwd(),
     tmpdir(),
     (directory) => new FileArtifactStore(directory),
     portable,
-  );
-  const text = renderPipeline(drafted, importPath(file), origin(uri, drafted));
+    remote,
+  ).catch((error: unknown) => {
+    if (target === undefined && error instanceof AnnealError && error.type === failureTypes.invalidPipeline)
+      throw usageError(error.message);
+    throw error;
+  });
+  const text = renderPipeline(drafted, importPath(file), origin(places, drafted));
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   const hasSchema = schema && drafted.schema !== undefined;
@@ -59,9 +72,11 @@ interface Written {
   readonly schema?: string;
 }
 
-/** The name of a file without its endings, as a pipeline may be called. */
-function nameOf(uri: string): string {
-  return basename(uri.replace(/\/+$/, ''))
+/** The name of a file or a folder without its endings, as a pipeline may be called. */
+function nameOf(place: string): string {
+  // Of a pattern, the folder that it begins with.
+  const named = /[*?[{]/.test(basename(place)) ? place.replace(/\/?[^/]*[*?[{].*$/, '') : place;
+  return basename(resolve(named.replace(/\/+$/, '')))
     .replace(/\..*$/, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
@@ -69,10 +84,12 @@ function nameOf(uri: string): string {
     .slice(0, 63);
 }
 
-/** A local path from the folder where the command is called, which is how pipelines are run. */
+/** A path into the folder where the command is called, which is how pipelines are run, from there; others as they are written. */
 function portable(uri: string): string {
   if (/^[a-z][a-z0-9+.-]*:/i.test(uri)) return uri;
-  return relative(process.cwd(), resolve(uri)).split(sep).join('/') + (uri.endsWith('/') ? '/' : '');
+  const path = relative(process.cwd(), resolve(uri)).split(sep).join('/');
+  if (path === '..' || path.startsWith('../') || isAbsolute(path)) return uri;
+  return `${path === '' ? '.' : path}${uri.endsWith('/') ? '/' : ''}`;
 }
 
 function importPath(file: string): string {
@@ -80,8 +97,9 @@ function importPath(file: string): string {
   return path.startsWith('.') ? path : `./${path}`;
 }
 
-function origin(uri: string, { rows, columnCount }: DraftedPipeline): string {
-  return `Written by "anneal init" after a look at ${JSON.stringify(basename(uri))}: ${count(rows)} rows, ${columnCount} columns. Everything here is yours to change; docs/pipelines.md says what else there is.`;
+function origin(places: readonly string[], { rows, columnCount }: DraftedPipeline): string {
+  const more = places.length > 1 ? ` and ${places.length - 1} more` : '';
+  return `Written by "anneal init" after a look at ${JSON.stringify(basename(places[0]))}${more}: ${count(rows)} rows, ${columnCount} columns. Everything here is yours to change; docs/pipelines.md says what else there is.`;
 }
 
 function report({ definition, leftOut, rows, anomalies }: DraftedPipeline, written: Written): object {

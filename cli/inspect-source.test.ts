@@ -12,7 +12,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 async function inspect(name: string, content: string | Uint8Array, column?: string): Promise<InspectedSource & { readonly rows: number }> {
   writeFileSync(join(root, name), content);
   const context = { store: new FileArtifactStore(join(root, 'store')), scratchRoot: root };
-  const inspected = await inspectSource({ uri: name, column }, root, context);
+  const inspected = await inspectSource({ places: [name], column }, root, context);
   return { ...inspected, rows: inspected.snapshot.rows };
 }
 

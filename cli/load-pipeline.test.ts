@@ -50,8 +50,14 @@ describe('loadPipeline', () => {
 
   test('refuses a value that the definition cannot have, and says where', async () => {
     const loading = loadPipeline(join(folder, 'tiny.mjs'), ['training.epochs=none']);
-    await expect(loading).rejects.toBeInstanceOf(AnnealError);
-    await expect(loading).rejects.toThrow('training.epochs');
+    await expect(loading).rejects.toMatchObject({ exitCode: exitCodes.usage, message: expect.stringContaining('training.epochs') });
+    const leadsNowhere = loadPipeline(join(folder, 'tiny.mjs'), ['name.first=2']);
+    await expect(leadsNowhere).rejects.toMatchObject({ exitCode: exitCodes.usage, message: expect.stringContaining('name.first') });
+  });
+
+  test('tells a definition that is wrong by itself from a value that is', async () => {
+    const broken = file('broken.mjs', `export default ${JSON.stringify({ ...definition, model: { family: 'forest' } })};`);
+    await expect(loadPipeline(broken, ['training.epochs=2'])).rejects.toBeInstanceOf(AnnealError);
   });
 
   test('names the pipelines that exist when there is none of the name', async () => {
@@ -78,6 +84,7 @@ describe('parseAssignment', () => {
     ['promotion.approval=manual', 'promotion.approval', 'manual'],
     ['target.expression=delay = 15', 'target.expression', 'delay = 15'],
     ['source.uri=', 'source.uri', ''],
+    ['sweep=null', 'sweep', undefined],
   ])('reads %s', (text, path, value) => {
     expect(parseAssignment(text)).toEqual({ path, value });
   });

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { AnnealError } from '../contracts/failures.js';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
 import { mapSourceUris } from '../contracts/pipeline/source.js';
 import { setPath } from '../ml/search/set-path.js';
@@ -27,7 +28,7 @@ export function listPipelines(): string[] {
  * The frozen schema beside the file, `<name>.schema.json`, becomes part of the definition. A relative source is made absolute, since the workers have a working directory of their own.
  *
  * @param assignments `path=value` each; the value is JSON, or else taken as text
- * @throws CommandError when there is no such pipeline or it cannot be loaded
+ * @throws CommandError when there is no such pipeline, it cannot be loaded, or a replaced value is not valid (usage)
  * @throws AnnealError `InvalidPipeline`
  */
 export async function loadPipeline(nameOrPath: string, assignments: readonly string[] = []): Promise<PipelineSpec> {
@@ -50,8 +51,19 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
   }
   const frozen = readSchemaFile(schemaPath(file));
   const defined = { ...(frozen ? { schema: frozen } : {}), ...(module.default as PipelineInput) };
-  const definition = assignments.map(parseAssignment).reduce((at, { path, value }) => setPath(at, path, value), defined);
-  return withAbsoluteSource(definePipeline(definition));
+  return withAbsoluteSource(assigned(defined, assignments));
+}
+
+/** @throws CommandError (usage) when the definition is valid without the assignments, and is not with them */
+function assigned(defined: PipelineInput, assignments: readonly string[]): PipelineSpec {
+  const values = assignments.map(parseAssignment);
+  try {
+    return definePipeline(values.reduce((at, { path, value }) => setPath(at, path, value), defined));
+  } catch (error) {
+    if (!(error instanceof AnnealError) || values.length === 0) throw error;
+    definePipeline(defined);
+    throw usageError(error.message);
+  }
 }
 
 /** @throws CommandError (usage) when there is no such pipeline */
@@ -71,7 +83,7 @@ export function findPipelineFile(nameOrPath: string): string {
 }
 
 /**
- * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`
+ * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`, `sweep=null` for none
  * @throws CommandError (usage) when it is not `path=value`
  */
 export function parseAssignment(assignment: string): { path: string; value: unknown } {
@@ -88,7 +100,8 @@ export function parseAssignment(assignment: string): { path: string; value: unkn
   } catch {
     value = text;
   }
-  return { path: assignment.slice(0, at).trim(), value };
+  // Nothing of a definition is null; what is not wanted is left out.
+  return { path: assignment.slice(0, at).trim(), value: value ?? undefined };
 }
 
 function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {

@@ -1,6 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exitCodes } from './command-error.js';
-import { parseInstances, predictionText } from './predict.js';
+import { parseInstances } from './predict/instances.js';
+import { predictionText, predictionWriter } from './predict/prediction-output.js';
 
 describe('parseInstances', () => {
   const row = { origin: 'SFO' };
@@ -18,12 +19,66 @@ describe('parseInstances', () => {
 });
 
 describe('predictionText', () => {
+  test('names the labels that a row has', () => {
+    const probabilities = { rain: 0.9, wind: 0.61234, snow: 0.1 };
+    expect(predictionText({ labels: { rain: true, wind: true, snow: false }, probabilities })).toBe(
+      'rain (probability 0.9000), wind (probability 0.6123)',
+    );
+    expect(predictionText({ labels: { rain: false }, probabilities })).toBe('none');
+  });
+
+  test('shows the other quantiles beside the median', () => {
+    expect(predictionText({ value: 12.5, quantiles: { '0.1': 3, '0.5': 12.5, '0.9': 30 } })).toBe('12.5 (0.1: 3, 0.9: 30)');
+  });
+
   test.each([
-    [{ label: 'late', probability: 0.73118 }, 'late (probability 0.7312)'],
-    [{ label: 'on time', probability: 0.2, probabilities: { 'on time': 0.8, late: 0.2 } }, 'on time (probability 0.8000)'],
-    [{ label: 'Adelie', probabilities: { Adelie: 0.98, Gentoo: 0.02 } }, 'Adelie (probability 0.9800)'],
+    [
+      { label: 'late', probability: 0.31, probabilities: { late: 0.31, 'on time': 0.69 } },
+      'late (probability of on time 0.6900, of late 0.3100)',
+    ],
+    [{ label: 'c', probabilities: { a: 0.1, b: 0.2, c: 0.6, d: 0.1 } }, 'c (probability of c 0.6000, of b 0.2000, of a 0.1000, …)'],
+    [{ label: 'late' }, 'late'],
     [{ value: 12.5 }, '12.5'],
   ])('says %j as %s', (prediction, text) => {
     expect(predictionText(prediction)).toBe(text);
+  });
+});
+
+describe('predictionWriter', () => {
+  const binary = { label: 'late', probability: 0.75, probabilities: { 'on time': 0.25, late: 0.75 } };
+  const many = { label: 'a"b', probabilities: { 'a"b': 0.5, 'c,d': 0.5 } };
+  let printed: string;
+  const write = process.stdout.write.bind(process.stdout);
+  beforeEach(() => {
+    printed = '';
+    process.stdout.write = ((text: string) => {
+      printed += text;
+      return true;
+    }) as typeof process.stdout.write;
+  });
+  afterEach(() => {
+    process.stdout.write = write;
+  });
+
+  test.each([
+    ['text', [binary], 'late (probability of late 0.7500, of on time 0.2500)\n'],
+    ['csv', [binary, binary], 'prediction,probability\nlate,0.75\nlate,0.75\n'],
+    ['csv', [many], 'prediction,"probability_a""b","probability_c,d"\n"a""b",0.5,0.5\n'],
+    ['csv', [{ value: 1.5 }], 'prediction\n1.5\n'],
+    ['jsonl', [{ value: 1.5 }, { value: 2 }], '{"value":1.5}\n{"value":2}\n'],
+  ] as const)('writes %s', (output, predictions, text) => {
+    const writer = predictionWriter(output);
+    for (const prediction of predictions) writer.write([prediction]);
+    writer.end();
+    expect(printed).toBe(text);
+  });
+
+  test('writes a table whose columns are as wide as the widest row', () => {
+    const writer = predictionWriter('table');
+    writer.write([binary]);
+    writer.write([{ ...binary, label: 'on time' }]);
+    expect(printed).toBe('');
+    writer.end();
+    expect(printed.split('\n').slice(1)).toEqual(['1    late        0.75', '2    on time     0.75', '']);
   });
 });

@@ -33,6 +33,7 @@ export function runReport(settings: Settings, status: EndedStatus | WaitingStatu
     durationMs: (endedAtMs ?? nowMs) - startedAtMs,
     ...(modelDigest ? { modelDigest } : {}),
     ...(reason ? { reason } : {}),
+    ...(status.warnings.length > 0 ? { warnings: status.warnings } : {}),
     ...(state === 'awaiting-override'
       ? { anomalies: status.anomalies ?? [], commands: decisionCommands(status).map(({ command }) => command) }
       : {}),

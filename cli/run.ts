@@ -1,6 +1,7 @@
 import { exitCodes } from './command-error.js';
 import { workflowPage } from './links.js';
-import { loadPipeline } from './load-pipeline.js';
+import { loadInWindow } from './load-in-window.js';
+import { storeModule } from './submit-pipeline.js';
 import { printJson, printLine, printNote } from './output.js';
 import { resultView } from './progress/result-view.js';
 import { watchRun } from './progress/watch-run.js';
@@ -27,8 +28,7 @@ export interface RunOptions {
  * A run that begins to wait for a decision about its data is shown on at a terminal, and left to wait in a script.
  */
 export async function run(pipeline: string, { wait, set = [], since, until, json }: RunOptions): Promise<void> {
-  const window = Object.entries({ since, until }).flatMap(([end, time]) => (time === undefined ? [] : [`source.window.${end}="${time}"`]));
-  const spec = await loadPipeline(pipeline, [...set, ...window]);
+  const spec = await storeModule(await loadInWindow(pipeline, set, { since, until }), pipeline);
   const settings = commandSettings();
   await withTemporal(settings, async (client) => {
     const workflowId = await startRun(client, spec);

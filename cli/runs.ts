@@ -11,7 +11,7 @@ export interface RunSummary {
   readonly run: string;
   readonly pipeline: string;
   readonly workflowId: string;
-  /** `promoted` or `rejected`, else Temporal's state in lower case: `running`, `failed`, `cancelled`, `terminated`, … */
+  /** `promoted`, `rejected`, `awaiting-override`, `awaiting-approval`, else Temporal's state in lower case: `running`, `failed`, `cancelled`, `terminated`, … */
   readonly state: string;
   readonly stage?: string;
   /** `<model>/<version>` */
@@ -78,13 +78,19 @@ function summarize({ workflowId, status, startTime, closeTime, searchAttributes 
   return {
     ...id,
     workflowId,
-    state: status.name === 'COMPLETED' && stage ? stage : status.name.toLowerCase(),
+    state: stateOf(status.name, stage),
     stage,
     modelVersion,
     metric,
     startedAt: startTime.toISOString(),
     durationMs: (closeTime ?? new Date()).getTime() - startTime.getTime(),
   };
+}
+
+/** Of one that goes on, what it waits for; of one that has ended, how. */
+function stateOf(execution: string, stage: string | undefined): string {
+  const isTold = execution === 'COMPLETED' || (execution === 'RUNNING' && stage?.startsWith('awaiting-') === true);
+  return isTold && stage !== undefined ? stage : execution.toLowerCase();
 }
 
 /**

@@ -3,7 +3,7 @@ import { pipelineWorkflowId, scheduleId } from '../contracts/ids.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes } from '../contracts/training-pipeline.js';
 import { CommandError, usageError } from './command-error.js';
-import { loadPipeline } from './load-pipeline.js';
+import { pipelineToSubmit } from './submit-pipeline.js';
 import { printJson, printLine, table, timestamp } from './output.js';
 import { runDescription } from './runs.js';
 import { commandSettings } from './settings.js';
@@ -40,7 +40,7 @@ export async function createSchedule(pipeline: string, options: ScheduleCreateOp
   const { cron = [], every, timezone, set, json } = options;
   if (cron.length === 0 && every === undefined) throw usageError('Say when: --cron "0 3 * * *" or --every 12h.');
   const everyMs = every === undefined ? undefined : parseEvery(every);
-  const spec = await loadPipeline(pipeline, set);
+  const spec = await pipelineToSubmit(pipeline, set);
   const id = scheduleId(spec.name);
   const nextRun = await withTemporal(commandSettings(), async (client) => {
     try {

@@ -6,7 +6,7 @@ import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError, exitCodes } from './command-error.js';
 import { workflowPage } from './links.js';
-import { loadPipeline } from './load-pipeline.js';
+import { pipelineToSubmit } from './submit-pipeline.js';
 import { printLine } from './output.js';
 import { resultView } from './progress/result-view.js';
 import { watchRun, type EndedStatus } from './progress/watch-run.js';
@@ -35,7 +35,7 @@ const temporalWaitMs = 60_000;
  * stays in Temporal's database and is taken up by the next start.
  */
 export async function start(pipeline: string, { exit, set }: StartOptions): Promise<void> {
-  const spec = await loadPipeline(pipeline, set);
+  const spec = await pipelineToSubmit(pipeline, set);
   const stop = listenForStop(() => process.exit(exitCodes.interrupted));
   const notes: string[] = [];
   let sayLater = false;

@@ -188,6 +188,8 @@ export interface RegisterInput {
   readonly tracked: TrackedRun;
   readonly spec: PipelineSpec;
   readonly workflowId: string;
+  /** When the run started, milliseconds since 1970. */
+  readonly startedAtMs: number;
   readonly bundle: ModelBundle;
   readonly evaluation: EvaluationResult;
   readonly training: TrainResult;
@@ -220,7 +222,7 @@ export interface TrackingActivities {
   resolveModelVersion(input: { readonly model: string; readonly version: string }): Promise<ServedVersion>;
   /** The champion by the model's lifecycle; undefined when there is none. */
   currentChampion(input: { readonly model: string }): Promise<ServedVersion | undefined>;
-  /** Starts `modelLifecycle` when it does not run, sends `promote`, waits for the fleet. */
+  /** Starts `modelLifecycle` when it does not run, sends `promote`, waits for the fleet. @throws `Superseded` as the input asks for */
   promoteVersion(input: PromoteInput & { readonly model: string; readonly requestId: string }): Promise<RolloutResult>;
 }
 

@@ -11,7 +11,7 @@ export interface ArtifactStore {
   /** Equal values give equal references: keys are written in sorted order. */
   putJson(value: unknown): Promise<ArtifactRef>;
   /**
-   * @returns path of a verified, read-only local file with the content; valid while the process lives
+   * @returns path of a verified, read-only local file with the content; valid until the activity has ended that asks for it, elsewhere until the process ends
    * @throws AnnealError `ArtifactCorrupt` when it is missing or its content does not match
    */
   localPath(ref: ArtifactRef): Promise<string>;

@@ -143,6 +143,8 @@ export interface ColumnStatistics extends ColumnFigures {
   readonly histogramEdges?: readonly number[];
   /** Rows that quantiles, top values, histograms and mutual information were computed from, where those are not all. */
   readonly sampledRows?: number;
+  /** The target's expression reads the column. */
+  readonly isTargetSource?: true;
   /** What the column tells about the target in the training split. */
   readonly mutualInformation?: MutualInformation;
 }

@@ -23,6 +23,8 @@ export const failureTypes = {
   unknownModelVersion: 'UnknownModelVersion',
   /** A host could not load, warm or verify a version. */
   loadFailed: 'LoadFailed',
+  /** What serves comes from a run that started later. */
+  superseded: 'Superseded',
   /** A rollout was refused or undone. */
   rolloutFailed: 'RolloutFailed',
   /** The prediction request does not fit the model's inputs. */

@@ -13,11 +13,25 @@ export interface ModelBundle {
 }
 
 /** Names of the graph's outputs; no raw column that a feature reads may bear one of them. */
-export const modelOutputs = { probabilities: 'probabilities', classIndex: 'class_index', value: 'value' } as const;
+export const modelOutputs = {
+  probabilities: 'probabilities',
+  classIndex: 'class_index',
+  value: 'value',
+  quantiles: 'quantiles',
+  labels: 'labels',
+} as const;
+
+/** Names that no raw column may bear; only a model that has them reserves the outputs that came later. */
+export function reservedOutputs(model: { readonly quantiles?: readonly number[]; readonly isMultilabel: boolean }): readonly string[] {
+  const { probabilities, classIndex, value, quantiles, labels } = modelOutputs;
+  return [probabilities, classIndex, value, ...(model.quantiles ? [quantiles] : []), ...(model.isMultilabel ? [labels] : [])];
+}
 
 /**
  * Outputs of the graph. Classification: `probabilities` float32 [N, classes] (binary: two columns) and
- * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Regression: `value` float32 [N, 1].
+ * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Multilabel:
+ * `probabilities` float32 [N, labels] and `labels` int64 [N, labels], 1 from each label's threshold on. Regression: `value` float32 [N, 1],
+ * and where quantiles are predicted `quantiles` float32 [N, quantiles], ascending, of which `value` is the median.
  */
 export interface ModelManifest {
   readonly formatVersion: 1;
@@ -26,21 +40,34 @@ export interface ModelManifest {
   readonly classes: readonly string[];
   /** Binary only: probability of the positive class from which on `class_index` is 1. */
   readonly threshold?: number;
+  /** Multilabel only: the same for each label, in the order of `classes`, which are the labels. */
+  readonly thresholds?: readonly number[];
+  /** Of a regression that predicts quantiles, ascending; 0.5 is among them. */
+  readonly quantiles?: readonly number[];
   readonly inputs: readonly ModelInput[];
   readonly layout: FeatureLayout;
-  /** Class shares of the training part, or [mean, standard deviation]. */
+  /** Class shares of the training part (of each label, how many rows have it), or [mean, standard deviation], followed by the quantiles where some are predicted. */
   readonly trainingPrior: readonly number[];
   /** How hosts serve it, as its pipeline says. */
   readonly serving?: ServingSpec;
   /** sha256 of the snapshot that it was trained on. */
   readonly dataDigest: string;
+  /** What the pipeline declares of the values of an input, by its name; absent in versions from before it was kept. */
+  readonly declared?: Readonly<Record<string, DeclaredValues>>;
+}
+
+/** Bounds of a column (ISO dates of a timestamp), both included, and its categories. */
+export interface DeclaredValues {
+  readonly min?: number | string;
+  readonly max?: number | string;
+  readonly allowed?: readonly string[];
 }
 
 /** Inputs with the outputs that the exporting process computed; a host serves a version only when it reproduces them. */
 export interface GoldenOutputs {
   /** Rows by column name, as a caller of the row-oriented API would send them; images as base64 of their bytes. */
   readonly instances: readonly Readonly<Record<string, string | number | null>>[];
-  /** `probabilities` or `value`, a row each. */
+  /** `probabilities`, `quantiles` or `value`, a row each. */
   readonly outputs: readonly (readonly number[])[];
   /** Largest absolute difference that counts as equal. */
   readonly tolerance: number;
@@ -79,6 +106,8 @@ export interface EvaluationReport {
     readonly observed: number;
   }[];
   readonly threshold?: number;
+  /** Multilabel: the metrics of each label by its name. */
+  readonly labels?: Readonly<Record<string, Metrics>>;
   /** `confusion[actual][predicted]`, rows. */
   readonly confusion?: readonly (readonly number[])[];
   readonly slices: readonly SliceMetrics[];

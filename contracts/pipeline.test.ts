@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { definePipeline, type PipelineInput } from './pipeline.js';
+import { definePipeline, type PipelineInput, primaryMetric } from './pipeline.js';
 
 function pipelineWithColumn(column: string): PipelineInput {
   return {
@@ -68,7 +68,7 @@ describe('the options of hidden layers', () => {
     expect(withModel({ family: 'mlp' })()).toEqual({ family: 'mlp', hidden: [128, 64], activation: 'relu' });
   });
 
-  it.each([{ dropout: 0.95 }, { dropout: -0.1 }, { normalization: 'batch' }, { residual: 'yes' }])(
+  it.each([{ dropout: 0.95 }, { dropout: -0.1 }, { normalization: 'group' }, { activation: 'mish' }, { residual: 'yes' }])(
     'are refused outside their range: %j',
     (options) => {
       expect(withModel({ family: 'mlp', ...options })).toThrow(expect.objectContaining({ type: 'InvalidPipeline' }));
@@ -88,6 +88,7 @@ describe('the training', () => {
   const regression = { task: 'regression', name: 'price', expression: 'price' };
   const binary = { task: 'binary', name: 'sold', expression: 'sold', classes: ['open', 'sold'] };
   const multiclass = { task: 'multiclass', name: 'kind', expression: 'kind' };
+  const labels = { task: 'multilabel', name: 'traits', labels: { old: 'age > 50', large: 'size > 3' } };
 
   it('stays as it was without the options of imbalance, label noise and augmentation', () => {
     expect(Object.keys(withTraining({}, binary)())).not.toEqual(expect.arrayContaining(['sampling']));
@@ -100,7 +101,41 @@ describe('the training', () => {
     expect(withTraining({ loss: { kind: 'huber' } }, regression)().loss).toEqual({ kind: 'huber', delta: 1 });
   });
 
+  it('stays as it was without an optimizer, a schedule of its own, clipping and averaging', () => {
+    expect(withTraining({}, binary)()).toEqual({
+      engine: 'auto',
+      epochs: 20,
+      batchSize: 256,
+      learningRate: 0.002,
+      schedule: 'cosine',
+      weightDecay: 0,
+      classWeights: 'none',
+      seed: 1,
+      checkpointEverySeconds: 1,
+    });
+  });
+
+  it('fills in what an optimizer, a schedule and an average leave out', () => {
+    const training = { optimizer: { kind: 'sgd' }, schedule: { kind: 'step', everyEpochs: 3 }, weightAveraging: {} };
+    expect(withTraining(training, binary)()).toMatchObject({
+      optimizer: { momentum: 0.9, nesterov: false },
+      schedule: { factor: 0.1 },
+      weightAveraging: { decay: 0.999 },
+    });
+  });
+
   it.each([
+    [{ optimizer: { kind: 'sgd', momentum: 0, nesterov: true } }, binary, 'training.optimizer.nesterov: there is no momentum'],
+    [{ loss: { kind: 'quantile', quantiles: [0.5, 0.1] } }, regression, 'training.loss.quantiles: must increase'],
+    [{ loss: { kind: 'quantile', quantiles: [0.1, 0.9] } }, regression, 'training.loss.quantiles: 0.5 must be among them'],
+    [{ loss: { kind: 'quantile' } }, binary, 'training.loss: a binary target cannot be trained with quantile'],
+    [{ classWeights: 'balanced' }, labels, 'training.classWeights: a multilabel target has no classes to weigh'],
+    [{ loss: { kind: 'focal' } }, labels, 'training.loss: a multilabel target is trained with cross-entropy'],
+    [{ labelSmoothing: 0.1 }, labels, 'training.labelSmoothing: is for targets of one label'],
+    [{}, { ...labels, labels: { one: 'x' } }, 'needs 2 to 24 labels'],
+    [{ gradientClipping: {} }, binary, 'training.gradientClipping: says no bound'],
+    [{ optimizer: { kind: 'adam', momentum: 0.9 } }, binary, 'training.optimizer'],
+    [{ schedule: { kind: 'step' } }, binary, 'training.schedule'],
     [
       { loss: { kind: 'focal' } },
       regression,
@@ -123,6 +158,17 @@ describe('the training', () => {
     [{ augmentation: { images: { shear: 1 } } }, binary, 'training.augmentation.images'],
   ])('%j does not go with %j', (training, target, message) => {
     expect(withTraining(training, target)).toThrow(message);
+  });
+
+  it('measures quantiles where they are predicted alone', () => {
+    const withMetrics = (training: object, more: object) => () =>
+      definePipeline({ ...pipelineWithColumn('values'), target: regression, training, ...more } as PipelineInput);
+    const quantile = { loss: { kind: 'quantile' } };
+    expect(primaryMetric(withMetrics(quantile, {})())).toBe('pinball');
+    expect(withMetrics(quantile, { gates: [{ metric: 'coverage', min: 0.75 }] })).not.toThrow();
+    expect(withMetrics({}, { gates: [{ metric: 'coverage', min: 0.75 }] })).toThrow('gates.0.metric: coverage is of predicted quantiles');
+    expect(withMetrics(quantile, { evaluation: { primaryMetric: 'coverage' } })).toThrow('more coverage is not better');
+    expect(withMetrics(quantile, { gates: [{ metric: 'coverage', betterThan: 'baseline', by: 0 }] })).toThrow('gates.0: more coverage');
   });
 
   it('can be searched down to the options of its augmentation', () => {

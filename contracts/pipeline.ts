@@ -16,15 +16,17 @@ export type { ExpectationsSpec } from './pipeline/expectations.js';
 export type { FeatureSpec } from './pipeline/features.js';
 export { frozenSchema, type FrozenColumn, type FrozenDistribution, type FrozenSchema } from './pipeline/frozen-schema.js';
 export type { ImageColumn } from './pipeline/image.js';
-export { isLowerBetter, type MetricName, metricNames, type Metrics } from './pipeline/metrics.js';
+export { isLowerBetter, type MetricName, metricNames, type Metrics, taskMetrics } from './pipeline/metrics.js';
 export type { ModelSpec } from './pipeline/model.js';
+export type { ModuleModelSpec } from './pipeline/module-model.js';
 export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } from './pipeline/schema.js';
 export type { ServingSpec } from './pipeline/serving.js';
 export type { SourceSpec } from './pipeline/source.js';
 export type { SplitSpec } from './pipeline/split.js';
 export type { ParameterRange, SweepSpec } from './pipeline/sweep.js';
-export type { TargetSpec, Task } from './pipeline/target.js';
-export type { LossSpec, SamplingSpec, TrainingSpec } from './pipeline/training.js';
+export { labelsOf, type TargetSpec, type Task } from './pipeline/target.js';
+export { quantilesOf } from './pipeline/training.js';
+export type { GradientClippingSpec, LossSpec, OptimizerSpec, SamplingSpec, ScheduleSpec, TrainingSpec } from './pipeline/training.js';
 
 /**
  * Check a pipeline definition and fill its defaults in.

@@ -8,6 +8,8 @@ export interface ServedVersion {
   readonly bundle: ModelBundle;
   /** The run that made it, for people who look for its origin. */
   readonly pipelineRun?: string;
+  /** When that run started, milliseconds since 1970; tells which of two versions is the newer one. */
+  readonly runStartedAtMs?: number;
   readonly mlflowRunId?: string;
 }
 
@@ -57,6 +59,8 @@ export interface PromoteInput {
   readonly reason: string;
   readonly minHosts: number;
   readonly hostWaitSeconds: number;
+  /** Refuse (`Superseded`) when what serves comes from a run that started later. @default false: somebody asks for this very version */
+  readonly unlessSuperseded?: boolean;
 }
 
 export interface RolloutResult {
@@ -122,12 +126,16 @@ export interface PredictInput {
 export interface Prediction {
   /** Classification: name of the class. */
   readonly label?: string;
+  /** Multilabel: which labels the row is said to have. */
+  readonly labels?: Readonly<Record<string, boolean>>;
   /** Binary classification: probability of the positive class. */
   readonly probability?: number;
-  /** Classification: by name of the class. */
+  /** Classification: by name of the class, or of the label. */
   readonly probabilities?: Readonly<Record<string, number>>;
-  /** Regression. */
+  /** Regression; the median where quantiles are predicted. */
   readonly value?: number;
+  /** By the quantile as text, `"0.1"`. */
+  readonly quantiles?: Readonly<Record<string, number>>;
 }
 
 /** What answered instead of the version that was asked: another model, the last answer to the same input, the training prior. */

@@ -16,6 +16,7 @@ export const workflowTypes = {
   fold: 'fold',
   modelLifecycle: 'modelLifecycle',
   rollout: 'rollout',
+  batchInference: 'batchInference',
 } as const;
 
 export const stageNames = ['ingest', 'validate', 'prepare', 'sweep', 'cross-validate', 'train', 'evaluate', 'register', 'promote'] as const;
@@ -51,6 +52,8 @@ export interface PipelineStatus {
   readonly baseline?: Metrics;
   readonly champion?: { readonly version: string; readonly metrics: Metrics };
   readonly gates?: readonly GateResult[];
+  /** Said of a model that does no better on the test part than the naive baseline; one of the `warnings`. */
+  readonly belowBaseline?: string;
   readonly version?: string;
   /** sha256 of the exported ONNX model. */
   readonly modelDigest?: string;
@@ -78,6 +81,8 @@ export interface AwaitedOverride {
   readonly refusal: string;
   /** Whether there are rows that a model could be made of. */
   readonly canOverride: boolean;
+  /** Why nobody can let the data pass, where that is so. */
+  readonly obstacle?: string;
   /** The run fails when nothing has happened by then. */
   readonly untilMs: number;
   /** How often the source was looked at again. */
@@ -100,6 +105,8 @@ export interface RunResult {
   readonly metrics: { readonly test?: Metrics; readonly baseline?: Metrics; readonly champion?: Metrics };
   readonly modelDigest?: string;
   readonly reason?: string;
+  /** Absent where there are none. */
+  readonly warnings?: readonly string[];
   readonly durationMs: number;
 }
 
@@ -118,7 +125,8 @@ export const overrideValidationUpdate = defineUpdate<void, [ApprovalInput]>('ove
 /** Read the source again now, and validate it. Accepted only while the run waits for an override. */
 export const recheckSourceUpdate = defineUpdate<void, []>('recheckSource');
 
-export type TrialState = 'pending' | 'running' | 'paused' | 'pruned' | 'completed' | 'failed';
+/** A trial `waiting` has its turn and no training slot; the command finds that out, the sweep calls it running. */
+export type TrialState = 'pending' | 'waiting' | 'running' | 'paused' | 'pruned' | 'completed' | 'failed';
 
 export interface TrialStatus {
   readonly trial: number;

@@ -47,6 +47,10 @@ export interface TrainResult {
   readonly history: readonly MetricPoint[];
   readonly stopped: 'completed' | 'early' | 'rung';
   readonly engine: { readonly name: string; readonly reason: string };
+  /** sha256 of data, code, seed and configuration; absent in results of before it was there. */
+  readonly digest?: string;
+  /** Versions of the programs that the digest covers. */
+  readonly codeVersion?: string;
   /** sha256 of the exported parameters. */
   readonly parametersDigest: string;
   readonly parameters: number;

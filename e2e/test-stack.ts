@@ -22,7 +22,8 @@ export class TestStack {
     readonly url: string,
   ) {}
 
-  static async create(): Promise<TestStack> {
+  /** @param more of its environment */
+  static async create(more: NodeJS.ProcessEnv = {}): Promise<TestStack> {
     const [temporal, ui, mlflow, http, grpc] = await freePorts(5);
     const inherited = { ...process.env };
     // What belongs to jest and to the servers of other tests is no business of the stack.
@@ -36,6 +37,7 @@ export class TestStack {
         ANNEAL_HTTP_PORT: String(http),
         ANNEAL_GRPC_PORT: String(grpc),
         NO_COLOR: '1',
+        ...more,
       },
       `http://127.0.0.1:${http}`,
     );

@@ -1,10 +1,9 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isGone, processMark } from './process-mark.js';
 
 const prefix = 'anneal-scratch-';
-const host = hostname().replace(/[^A-Za-z0-9.]/g, '_');
-const namePattern = /^anneal-scratch-([A-Za-z0-9._]+)-(\d+)-[^-]+$/;
+const namePattern = /^anneal-scratch-([A-Za-z0-9._]+-\d+)-[^-]+$/;
 /** A directory this old belongs to a process that was killed, on whatever machine it ran. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
 
@@ -19,7 +18,7 @@ const abandonedAfterMs = 24 * 60 * 60 * 1000;
 export async function withScratchDirectory<T>(root: string, work: (directory: string) => Promise<T>): Promise<T> {
   await mkdir(root, { recursive: true });
   await removeAbandoned(root);
-  const directory = await mkdtemp(join(root, `${prefix}${host}-${process.pid}-`));
+  const directory = await mkdtemp(join(root, `${prefix}${processMark}-`));
   try {
     return await work(directory);
   } finally {
@@ -32,18 +31,7 @@ async function removeAbandoned(root: string): Promise<void> {
     const owner = namePattern.exec(name);
     if (!owner) continue;
     const path = join(root, name);
-    const [, machine, pid] = owner;
-    if ((machine === host && !isAlive(Number(pid))) || (await isOld(path))) await rm(path, { recursive: true, force: true, maxRetries: 3 });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It may belong to another user.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    if (isGone(owner[1]) === true || (await isOld(path))) await rm(path, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

@@ -111,6 +111,10 @@ describe('priorOutputs', () => {
     expect(Array.from(classIndex!)).toEqual([1, 1]);
     const regression = { ...tinyManifest, task: 'regression', classes: [], trainingPrior: [7, 2] } as const;
     expect(priorOutputs(regression, 2)).toEqual({ values: Float32Array.of(7, 7) });
+    expect(Array.from(priorOutputs({ ...regression, trainingPrior: [7, 2, 5, 6, 9], quantiles: [0.1, 0.5, 0.9] }, 1).values)).toEqual([
+      5, 6, 9,
+    ]);
+    expect(priorOutputs({ ...multiclass, task: 'multilabel' }, 1)).not.toHaveProperty('classIndex');
     // The threshold, not one half, decides what a binary model calls positive.
     expect(Array.from(priorOutputs({ ...tinyManifest, threshold: 0.15 }, 1).classIndex!)).toEqual([1]);
   });

@@ -58,18 +58,20 @@ function isOfTheRequest(error: unknown): boolean {
 
 /** A batch of one is a batch of the other, and so are the answers. */
 function predictsTheSame(a: ModelManifest, b: ModelManifest): boolean {
-  const shape = ({ task, classes, inputs }: ModelManifest): string =>
-    JSON.stringify([task, classes, inputs.map(({ name, type, nullable }) => [name, type, nullable])]);
+  const shape = ({ task, classes, quantiles, inputs }: ModelManifest): string =>
+    JSON.stringify([task, classes, quantiles, inputs.map(({ name, type, nullable }) => [name, type, nullable])]);
   return shape(a) === shape(b);
 }
 
 /** @returns the class shares of the training part for each row, or its mean */
 export function priorOutputs(manifest: ModelManifest, rows: number): BatchOutputs {
-  const { task, trainingPrior, threshold = 0.5 } = manifest;
+  const { task, trainingPrior, threshold = 0.5, quantiles } = manifest;
   const width = outputWidth(manifest);
+  // Of a regression: mean, standard deviation, then the quantiles where some are predicted.
+  const row = task === 'regression' ? trainingPrior.slice(quantiles ? 2 : 0) : trainingPrior;
   const values = new Float32Array(rows * width); // [rows, width]
-  for (let i = 0; i < values.length; i++) values[i] = trainingPrior[i % width];
-  if (task === 'regression') return { values };
+  for (let i = 0; i < values.length; i++) values[i] = row[i % width];
+  if (task === 'regression' || task === 'multilabel') return { values };
   const likeliest = trainingPrior.indexOf(Math.max(...trainingPrior));
   const chosen = task === 'binary' ? Number(trainingPrior[1] >= threshold) : likeliest;
   return { values, classIndex: new Int32Array(rows).fill(chosen) };

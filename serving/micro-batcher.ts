@@ -80,6 +80,12 @@ export class MicroBatcher {
 
   /** Whether a request of normal priority would be refused now; cheap, to be asked before a request is read. */
   get isFull(): boolean {
+    if (!this.#exceeds()) return false;
+    this.#dropOver();
+    return this.#exceeds();
+  }
+
+  #exceeds(): boolean {
     return this.#queue.rows >= this.#options.maxWaitingRows || this.#expectedWaitMs() > this.#options.maxWaitMs;
   }
 
@@ -106,12 +112,19 @@ export class MicroBatcher {
 
   #admit(batch: Batch, terms: RequestTerms): void {
     const { maxWaitingRows, maxWaitMs } = this.#options;
+    if (this.#queue.rows + batch.rows > maxWaitingRows || this.#expectedWaitMs() > maxWaitMs) this.#dropOver();
     const surplus = this.#queue.rows + batch.rows - maxWaitingRows;
     const isLate = this.#expectedWaitMs() > maxWaitMs;
     if (surplus <= 0 && !isLate) return;
     const evicted = this.#queue.evict(Math.max(surplus, isLate ? batch.rows : 0), terms.priority);
     if (evicted.length === 0) throw this.#overloaded();
     for (const { reject } of evicted) reject(this.#overloaded());
+  }
+
+  /** Those that nobody waits for hold no place. */
+  #dropOver(): void {
+    const now = performance.now();
+    for (const waiting of this.#queue.remove((each) => isOver(each, now))) waiting.reject(overError(waiting));
   }
 
   #expectedWaitMs(): number {
@@ -227,8 +240,7 @@ export class MicroBatcher {
     this.#sweep = setTimeout(
       () => {
         this.#sweepAt = Number.POSITIVE_INFINITY;
-        const now = performance.now();
-        for (const waiting of this.#queue.remove((each) => isOver(each, now))) waiting.reject(overError(waiting));
+        this.#dropOver();
         const next = this.#queue.earliestDeadline();
         if (next < Number.POSITIVE_INFINITY) this.#sweepBy(next);
         if (this.#running === 0 && !this.#scheduled) this.#next();

@@ -7,7 +7,7 @@ import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
 import type { RequestTerms } from './request-terms.js';
-import { outputWidth, type Batch } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
 
 /**
  * The Open Inference Protocol v2 on raw columns, over JSON with or without binary tensors.
@@ -60,10 +60,18 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
 }
 
 export function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
-  if (manifest.task === 'regression') return [{ name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] }];
+  if (manifest.task === 'regression') {
+    const { quantiles } = manifest;
+    return [
+      { name: modelOutputs.value, datatype: 'FP32', shape: [rows, 1] },
+      ...(quantiles ? [{ name: modelOutputs.quantiles, datatype: 'FP32', shape: [rows, quantiles.length] }] : []),
+    ];
+  }
   return [
     { name: modelOutputs.probabilities, datatype: 'FP32', shape: [rows, outputWidth(manifest)] },
-    { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
+    manifest.task === 'multilabel'
+      ? { name: modelOutputs.labels, datatype: 'INT64', shape: [rows, outputWidth(manifest)] }
+      : { name: modelOutputs.classIndex, datatype: 'INT64', shape: [rows, 1] },
   ];
 }
 
@@ -81,7 +89,7 @@ export interface TensorResult {
   readonly outputs: readonly OutputTensor[];
 }
 
-/** One output; `class_index` is INT64 although its numbers are held in 32 bits. */
+/** One output; `class_index` and `labels` are INT64 although their numbers are held in 32 bits. */
 export interface OutputTensor extends TensorMetadata {
   readonly values: Float32Array | Int32Array;
 }
@@ -108,8 +116,14 @@ export async function runTensors(
     ...(degraded ? { degraded } : {}),
     outputs: outputMetadata(manifest, batch.rows)
       .filter((tensor) => names.includes(tensor.name))
-      .map((tensor) => ({ ...tensor, values: tensor.name === modelOutputs.classIndex ? outputs.classIndex! : outputs.values })),
+      .map((tensor) => ({ ...tensor, values: valuesOf(tensor.name, manifest, outputs) })),
   };
+}
+
+function valuesOf(output: string, manifest: ModelManifest, outputs: BatchOutputs): Float32Array | Int32Array {
+  if (output === modelOutputs.classIndex) return outputs.classIndex!;
+  if (output === modelOutputs.labels) return labelFlags(manifest, outputs);
+  return output === modelOutputs.value ? rowValues(manifest, outputs) : outputs.values;
 }
 
 /**

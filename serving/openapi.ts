@@ -95,19 +95,30 @@ function columnSchema(input: ModelInput): Schema {
   }
 }
 
-function responseSchema({ task, classes }: ModelManifest): Schema {
+function responseSchema({ task, classes, quantiles }: ModelManifest): Schema {
   const probability: Schema = { type: 'number', minimum: 0, maximum: 1 };
   const prediction: Schema =
     task === 'regression'
-      ? { type: 'object', properties: { value: { type: 'number' } }, required: ['value'] }
+      ? {
+          type: 'object',
+          properties: {
+            value: { type: 'number' },
+            ...(quantiles
+              ? { quantiles: { type: 'object', properties: Object.fromEntries(quantiles.map((each) => [each, { type: 'number' }])) } }
+              : {}),
+          },
+          required: ['value'],
+        }
       : {
           type: 'object',
           properties: {
-            label: { type: 'string', enum: classes },
+            ...(task === 'multilabel'
+              ? { labels: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, { type: 'boolean' }])) } }
+              : { label: { type: 'string', enum: classes } }),
             ...(task === 'binary' ? { probability } : {}),
             probabilities: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, probability])) },
           },
-          required: ['label', 'probabilities'],
+          required: [task === 'multilabel' ? 'labels' : 'label', 'probabilities'],
         };
   return {
     type: 'object',

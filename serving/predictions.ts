@@ -6,7 +6,7 @@ import { badRequest } from './http-error.js';
 import { inferOrDegrade, type Inference } from './degradation.js';
 import type { ModelRegistry } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
-import { outputWidth, type BatchOutputs } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type BatchOutputs } from './tensors.js';
 
 /** What a version computed for rows. */
 export interface ComputedRows extends Inference {
@@ -61,18 +61,38 @@ export function checkRowCount(rows: number, maxRows: number): void {
 export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
   const width = outputWidth(manifest);
   const rows = outputs.values.length / width;
+  if (manifest.task === 'multilabel') return labelPredictions(manifest, outputs, rows);
+  const values = outputs.classIndex ? undefined : rowValues(manifest, outputs);
   return Array.from({ length: rows }, (_, row) => {
-    if (!outputs.classIndex) return { value: outputs.values[row] };
+    if (!outputs.classIndex) {
+      const value = values![row];
+      if (!manifest.quantiles) return { value };
+      return { value, quantiles: Object.fromEntries(manifest.quantiles.map((quantile, k) => [quantile, outputs.values[row * width + k]])) };
+    }
     const probabilities = Object.fromEntries(manifest.classes.map((name, k) => [name, outputs.values[row * width + k]]));
     const label = manifest.classes[outputs.classIndex[row]];
     return manifest.task === 'binary' ? { label, probability: outputs.values[row * width + 1], probabilities } : { label, probabilities };
   });
 }
 
+function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: number): Prediction[] {
+  const flags = labelFlags(manifest, outputs);
+  const byName = <T>(at: (i: number) => T, row: number): Record<string, T> =>
+    Object.fromEntries(manifest.classes.map((name, k) => [name, at(row * manifest.classes.length + k)]));
+  return Array.from({ length: rows }, (_, row) => ({
+    labels: byName((i) => flags[i] === 1, row),
+    probabilities: byName((i) => outputs.values[i], row),
+  }));
+}
+
 /** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */
 export function rowsJson(model: string, { manifest, version, outputs, degraded }: ComputedRows): string {
   const { values, classIndex } = outputs;
   const { task, classes } = manifest;
+  if (task === 'multilabel' || manifest.quantiles) {
+    const predictions = toPredictions(manifest, outputs);
+    return JSON.stringify({ model, version, predictions, ...(degraded ? { degraded } : {}) });
+  }
   const width = outputWidth(manifest);
   const rows = values.length / width;
   const names = namesJson(classes);

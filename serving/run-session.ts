@@ -16,7 +16,7 @@ export async function runInParts(session: InferenceSession, manifest: ModelManif
     values.set(part.values, from * width);
     if (part.classIndex) classIndex.set(part.classIndex, from);
   }
-  return manifest.task === 'regression' ? { values } : { values, classIndex };
+  return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values } : { values, classIndex };
 }
 
 async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
@@ -34,8 +34,13 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
             : new Tensor('string', column as string[], dims);
   });
   if (manifest.task === 'regression') {
-    const results = await session.run(feeds, [modelOutputs.value]);
-    return { values: results[modelOutputs.value].data as Float32Array }; // [N, 1]
+    const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
+    const results = await session.run(feeds, [output]);
+    return { values: results[output].data as Float32Array }; // [N, quantiles] or [N, 1]
+  }
+  if (manifest.task === 'multilabel') {
+    const results = await session.run(feeds, [modelOutputs.probabilities]);
+    return { values: results[modelOutputs.probabilities].data as Float32Array }; // [N, labels]
   }
   const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {

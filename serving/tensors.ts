@@ -12,15 +12,28 @@ export interface Batch {
 
 /** What the graph computes for a batch; plain arrays that can cross a thread boundary. */
 export interface BatchOutputs {
-  /** `probabilities` [N, classes] or `value` [N, 1], row by row. */
+  /** `probabilities` [N, classes], `quantiles` [N, quantiles] or `value` [N, 1], row by row. */
   readonly values: Float32Array;
-  /** `class_index` [N]; absent for regression. */
+  /** `class_index` [N]; absent for regression and several labels. */
   readonly classIndex?: Int32Array;
 }
 
 /** @returns how many numbers of `BatchOutputs.values` belong to one row */
-export function outputWidth(manifest: Pick<ModelManifest, 'task' | 'classes'>): number {
-  return manifest.task === 'regression' ? 1 : manifest.classes.length;
+export function outputWidth(manifest: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): number {
+  return manifest.task === 'regression' ? (manifest.quantiles?.length ?? 1) : manifest.classes.length;
+}
+
+/** Which labels each row is said to have; compared in float32, as in the graph. @returns 0 or 1, shape [N, labels] */
+export function labelFlags({ thresholds = [] }: Pick<ModelManifest, 'thresholds'>, { values }: BatchOutputs): Int32Array {
+  const limits = thresholds.map(Math.fround);
+  return Int32Array.from(values, (probability, i) => Number(probability >= limits[i % limits.length]));
+}
+
+/** The value of each row: where quantiles are predicted, the median. @returns shape [N] */
+export function rowValues({ quantiles }: Pick<ModelManifest, 'quantiles'>, { values }: BatchOutputs): Float32Array {
+  if (!quantiles) return values;
+  const median = quantiles.indexOf(0.5);
+  return Float32Array.from({ length: values.length / quantiles.length }, (_, row) => values[row * quantiles.length + median]);
 }
 
 /** Stack batches of one model, in order. */

@@ -22,7 +22,8 @@ const outOfSpaceCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG
  * Any number of processes may use one directory at once: a file gets its final name by a rename, complete and synced.
  */
 export class FileArtifactStore implements ArtifactStore {
-  readonly #root: string;
+  /** Absolute. */
+  readonly root: string;
   /** By digest: how the file looked when its content was last seen to match. */
   readonly #verified = new Map<string, string>();
   readonly #verifying = new Map<string, Promise<void>>();
@@ -30,7 +31,7 @@ export class FileArtifactStore implements ArtifactStore {
 
   /** @param root directory; made at the first write */
   constructor(root: string) {
-    this.#root = resolve(root);
+    this.root = resolve(root);
   }
 
   async putFile(path: string): Promise<ArtifactRef> {
@@ -121,11 +122,11 @@ export class FileArtifactStore implements ArtifactStore {
   }
 
   #objectPath(ref: ArtifactRef): string {
-    return join(this.#root, ...objectSegments(ref));
+    return join(this.root, ...objectSegments(ref));
   }
 
   #pointerPath(name: string): string {
-    return `${join(this.#root, 'pointers', ...pointerSegments(name))}.json`;
+    return `${join(this.root, 'pointers', ...pointerSegments(name))}.json`;
   }
 
   async #verify(ref: ArtifactRef, path: string): Promise<void> {
@@ -147,7 +148,7 @@ export class FileArtifactStore implements ArtifactStore {
   async #writeObject(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<ArtifactRef> {
     // Replaces an object that is there already: that costs nothing more, and it repairs a damaged one.
     const { sha256, sizeBytes, stamp } = await this.#writeThenRename(chunks, (digest) =>
-      join(this.#root, 'sha256', digest.slice(0, 2), digest),
+      join(this.root, 'sha256', digest.slice(0, 2), digest),
     );
     this.#verified.set(sha256, stamp);
     return { uri: artifactUri(sha256), sha256, sizeBytes };
@@ -157,7 +158,7 @@ export class FileArtifactStore implements ArtifactStore {
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     target: (sha256: string, sizeBytes: number) => string,
   ): Promise<{ sha256: string; sizeBytes: number; stamp: string }> {
-    const directory = join(this.#root, 'tmp');
+    const directory = join(this.root, 'tmp');
     const temporary = join(directory, randomUUID());
     try {
       await mkdir(directory, { recursive: true });
@@ -174,7 +175,7 @@ export class FileArtifactStore implements ArtifactStore {
       return { ...written, stamp };
     } catch (error) {
       await rm(temporary, { force: true });
-      throw outOfSpaceCodes.has(codeOf(error)) ? outOfSpace(this.#root, error) : error;
+      throw outOfSpaceCodes.has(codeOf(error)) ? outOfSpace(this.root, error) : error;
     }
   }
 

@@ -111,8 +111,11 @@ function signature(manifest: ModelManifest): { readonly inputs: object[]; readon
     ),
     outputs:
       manifest.task === 'regression'
-        ? [tensor('value', 'float32', 1)]
-        : [tensor('probabilities', 'float32', manifest.classes.length), tensor('class_index', 'int64', 1)],
+        ? [tensor('value', 'float32', 1), ...(manifest.quantiles ? [tensor('quantiles', 'float32', manifest.quantiles.length)] : [])]
+        : [
+            tensor('probabilities', 'float32', manifest.classes.length),
+            manifest.task === 'multilabel' ? tensor('labels', 'int64', manifest.classes.length) : tensor('class_index', 'int64', 1),
+          ],
   };
 }
 

@@ -13,11 +13,16 @@ export const tagNames = {
   /** What a run waits for; empty when it goes on. */
   waitsFor: 'anneal.waits_for',
   engine: 'anneal.engine',
+  /** Of data, code, seed and configuration of the training. */
+  trainingDigest: 'anneal.training_digest',
+  codeVersion: 'anneal.code_version',
   outcome: 'anneal.outcome',
   reason: 'anneal.reason',
   /** JSON of `ModelBundle`: what a host needs to serve the version. */
   bundle: 'anneal.bundle',
   modelDigest: 'anneal.model_digest',
+  /** Milliseconds since 1970. */
+  runStartedAt: 'anneal.run_started_at_ms',
   primaryMetric: 'anneal.primary_metric',
   primaryMetricValue: 'anneal.primary_metric_value',
 } as const;

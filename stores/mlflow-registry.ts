@@ -92,7 +92,12 @@ export class MlflowRegistry {
     });
     await this.client.runs.logBatch(run.runId, {
       metrics: toMetrics([...training.history, { step: training.step, metrics: final }], run.startTimeMs),
-      tags: { [tagNames.engine]: `${training.engine.name}: ${training.engine.reason}`, [tagNames.primaryMetric]: summary.primaryMetric },
+      tags: {
+        [tagNames.engine]: fitted(`${training.engine.name}: ${training.engine.reason}`, 'tag'),
+        [tagNames.primaryMetric]: summary.primaryMetric,
+        ...(training.digest !== undefined && { [tagNames.trainingDigest]: training.digest }),
+        ...(training.codeVersion !== undefined && { [tagNames.codeVersion]: training.codeVersion }),
+      },
     });
     await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/evaluation.json', await this.store.readBytes(evaluation.report));
   }
@@ -114,7 +119,7 @@ export class MlflowRegistry {
   }
 
   async #createVersion(run: Run, input: RegisterInput): Promise<ModelVersion> {
-    const { spec, bundle, dataDigest, dataOverride, workflowId } = input;
+    const { spec, bundle, dataDigest, dataOverride, workflowId, startedAtMs } = input;
     const { summary } = input.evaluation;
     // A run that was reset may end in another model; the files of the first version stay as they are.
     const { others } = await this.#versionOf(run, spec.name, bundle);
@@ -132,6 +137,7 @@ export class MlflowRegistry {
         [tagNames.dataDigest]: dataDigest,
         ...(dataOverride !== undefined && { [tagNames.dataOverride]: fitted(dataOverride, 'tag') }),
         [tagNames.workflowId]: workflowId,
+        [tagNames.runStartedAt]: String(startedAtMs),
         [tagNames.primaryMetric]: summary.primaryMetric,
         ...(value !== undefined && { [tagNames.primaryMetricValue]: String(value) }),
       },
@@ -165,10 +171,12 @@ export class MlflowRegistry {
 
 function toServedVersion(version: ModelVersion, bundle: ModelBundle): ServedVersion {
   const workflowId = version.tags[tagNames.workflowId];
+  const startedAtMs = Number(version.tags[tagNames.runStartedAt]);
   return {
     version: version.version,
     bundle,
     ...(workflowId && { pipelineRun: parsePipelineWorkflowId(workflowId)?.run ?? workflowId }),
+    ...(startedAtMs > 0 && { runStartedAtMs: startedAtMs }),
     ...(version.runId && { mlflowRunId: version.runId }),
   };
 }

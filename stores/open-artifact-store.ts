@@ -8,6 +8,8 @@ export interface ArtifactStoreSettings {
   readonly artifacts: string;
   /** `s3://<bucket>[/<prefix>]`; absent: the store is the directory. */
   readonly artifactStore?: string;
+  /** How large the cache of a store elsewhere may grow. @default without end */
+  readonly artifactCacheBytes?: number;
   readonly s3: S3Settings;
 }
 
@@ -16,7 +18,12 @@ export interface ArtifactStoreSettings {
  *
  * @throws Error when `artifactStore` names no bucket
  */
-export async function openArtifactStore({ artifacts, artifactStore, s3 }: ArtifactStoreSettings): Promise<ArtifactStore> {
+export async function openArtifactStore({
+  artifacts,
+  artifactStore,
+  artifactCacheBytes,
+  s3,
+}: ArtifactStoreSettings): Promise<ArtifactStore> {
   const directory = new FileArtifactStore(artifacts);
   if (artifactStore === undefined) return directory;
   const location = parseS3Uri(artifactStore);
@@ -25,5 +32,11 @@ export async function openArtifactStore({ artifacts, artifactStore, s3 }: Artifa
   // The client of AWS takes a third of a second to load, which those who have no use for it need not wait for.
   const [{ createS3Client }, { S3ArtifactStore }] = await Promise.all([import('./s3-client.js'), import('./s3-artifact-store.js')]);
   const prefix = location.key === '' ? '' : `${location.key.replace(/\/+$/, '')}/`;
-  return new S3ArtifactStore({ client: createS3Client(s3), bucket: location.bucket, prefix, cache: directory });
+  return new S3ArtifactStore({
+    client: createS3Client(s3),
+    bucket: location.bucket,
+    prefix,
+    cache: directory,
+    ...(artifactCacheBytes === undefined ? {} : { bound: { limitBytes: artifactCacheBytes } }),
+  });
 }

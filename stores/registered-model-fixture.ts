@@ -88,6 +88,7 @@ export async function registerInput(
     spec,
     tracked,
     workflowId,
+    startedAtMs: 1_700_000_000_000,
     bundle,
     evaluation: { report: await store.putJson(report), summary: report },
     training: {

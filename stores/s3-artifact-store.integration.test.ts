@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { DeleteObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { failureTypes } from '../contracts/failures.js';
+import type { ArtifactRef } from '../contracts/reference.js';
 import { FaultyProxy } from '../testing/faulty-proxy.js';
 import { describeArtifactStore } from './artifact-store.conformance.js';
+import { withArtifactsInUse } from './artifact-use.js';
 import { createS3Client } from './s3-client.js';
 import { S3Fixture } from './s3-fixture.js';
 
@@ -64,6 +66,20 @@ describe('S3ArtifactStore over its network', () => {
     await Promise.all(Array.from({ length: 5 }, () => store.readBytes(ref)));
     await store.localPath(ref);
     expect(gets()).toHaveLength(1);
+  });
+
+  test('keeps its cache within a bound, fetches again what has gone, and spares what is in use', async () => {
+    const store = fixture.store(client, fixture.bucket, { limitBytes: 2500, youngMs: 0 });
+    const put = async (): Promise<ArtifactRef> => withArtifactsInUse(() => store.putBytes(randomBytes(1000)));
+    const refs = [await put(), await put()];
+    await withArtifactsInUse(async () => {
+      const path = await store.localPath(refs[0]);
+      refs.push(await put(), await put());
+      expect((await readFile(path)).byteLength).toBe(1000);
+    });
+    expect(gets()).toHaveLength(0);
+    for (const ref of refs) expect((await withArtifactsInUse(() => store.readBytes(ref))).byteLength).toBe(1000);
+    expect(gets().length).toBeGreaterThan(1);
   });
 
   test('goes on where a download broke off', async () => {

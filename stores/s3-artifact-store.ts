@@ -5,6 +5,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ArtifactRef } from '../contracts/reference.js';
+import { BoundedCache, type CacheBound } from './bounded-cache.js';
 import type { FileArtifactStore } from './file-artifact-store.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
@@ -28,6 +29,8 @@ export interface S3ArtifactStoreOptions {
   readonly prefix: string;
   /** Everything that is read or written passes through it; it may be deleted while no process uses it. */
   readonly cache: FileArtifactStore;
+  /** How large the cache may grow. @default without end */
+  readonly bound?: CacheBound;
 }
 
 /**
@@ -44,13 +47,15 @@ export class S3ArtifactStore implements ArtifactStore {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #cache: FileArtifactStore;
+  readonly #bounded?: BoundedCache;
   readonly #fetching = new Map<string, Promise<void>>();
 
-  constructor({ client, bucket, prefix, cache }: S3ArtifactStoreOptions) {
+  constructor({ client, bucket, prefix, cache, bound }: S3ArtifactStoreOptions) {
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.#cache = cache;
+    this.#bounded = bound && new BoundedCache(cache.root, bound);
   }
 
   async putFile(path: string): Promise<ArtifactRef> {
@@ -112,6 +117,8 @@ export class S3ArtifactStore implements ArtifactStore {
 
   /** @returns the same reference once the bucket has it */
   async #upload(ref: ArtifactRef): Promise<ArtifactRef> {
+    await this.#bounded?.hold(ref);
+    await this.#bounded?.added(ref.sizeBytes);
     const location = this.#object(ref);
     if (await this.#isStored(ref, location)) return ref;
     const path = await this.#cache.localPath(ref);
@@ -145,6 +152,7 @@ export class S3ArtifactStore implements ArtifactStore {
   /** Bring an artifact into the cache; the callers of one at the same time share the transfer. */
   async #fetch(ref: ArtifactRef): Promise<void> {
     const location = this.#object(ref);
+    await this.#bounded?.hold(ref);
     if (await this.#cache.holds(ref)) return;
     let running = this.#fetching.get(ref.sha256);
     if (!running) {
@@ -155,6 +163,7 @@ export class S3ArtifactStore implements ArtifactStore {
   }
 
   async #download(ref: ArtifactRef, location: S3Location): Promise<void> {
+    await this.#bounded?.added(ref.sizeBytes);
     await this.#cache.adopt(ref, this.#content(ref, location), s3Uri(location));
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ArtifactRef } from '../contracts/reference.js';
 import { s3Endpoint } from '../testing/servers.js';
+import type { CacheBound } from './bounded-cache.js';
 import { FileArtifactStore } from './file-artifact-store.js';
 import { objectSegments } from './object-path.js';
 import { S3ArtifactStore } from './s3-artifact-store.js';
@@ -33,10 +34,10 @@ export class S3Fixture {
   }
 
   /** A store as another machine would open it: nothing is in its cache. */
-  store(client = this.client, bucket = this.bucket): S3ArtifactStore {
+  store(client = this.client, bucket = this.bucket, bound?: CacheBound): S3ArtifactStore {
     const cache = join(this.root, `cache-${this.#caches.length}`);
     this.#caches.push(cache);
-    return new S3ArtifactStore({ client, bucket, prefix: this.prefix, cache: new FileArtifactStore(cache) });
+    return new S3ArtifactStore({ client, bucket, prefix: this.prefix, cache: new FileArtifactStore(cache), bound });
   }
 
   async put(key: string, bytes: Uint8Array | string): Promise<void> {

@@ -10,6 +10,7 @@ import type {
 } from '../contracts/activities.js';
 import { failureTypes } from '../contracts/failures.js';
 import { definePipeline, type Metrics, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
+import type { ServedVersion } from '../contracts/serving.js';
 import type { TrainInput, TrainResult } from '../contracts/training.js';
 import type { TestActivities } from './workflow-environment.js';
 
@@ -52,6 +53,10 @@ export interface FakeBehaviour {
   readonly onValidate?: (validation: number) => Partial<ValidationResult>;
   /** What the source looks like at the moment. */
   readonly identity?: () => string;
+  /** Who serves at the moment. */
+  readonly champion?: () => ServedVersion | undefined;
+  /** What each promotion asks for; throw to refuse it. */
+  readonly onPromote?: (input: Parameters<TrackingActivities['promoteVersion']>[0]) => void;
   /** Called with the name of each other activity as it starts; throw to make it fail. */
   readonly onActivity?: (name: string) => void | Promise<void>;
 }
@@ -177,9 +182,12 @@ export class FakeStages {
         return { version: '4', bundle: { model: ref, manifest: ref, golden: ref } };
       },
       currentChampion: async () =>
-        this.behaviour.championTest ? { version: '3', bundle: { model: ref, manifest: ref, golden: ref } } : undefined,
-      promoteVersion: async ({ model, version }) => {
+        this.behaviour.champion?.() ??
+        (this.behaviour.championTest ? { version: '3', bundle: { model: ref, manifest: ref, golden: ref } } : undefined),
+      promoteVersion: async (input) => {
+        const { model, version } = input;
         await this.note('promoteVersion');
+        this.behaviour.onPromote?.(input);
         return { model, version: typeof version === 'string' ? version : version.version, epoch: 1, acknowledged: ['h'], unreachable: [] };
       },
       closeRun: async ({ outcome, reason }) => void this.closed.push({ outcome, reason }),

@@ -34,9 +34,13 @@ describe('readSettings', () => {
     expect(readSettings({ ANNEAL_HTTP_PORT: '18080' }).hostId).toMatch(/-18080$/);
   });
 
-  it('shares the cores among the training slots', () => {
-    const { threads } = readSettings({ ANNEAL_TRAINING_SLOTS: '64' }).training;
-    expect(threads).toBe(1);
+  it('leaves slots, threads and devices of training open unless they are said', () => {
+    expect(readSettings({}).training).toEqual({});
+    expect(readSettings({ ANNEAL_TRAINING_SLOTS: '4', ANNEAL_TRAINING_THREADS: '2', CUDA_VISIBLE_DEVICES: '' }).training).toEqual({
+      slots: 4,
+      threads: 2,
+      visibleDevices: '',
+    });
   });
 
   it('keeps artifacts in its directory unless a bucket is named', () => {

@@ -1,7 +1,8 @@
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
+import { sizeInBytes } from '../contracts/pipeline/data.js';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
@@ -16,6 +17,11 @@ const environment = z.object({
     .string()
     .regex(/^s3:\/\/[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](\/[A-Za-z0-9!_.*'()/-]*)?$/, 'expected s3://<bucket>/<prefix>')
     .optional(),
+  /** How large the local cache of an artifact store in S3 may grow. */
+  ANNEAL_ARTIFACT_CACHE: z
+    .string()
+    .refine((text) => sizeInBytes(text) >= 2 ** 20, 'expected a size of at least "1MiB", for example "20GiB"')
+    .default('20GiB'),
   /** AWS's own variables: the address of a service other than AWS, and the region. AWS's client reads the credentials itself. */
   AWS_ENDPOINT_URL_S3: z.url().optional(),
   AWS_ENDPOINT_URL: z.url().optional(),
@@ -48,8 +54,8 @@ const environment = z.object({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,64}$/)
     .optional(),
-  /** Training activities at a time on this worker: its devices. */
-  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).default(1),
+  /** Training activities at a time on this worker; default: one for each graphics card, or one. */
+  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).optional(),
   /** Threads of one training process; default: all cores, divided by the slots. */
   ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
@@ -77,6 +83,8 @@ export interface Settings {
   readonly scratch: string;
   /** `s3://<bucket>[/<prefix>]`; absent: the store is the directory `artifacts`. */
   readonly artifactStore?: string;
+  /** Limit of the local cache of a store in S3, bytes. */
+  readonly artifactCacheBytes: number;
   readonly s3: { readonly endpoint?: string; readonly region?: string };
   readonly ports: {
     readonly temporal: number;
@@ -89,7 +97,14 @@ export interface Settings {
   readonly httpHost: string;
   readonly hostId: string;
   readonly serving: ServingSettings;
-  readonly training: { readonly slots: number; readonly threads: number };
+  readonly training: {
+    /** Absent: by the devices that the worker finds. */
+    readonly slots?: number;
+    /** Absent: all cores, divided by the slots. */
+    readonly threads?: number;
+    /** Of `CUDA_VISIBLE_DEVICES`. */
+    readonly visibleDevices?: string;
+  };
   readonly logLevel: string;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
@@ -128,6 +143,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     artifacts: resolve(values.ANNEAL_ARTIFACTS ?? `${home}/artifacts`),
     scratch: `${home}/scratch`,
     artifactStore: values.ANNEAL_ARTIFACT_STORE,
+    artifactCacheBytes: sizeInBytes(values.ANNEAL_ARTIFACT_CACHE),
     s3: { endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL, region: values.AWS_REGION },
     ports: {
       temporal: values.ANNEAL_TEMPORAL_PORT,
@@ -153,7 +169,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
-      threads: values.ANNEAL_TRAINING_THREADS ?? Math.max(1, Math.floor(availableParallelism() / values.ANNEAL_TRAINING_SLOTS)),
+      threads: values.ANNEAL_TRAINING_THREADS,
+      // CUDA's own variable, and there an empty text says something: no card at all.
+      visibleDevices: env.CUDA_VISIBLE_DEVICES,
     },
     logLevel: values.ANNEAL_LOG_LEVEL,
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,

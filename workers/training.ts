@@ -1,19 +1,38 @@
+import { availableParallelism, hostname } from 'node:os';
 import { Worker } from '@temporalio/worker';
 import { createTrainingActivities } from '../activities/train.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
+import { describeDevices, readDevices } from './devices.js';
 import { runWorker, workerDefaults } from './run-worker.js';
 
-/** Training: as many activities at a time as there are devices. */
-await runWorker('training', async ({ settings, temporal }) => {
-  const { slots, threads } = settings.training;
+/**
+ * Training: one activity at a time for each graphics card, whose process sees that card alone, or one at all.
+ *
+ * The cards stand in the worker's identity, which Temporal's UI and `anneal status` show.
+ */
+await runWorker('training', async ({ settings, logger, temporal }) => {
+  const { training } = settings;
+  const devices = await readDevices({ visible: training.visibleDevices });
+  const slots = training.slots ?? Math.max(1, devices.length);
+  const threads = training.threads ?? Math.max(1, Math.floor(availableParallelism() / slots));
+  logger.info({ devices, slots, threads }, 'training');
   const store = await openArtifactStore(settings);
+  const activities = createTrainingActivities({
+    store,
+    slots,
+    threads,
+    devices: devices.map(({ id }) => id),
+    scratchRoot: settings.scratch,
+  });
   return Worker.create({
     ...workerDefaults,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.training,
-    activities: { ...createTrainingActivities({ store, slots, threads, scratchRoot: settings.scratch }) },
+    // Health checks look for the machine's name at the end.
+    ...(devices.length > 0 ? { identity: `${describeDevices(devices)} ${process.pid}@${hostname()}` } : {}),
+    activities: { ...activities },
     maxConcurrentActivityTaskExecutions: slots,
     maxConcurrentActivityTaskPolls: 1,
   });

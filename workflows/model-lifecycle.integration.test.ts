@@ -116,6 +116,25 @@ describe('modelLifecycle', () => {
     });
   });
 
+  it('refuses a version of an older run where it is told to, and promotes it for somebody who asks', async () => {
+    const host = new RecordedHost('f1');
+    const of = (number: string, runStartedAtMs: number) => ({
+      ...promotion(number),
+      version: { ...version(number), runStartedAtMs, pipelineRun: `run-${number}` },
+    });
+    await withLifecycle([host], async (handle) => {
+      await handle.executeUpdate(waitForVersionUpdate, { args: [host.lease(0)] });
+      await handle.executeUpdate(promoteUpdate, { args: [{ ...of('2', 2000), unlessSuperseded: true }] });
+      const older = handle.executeUpdate(promoteUpdate, { args: [{ ...of('1', 1000), unlessSuperseded: true }] });
+      expect(await refusal(older)).toMatch(
+        /Version 1 was not promoted, since version 2 serves.*run run-2, that started later.*anneal promote/,
+      );
+      expect((await handle.query(servingStateQuery)).champion?.version).toBe('2');
+      await handle.executeUpdate(promoteUpdate, { args: [of('1', 1000)] });
+      expect((await handle.query(servingStateQuery)).champion?.version).toBe('1');
+    });
+  }, 60_000);
+
   it('keeps the old version everywhere when one host refuses the new one', async () => {
     const hosts = [new RecordedHost('b1'), new RecordedHost('b2')];
     hosts[1].refuses.add('2');

@@ -64,10 +64,14 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
     return lifecycle.target();
   });
 
-  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds }) => {
+  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds, unlessSuperseded }) => {
     // Before its turn: a registry that is away holds up this promotion, and no rollback.
     const served = typeof version === 'string' ? await registered(version) : version;
-    const result = await oneAtATime(() => change('promote', served, reason, minHosts, hostWaitSeconds));
+    const result = await oneAtATime(() => {
+      const newer = unlessSuperseded ? lifecycle.newerThan(served) : undefined;
+      if (newer) throw superseded(model, served, newer);
+      return change('promote', served, reason, minHosts, hostWaitSeconds);
+    });
     await alias.follow();
     return result;
   });
@@ -151,6 +155,14 @@ function nothingToRollBackTo(model: string): ApplicationFailure {
     type: failureTypes.rolloutFailed,
     nonRetryable: true,
     message: `Model "${model}" has no previous champion to roll back to. \`anneal models\` lists the registered versions, \`anneal promote ${model} <version>\` promotes one of them.`,
+  });
+}
+
+function superseded(model: string, version: ServedVersion, newer: ServedVersion): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: failureTypes.superseded,
+    nonRetryable: true,
+    message: `Version ${version.version} was not promoted, since version ${newer.version} serves, which comes from ${newer.pipelineRun ? `the run ${newer.pipelineRun}, ` : 'a run '}that started later. It stays in the registry; \`anneal promote ${model} ${version.version}\` promotes it all the same.`,
   });
 }
 

@@ -21,6 +21,7 @@ import {
   type SweepInput,
   type SweepResult,
 } from '../contracts/training-pipeline.js';
+import { parametersSummary } from '../ml/search/parameters-text.js';
 import { applyParameters } from '../ml/search/apply-parameters.js';
 import { sampleParameters } from '../ml/search/sample-parameters.js';
 import { selectSurvivors } from '../ml/search/successive-halving.js';
@@ -111,7 +112,7 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
           validationRows: input.sweep.validationRows,
         },
       ],
-      staticSummary: `trial ${index}: ${JSON.stringify(parameters[index])}`.slice(0, 190),
+      staticSummary: `trial ${index}: ${parametersSummary(parameters[index], 170)}`,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
     });

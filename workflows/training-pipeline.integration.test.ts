@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { ApplicationFailure } from '@temporalio/common';
+import { failureTypes } from '../contracts/failures.js';
 import { pipelineWorkflowId } from '../contracts/ids.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
+import type { ServedVersion } from '../contracts/serving.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { approveUpdate, rejectUpdate, statusQuery, sweepStatusQuery, type PipelineStatus } from '../contracts/training-pipeline.js';
-import { FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
+import { type FakeBehaviour, FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
 import { createWorkflowEnvironment, withWorkers } from '../testing/workflow-environment.js';
 import type { trainingPipeline } from './training-pipeline.js';
 
@@ -42,6 +45,30 @@ describe('trainingPipeline', () => {
     }
     throw new Error('the run did not get there within 5 seconds');
   }
+
+  it('promotes a model that is worse than the baseline only with a warning, where no gate forbids it', async () => {
+    const worse = 'auc 0.4300, baseline 0.5000';
+    await run(new FakeStages({ test: { auc: 0.43 } }), { ...testPipeline(), gates: [] }, async (handle) => {
+      const result = await handle.result();
+      expect(result).toMatchObject({ status: 'promoted', warnings: expect.arrayContaining([expect.stringContaining(worse)]) });
+      expect((await handle.query(statusQuery)).belowBaseline).toContain(worse);
+    });
+  });
+
+  it('ends rejected, with its version registered, when what serves comes from a newer run', async () => {
+    const asked: unknown[] = [];
+    const onPromote: FakeBehaviour['onPromote'] = (input) => {
+      asked.push(input);
+      throw ApplicationFailure.create({ type: failureTypes.superseded, nonRetryable: true, message: 'version 5 serves' });
+    };
+    await run(new FakeStages({ onPromote }), testPipeline(), async (handle) => {
+      expect(await handle.result()).toMatchObject({ status: 'rejected', version: '4', reason: 'version 5 serves' });
+      const { startTime } = await handle.describe();
+      const [{ version, unlessSuperseded }] = asked as { version: ServedVersion; unlessSuperseded: boolean }[];
+      expect(unlessSuperseded).toBe(true);
+      expect(Math.abs(version.runStartedAtMs! - startTime.getTime())).toBeLessThan(5);
+    });
+  });
 
   it('goes through every stage and ends promoted', async () => {
     const stages = new FakeStages();

@@ -21,10 +21,11 @@ import {
 } from '../contracts/training-pipeline.js';
 import { evaluateGates } from '../ml/evaluate/gates.js';
 import { applyParameters } from '../ml/search/apply-parameters.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isSuperseded } from './failure-reason.js';
 import { data, promotion, tracking, training } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
+import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
 import { ingest } from './training-pipeline/ingest.js';
@@ -69,7 +70,10 @@ export async function trainingPipeline({ spec }: TrainingPipelineInput): Promise
 
   try {
     upsertSearchAttributes([{ key: searchAttributes.pipeline, value: spec.name }]);
-    await runStages(spec, { record, tracked, approval, decision, stage, publish });
+    await runStages(spec, { record, tracked, approval, decision, stage, publish }).catch((error: unknown) => {
+      if (!isSuperseded(error)) throw error;
+      record.end('rejected', Date.now(), failureReason(error));
+    });
     showOutcome(record);
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed';
@@ -99,7 +103,7 @@ interface RunContext {
 }
 
 async function runStages(spec: PipelineSpec, { record, tracked, approval, decision, stage, publish }: RunContext): Promise<void> {
-  const { workflowId } = workflowInfo();
+  const { workflowId, startTime } = workflowInfo();
   const metric = primaryMetric(spec);
   const staged = stagedBy(stage);
 
@@ -174,6 +178,11 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
     },
     ({ evaluation: { summary } }) => {
       record.learn({ test: summary.metrics, baseline: summary.baseline, champion: summary.champion });
+      const warning = belowBaseline(metric, summary.metrics, summary.baseline, spec.gates);
+      if (warning !== undefined) {
+        record.learn({ belowBaseline: warning });
+        record.warn(warning);
+      }
       if (summary.championSkipped) record.warn(`Not compared with the champion: ${summary.championSkipped}`);
       const value = summary.metrics[metric];
       if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);
@@ -192,6 +201,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           tracked: opened,
           spec: chosen,
           workflowId,
+          startedAtMs: startTime.getTime(),
           bundle,
           evaluation,
           training: trained,
@@ -234,9 +244,19 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
         return 'rejected';
       }
     }
-    const { minHosts, hostWaitSeconds } = spec.promotion;
+    const { minHosts, hostWaitSeconds, approval: by } = spec.promotion;
+    const served = { ...version, runStartedAtMs: startTime.getTime() };
     const rollout = await promotion.promoteVersion.executeWithOptions({ summary: `version ${version.version}` }, [
-      { model: spec.name, requestId: workflowId, version, reason: `run ${workflowId}`, minHosts, hostWaitSeconds },
+      {
+        model: spec.name,
+        requestId: workflowId,
+        version: served,
+        reason: `run ${workflowId}`,
+        minHosts,
+        hostWaitSeconds,
+        // What somebody has approved is promoted.
+        unlessSuperseded: by === 'automatic',
+      },
     ]);
     record.learn({ rollout });
     record.end('promoted', Date.now());

@@ -5,14 +5,14 @@ export function registerInit(program: Command): void {
   program
     .command('init')
     .description('look at a data set and write a commented pipeline that runs as it is')
-    .argument('<file>', 'the data: CSV, TSV, JSON, NDJSON, Parquet or Arrow; a folder or a pattern of such files')
-    .requiredOption('-t, --target <column>', 'the column to predict')
+    .argument('<data...>', 'CSV, TSV, JSON, NDJSON, Parquet or Arrow: files, a folder, a pattern; or a folder of images for each class')
+    .option('-t, --target <column>', 'the column to predict; of images, default: label, the name of the folder')
     .option('-n, --name <name>', 'name of the pipeline and its model; default: the file’s')
     .addOption(
       new Option('--task <task>', 'what to learn; default: by the values of the target').choices(['binary', 'multiclass', 'regression']),
     )
     .addOption(
-      new Option('--format <format>', 'how to read the file; default: by its name and content').choices([
+      new Option('--format <format>', 'how to read the file; default: by names and content').choices([
         'csv',
         'tsv',
         'json',
@@ -31,10 +31,12 @@ export function registerInit(program: Command): void {
 Examples:
   anneal init churn.csv --target churned
   anneal init data/sales.parquet --target revenue --name sales --task regression
+  anneal init data/events/ --target bought            a folder, also one partitioned by key=value
+  anneal init photos/                                 a folder of images for each class
   anneal init ./flowers.tsv --target species --output ./my-pipelines/flowers.ts`,
     )
-    .action(async (file: string, options: InitOptions) => {
+    .action(async (data: string[], options: InitOptions) => {
       const { init } = await import('../init.js');
-      await init(file, options);
+      await init(data, options);
     });
 }

@@ -11,7 +11,10 @@ export function registerRun(program: Command): void {
     .option('-s, --set <path=value>', 'replace a value of the definition (JSON, or else text); may be given several times', collect)
     .option('--since <time>', "begin of the source's window: an ISO date in UTC, or -7d, -24h; needs source.window.column in the pipeline")
     .option('--until <time>', "end of the source's window, exclusive")
-    .option('--json', 'print one JSON object; with --wait at the end: {"run","status","model","version","metrics","durationMs","links"}')
+    .option(
+      '--json',
+      'print one JSON object; with --wait at the end: {"run","status","model","version","metrics","warnings","durationMs","links"}',
+    )
     .addHelpText(
       'after',
       `

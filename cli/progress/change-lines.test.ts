@@ -55,6 +55,17 @@ describe('ChangeLines', () => {
     expect(changes.next(snapshot, 81_000)).toEqual([]);
   });
 
+  test('says once that no worker takes a step, and again when it happens again', () => {
+    const changes = new ChangeLines();
+    const at = (...idle: { activity: string; lacks: 'worker'; seconds: number }[]) => ({ status: runAt('ingest'), trainings: [], idle });
+    const silent = { activity: 'ingestPartition', lacks: 'worker' as const, seconds: 5 };
+    const said = [at(), at(silent), at({ ...silent, seconds: 6 }), at(), at(silent)].map(
+      (snapshot, i) =>
+        changes.next(snapshot, 2000 + i).filter((line) => line.includes('waiting for a worker: none has taken ingestPartition')).length,
+    );
+    expect(said).toEqual([0, 1, 0, 0, 1]);
+  });
+
   test('says why a step is tried again, once for each cause', () => {
     const changes = new ChangeLines();
     changes.next({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [] }, 40_000);

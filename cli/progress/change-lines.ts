@@ -2,7 +2,8 @@ import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline
 import { duration } from '../output.js';
 import { decisionCommands } from './decision-lines.js';
 import type { RunSnapshot } from './run-snapshot.js';
-import { parametersText, setbackText, trainingText } from './text.js';
+import { parametersText } from '../../ml/search/parameters-text.js';
+import { idleText, setbackText, trainingText } from './text.js';
 
 const trainingEveryMs = 3000;
 
@@ -12,18 +13,19 @@ export class ChangeLines {
   #trials = new Map<number, string>();
   #warnings = 0;
   #setbacks = new Set<string>();
+  #idle = new Set<string>();
   #trainingSaidAtMs = 0;
   #awaitsApproval = false;
   #awaitsOverride = false;
 
   /** @returns what is new since the last snapshot */
-  next({ status, sweep, trainings, setbacks = [] }: RunSnapshot, nowMs: number): string[] {
+  next({ status, sweep, trainings, setbacks = [], idle = [] }: RunSnapshot, nowMs: number): string[] {
     const lines: string[] = [];
     const say = (line: string) => lines.push(`[${duration(nowMs - status.startedAtMs).padStart(8)}] ${line}`);
     const sayTrials = () => {
       for (const trial of sweep?.trials ?? []) {
         const known = `${trial.state} ${trial.rung} ${trial.metric}`;
-        if (trial.state === 'pending' || this.#trials.get(trial.trial) === known) continue;
+        if (trial.state === 'pending' || trial.state === 'waiting' || this.#trials.get(trial.trial) === known) continue;
         this.#trials.set(trial.trial, known);
         say(trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric));
       }
@@ -46,6 +48,10 @@ export class ChangeLines {
       this.#setbacks.add(known);
       say(setbackText(setback));
     }
+    // Said once for as long as it lasts.
+    const idleNow = new Map(idle.map((one) => [`${one.trial} ${one.fold} ${one.activity} ${one.lacks}`, one]));
+    for (const [key, one] of idleNow) if (!this.#idle.has(key)) say(idleText(one));
+    this.#idle = new Set(idleNow.keys());
     if (status.state === 'awaiting-approval' && !this.#awaitsApproval) {
       say(`waits for approval: anneal approve ${status.run} --reason "…"  or  anneal reject ${status.run} --reason "…"`);
     }

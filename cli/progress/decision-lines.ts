@@ -18,7 +18,7 @@ export function decisionLines(status: PipelineStatus): string[] {
   const { awaitsOverride, anomalies } = status;
   if (status.state !== 'awaiting-override' || !awaitsOverride) return [];
   const errors = (anomalies ?? []).filter(({ severity }) => severity === 'error');
-  const ways = awaitsOverride.canOverride ? 'override or fix the data' : 'fix the data; there is nothing left of them to override';
+  const ways = awaitsOverride.canOverride ? 'override or fix the data' : 'fix the data; as they are, they cannot be overridden';
   return [
     `  ${colors.yellow(`waits: ${ways}`)}`,
     ...errors.slice(0, shownAnomalies).map((anomaly) => `     ${anomalyText(anomaly)}`),

@@ -48,6 +48,20 @@ describe('liveView', () => {
     expect(lines.at(-1)).toBe('  ! Trained on tfjs-cpu');
   });
 
+  test('tells a trial that waits for a slot from one that trains, and says which worker is silent', () => {
+    const trials = [{ ...sweepOfTwo.trials[0], state: 'waiting' as const }, sweepOfTwo.trials[1]];
+    const idle = [{ trial: 1, activity: 'trainModel', lacks: 'heartbeat' as const, seconds: 7 }];
+    const snapshot = {
+      status: runAt('sweep'),
+      sweep: { ...sweepOfTwo, trials },
+      trainings: [{ trial: 0, attempt: 1, waits: true as const }],
+      idle,
+    };
+    const lines = plain(liveView(snapshot, 50_000));
+    expect(lines.join('\n')).toMatch(/0 {6}waiting {2}1\/2 .*for a training slot/);
+    expect(lines.at(-1)).toBe('  ! trial 1: waiting for a worker: nothing heard for 7 s from the one that runs trainModel');
+  });
+
   test('says why a step waits for its next attempt', () => {
     const lines = plain(liveView({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [], setbacks: [fullDisk] }, 50_000));
     expect(lines.at(-1)).toBe(`  ! trial 1: trainModel failed and is tried again (2 attempts so far): ${fullDisk.reason}`);

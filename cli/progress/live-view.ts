@@ -3,7 +3,8 @@ import { stageNames, type StageState, type StageStatus, type TrialState } from '
 import { duration, table } from '../output.js';
 import { decisionLines } from './decision-lines.js';
 import type { RunningTraining, RunSnapshot } from './run-snapshot.js';
-import { bestTrialText, parametersText, setbackText, trainingText } from './text.js';
+import { parametersText } from '../../ml/search/parameters-text.js';
+import { bestTrialText, idleText, setbackText, trainingText } from './text.js';
 
 const stageMarks: Readonly<Record<StageState, string>> = {
   pending: colors.dim('·'),
@@ -16,6 +17,7 @@ const stageMarks: Readonly<Record<StageState, string>> = {
 
 const trialColors: Readonly<Record<TrialState, (text: string) => string>> = {
   pending: colors.dim,
+  waiting: colors.yellow,
   running: colors.cyan,
   paused: colors.blue,
   pruned: colors.dim,
@@ -29,7 +31,7 @@ const stageWidth = Math.max(...stageNames.map((name) => name.length));
 const maxSetbacks = 2;
 
 /** The run as a compact block of lines, to be drawn over the last one. */
-export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapshot, nowMs: number): string[] {
+export function liveView({ status, sweep, trainings, setbacks = [], idle = [] }: RunSnapshot, nowMs: number): string[] {
   const stages = status.stages.flatMap((stage) => {
     const lines = [stageLine(stage, nowMs)];
     if (stage.state !== 'running') return lines;
@@ -43,6 +45,7 @@ export function liveView({ status, sweep, trainings, setbacks = [] }: RunSnapsho
     ...stages,
     ...status.warnings.map((warning) => `  ${colors.yellow('!')} ${warning}`),
     ...setbacks.slice(0, maxSetbacks).map((setback) => `  ${colors.yellow('!')} ${setbackText(setback)}`),
+    ...idle.slice(0, maxSetbacks).map((one) => `  ${colors.yellow('!')} ${idleText(one)}`),
     ...(status.state === 'awaiting-approval'
       ? [
           `  ${colors.yellow('It waits for approval:')} anneal approve ${status.run} --reason "…"`,
@@ -59,22 +62,26 @@ function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus
   return summary ? `${text}  ${colors.dim(summary)}` : text;
 }
 
-function trainingLine({ progress, attempt, fold }: RunningTraining, metric: RunSnapshot['status']['primaryMetric']): string {
+function trainingLine({ progress, attempt, fold, waits }: RunningTraining, metric: RunSnapshot['status']['primaryMetric']): string {
   const again = attempt > 1 ? colors.yellow(` (attempt ${attempt})`) : '';
-  return (fold === undefined ? '' : `fold ${fold}: `) + (progress ? trainingText(progress, metric) : 'starting') + again;
+  return (
+    (fold === undefined ? '' : `fold ${fold}: `) +
+    (waits ? 'waiting for a training slot' : progress ? trainingText(progress, metric) : 'starting') +
+    again
+  );
 }
 
 function sweepLines({ sweep, trainings }: RunSnapshot): string[] {
   const { trials, rungs, primaryMetric, best } = sweep!;
   const byActivity = new Map(trainings.map((training) => [training.trial, training]));
   const rows = trials.slice(0, maxTrials).map((trial) => {
-    const progress = byActivity.get(trial.trial)?.progress;
+    const { progress, waits } = byActivity.get(trial.trial) ?? {};
     return [
       `     ${trial.trial}`,
       trialColors[trial.state](trial.state),
       trial.state === 'pending' ? '' : `${trial.rung + 1}/${rungs.length}`,
       trial.metric === undefined ? '' : trial.trial === best ? colors.green(trial.metric.toFixed(4)) : trial.metric.toFixed(4),
-      progress ? `step ${progress.step}, ${Math.round(progress.rowsPerSecond / 1000)}k rows/s` : '',
+      waits ? 'for a training slot' : progress ? `step ${progress.step}, ${Math.round(progress.rowsPerSecond / 1000)}k rows/s` : '',
       colors.dim(parametersText(trial.parameters)),
     ];
   });

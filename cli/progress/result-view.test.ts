@@ -36,6 +36,14 @@ describe('resultView', () => {
     expect(view(promoted)).toContain('http://127.0.0.1:8080/v1/models/flight-delay:predict');
   });
 
+  test('warns of a promoted model that does no better than the baseline', () => {
+    const warning = 'On the test part the model does no better than the naive baseline.';
+    const status = { ...promoted, belowBaseline: warning, warnings: [warning] };
+    expect(view(status)).toContain(`! ${warning}`);
+    expect(runReport(settings, status).warnings).toEqual([warning]);
+    expect(runReport(settings, promoted)).not.toHaveProperty('warnings');
+  });
+
   test('shows mean, deviation and every fold of a cross-validation', () => {
     const rows = { train: 200, validation: 50, heldOut: 100 };
     const crossValidation = {

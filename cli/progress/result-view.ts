@@ -8,7 +8,7 @@ import type { RunLinks } from '../links.js';
 
 /** A run that has ended, for people: outcome, metrics, gates, where to look. */
 export function resultView(status: PipelineStatus, links: RunLinks, nowMs: number = Date.now()): string[] {
-  const { pipeline, run, version, gates, anomalies, awaitsOverride, dataOverride } = status;
+  const { pipeline, run, version, gates, belowBaseline, anomalies, awaitsOverride, dataOverride } = status;
   const reason = status.reason ?? awaitsOverride?.refusal;
   const took = duration((status.endedAtMs ?? nowMs) - status.startedAtMs);
   const problems = (anomalies ?? []).filter(({ severity }) => severity === 'error');
@@ -18,6 +18,7 @@ export function resultView(status: PipelineStatus, links: RunLinks, nowMs: numbe
     ...(awaitsOverride ? [] : problems.map((problem) => `  ${anomalyText(problem)}`)),
     ...decisionLines(status),
     ...(dataOverride ? [`  ${colors.yellow('!')} data let pass: ${dataOverride.reason}`] : []),
+    ...(belowBaseline ? [`  ${colors.yellow('!')} ${belowBaseline}`] : []),
     ...crossValidationTable(status),
     ...metricsTable(status),
     ...(gates && gates.length > 0

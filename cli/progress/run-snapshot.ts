@@ -3,19 +3,35 @@ import { crossValidationWorkflowId } from '../../contracts/ids.js';
 import { statusQuery, sweepStatusQuery, type PipelineStatus, type SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
 
-/** A training activity that runs now. */
+/** A training activity that runs now, or waits for a slot. */
 export interface RunningTraining {
   /** Number of the trial; absent for the final training. */
   readonly trial?: number;
   /** Number of the fold of the cross-validation. */
   readonly fold?: number;
   readonly attempt: number;
+  /** No worker has it. */
+  readonly waits?: true;
   /** Absent until its first heartbeat. */
   readonly progress?: TrainProgress;
 }
 
-/** `PENDING_ACTIVITY_STATE_SCHEDULED` of Temporal's API: no worker has it. */
+/** `PENDING_ACTIVITY_STATE_SCHEDULED` and `…_STARTED` of Temporal's API: no worker has it; one has. */
 const scheduled = 1;
+const started = 2;
+
+/** An activity of which nothing is heard. */
+export interface Idle {
+  readonly trial?: number;
+  readonly fold?: number;
+  readonly activity: string;
+  /** `worker`: none has taken it. `heartbeat`: the one that has it does not report; it may have died. */
+  readonly lacks: 'worker' | 'heartbeat';
+  readonly seconds: number;
+}
+
+/** Workers report every second, and take what they can within one. */
+const idleAfterSeconds = 4;
 
 /** An activity whose last attempt failed, and that waits for its next one. */
 export interface Setback {
@@ -32,6 +48,7 @@ export interface RunSnapshot {
   readonly sweep?: SweepStatus;
   readonly trainings: readonly RunningTraining[];
   readonly setbacks?: readonly Setback[];
+  readonly idle?: readonly Idle[];
 }
 
 /**
@@ -53,7 +70,21 @@ export async function readRunSnapshot(client: Client, workflowId: string, previo
   ]);
   const trainings = stage === 'train' || stage === 'sweep' || stage === 'cross-validate' ? pending.flat().flatMap(trainingOf) : [];
   const setbacks = pending.flat().flatMap(setbackOf);
-  return { status, sweep: sweep ?? previous?.sweep, trainings, setbacks };
+  const idle = pending.flat().flatMap((activity) => idleOf(activity, Date.now()));
+  return {
+    status,
+    sweep: (sweep && (stage === 'sweep' ? withWaiting(sweep, trainings) : sweep)) ?? previous?.sweep,
+    trainings,
+    setbacks,
+    idle,
+  };
+}
+
+/** The sweep knows that a trial has its turn, and not whether a worker trains it yet. */
+export function withWaiting(sweep: SweepStatus, trainings: readonly RunningTraining[]): SweepStatus {
+  const trained = new Set(trainings.flatMap(({ trial, waits }) => (waits || trial === undefined ? [] : [trial])));
+  const isWaiting = ({ trial, state }: SweepStatus['trials'][number]): boolean => state === 'running' && !trained.has(trial);
+  return { ...sweep, trials: sweep.trials.map((trial) => (isWaiting(trial) ? { ...trial, state: 'waiting' } : trial)) };
 }
 
 /** The sweep is a child that may not have started yet. */
@@ -93,7 +124,7 @@ async function readPending(client: Client, workflowId: string, place: Place = {}
   return (description?.raw.pendingActivities ?? []).map((activity) => ({ ...activity, ...place }));
 }
 
-function trainingOf({ activityType, heartbeatDetails, attempt, trial, fold }: PendingActivity): RunningTraining[] {
+function trainingOf({ activityType, heartbeatDetails, attempt, state, trial, fold }: PendingActivity): RunningTraining[] {
   if (activityType?.name !== 'trainModel') return [];
   const payload = heartbeatDetails?.payloads?.[0];
   return [
@@ -101,10 +132,29 @@ function trainingOf({ activityType, heartbeatDetails, attempt, trial, fold }: Pe
       ...(trial === undefined ? {} : { trial }),
       ...(fold === undefined ? {} : { fold }),
       attempt: attempt ?? 1,
+      ...(state === scheduled ? { waits: true } : {}),
       progress: payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined,
     },
   ];
 }
+
+/** A first attempt that no worker takes, or one whose worker is silent; a trial that waits for a slot is no news. */
+function idleOf({ activityType, state, trial, fold, ...times }: PendingActivity, nowMs: number): Idle[] {
+  const activity = activityType?.name ?? 'an activity';
+  const seconds = (since: Timestamp): number => (since ? Math.floor(nowMs / 1000 - Number(since.seconds ?? 0)) : 0);
+  const place = { ...(trial === undefined ? {} : { trial }), ...(fold === undefined ? {} : { fold }), activity };
+  if (state === scheduled && !times.lastFailure) {
+    const waited = seconds(times.scheduledTime);
+    const waitsForSlot = activity === 'trainModel' && (trial !== undefined || fold !== undefined);
+    return waited >= idleAfterSeconds && !waitsForSlot ? [{ ...place, lacks: 'worker', seconds: waited }] : [];
+  }
+  // Of others than these it is not known whether they report at all.
+  if (state !== started || !times.lastHeartbeatTime || !times.heartbeatDetails) return [];
+  const silent = Math.min(seconds(times.lastHeartbeatTime), seconds(times.lastStartedTime));
+  return silent >= idleAfterSeconds ? [{ ...place, lacks: 'heartbeat', seconds: silent }] : [];
+}
+
+type Timestamp = PendingActivity['lastHeartbeatTime'];
 
 /** `openRun` is tried that often in the half minute that a first start of MLflow may take. */
 const startingAttempts = 9;

@@ -2,19 +2,7 @@ import type { MetricName } from '../../contracts/pipeline.js';
 import type { SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
 import { count, duration } from '../output.js';
-import type { Setback } from './run-snapshot.js';
-
-/** `learningRate 0.0021, hidden [128,64]` */
-export function parametersText(parameters: Readonly<Record<string, unknown>>): string {
-  return Object.entries(parameters)
-    .map(([path, value]) => `${path.split('.').pop()} ${typeof value === 'number' ? shortNumber(value) : JSON.stringify(value)}`)
-    .join(', ');
-}
-
-/** Four significant digits. */
-export function shortNumber(value: number): string {
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
-}
+import type { Idle, Setback } from './run-snapshot.js';
 
 /** `epoch 2/5, step 1,200/4,900, loss 0.5123, auc 0.7131, 312,000 rows/s, ETA 12.0 s` */
 export function trainingText(progress: TrainProgress, metric: MetricName): string {
@@ -37,7 +25,20 @@ export function bestTrialText(sweep: SweepStatus): string | undefined {
 
 /** `trial 1: trainModel failed and is tried again (2 attempts so far): the disk is full` */
 export function setbackText({ trial, activity, failedAttempts, reason }: Setback): string {
-  const where = trial === undefined ? '' : `trial ${trial}: `;
   const attempts = failedAttempts === 1 ? '1 attempt' : `${failedAttempts} attempts`;
-  return `${where}${activity} failed and is tried again (${attempts} so far): ${reason}`;
+  return `${placeText({ trial })}${activity} failed and is tried again (${attempts} so far): ${reason}`;
+}
+
+/** `trial 1: waiting for a worker: nothing heard for 7 s from the one that runs trainModel` */
+export function idleText({ trial, fold, activity, lacks, seconds }: Idle): string {
+  const found =
+    lacks === 'worker'
+      ? `none has taken ${activity} for ${seconds} s`
+      : `nothing heard for ${seconds} s from the one that runs ${activity}`;
+  return `${placeText({ trial, fold })}waiting for a worker: ${found}`;
+}
+
+function placeText({ trial, fold }: Pick<Idle, 'trial' | 'fold'>): string {
+  if (trial !== undefined) return `trial ${trial}: `;
+  return fold === undefined ? '' : `fold ${fold}: `;
 }

@@ -5,6 +5,7 @@ import { isInferenceHostLive, isMlflowHealthy, isTemporalServing } from './healt
 import { isAlive } from './process-identity.js';
 import { inferenceUrl } from './inference-url.js';
 import { stackCondition, type ServiceState } from './stack-state.js';
+import { readTrainingWorkers, type TrainingWorker } from './training-workers.js';
 
 export interface StackStatus {
   readonly home: string;
@@ -20,6 +21,8 @@ export interface StackStatus {
     readonly answers: boolean;
     readonly external: boolean;
   }[];
+  /** Whoever trains, on this machine or on others. */
+  readonly trainingWorkers: readonly TrainingWorker[];
   /** Every part runs and answers. */
   readonly healthy: boolean;
 }
@@ -30,10 +33,11 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   const state = condition.kind === 'running' || condition.kind === 'stale' ? condition.state : undefined;
   const { temporal, mlflow } = settings;
   const httpUrl = inferenceUrl(settings);
-  const [temporalAnswers, mlflowAnswers, hostAnswers] = await Promise.all([
+  const [temporalAnswers, mlflowAnswers, hostAnswers, trainingWorkers] = await Promise.all([
     isTemporalServing(settings),
     isMlflowHealthy(mlflow.trackingUri),
     isInferenceHostLive(httpUrl),
+    readTrainingWorkers(settings),
   ]);
   const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));
   const running = condition.kind === 'running';
@@ -47,12 +51,13 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
       { name: 'mlflow', address: mlflow.trackingUri, ui: mlflow.uiUrl, answers: mlflowAnswers, external: mlflow.external },
       { name: 'inference', address: httpUrl, answers: hostAnswers, external: false },
     ],
+    trainingWorkers,
     healthy:
       running && services.every(({ alive, state: at }) => alive && at === 'ready') && temporalAnswers && mlflowAnswers && hostAnswers,
   };
 }
 
-export function statusLines({ home, stack, pid, uptimeMs, services, endpoints }: StackStatus): string[] {
+export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, trainingWorkers }: StackStatus): string[] {
   const head =
     stack === 'running'
       ? `The stack in ${home} runs (process ${pid}, up for ${duration(uptimeMs!)}).`
@@ -71,10 +76,12 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints }:
     ui ?? address,
     external ? 'run by others' : '',
   ]);
+  const trainers = trainingWorkers.map(({ worker, devices }) => [worker, devices ?? 'processor']);
   return [
     head,
     ...(processes.length > 0 ? ['', ...table(['PROCESS', 'STATE', 'PID', 'RESTARTS'], processes)] : []),
     '',
     ...table(['SERVER', 'STATE', 'ADDRESS', ''], places),
+    ...(trainingWorkers.length > 0 ? ['', ...table(['TRAINS', 'DEVICES'], trainers)] : []),
   ];
 }

@@ -1,12 +1,22 @@
-import { modelOutputs } from '../model.js';
+import { reservedOutputs } from '../model.js';
 import { crossValidationProblems } from './cross-validation.js';
 import { expectationProblems } from './expectation-problems.js';
 import { featureProblems } from './feature-problems.js';
 import { imageProblems } from './image.js';
-import { taskMetrics } from './metrics.js';
+import { type MetricName, taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
 import { splitProblems } from './split-problems.js';
+import { quantilesOf } from './training.js';
 import { trainingProblems } from './training-problems.js';
+
+function isOfQuantiles(metric: MetricName): boolean {
+  return metric === 'pinball' || metric === 'coverage';
+}
+
+/** Names of outputs of the exported model. */
+function reservedNames({ training, target }: PipelineSpec): readonly string[] {
+  return reservedOutputs({ quantiles: quantilesOf(training), isMultilabel: target.task === 'multilabel' });
+}
 
 /** What the schema cannot say: names that must refer to something, ranges in order. */
 export function crossReferenceProblems(spec: PipelineSpec): string[] {
@@ -19,11 +29,15 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
       problems.push(`features.${name}.column: there is no column "${feature.column}" in columns`);
       continue;
     }
-    if ((Object.values(modelOutputs) as string[]).includes(feature.column))
+    if (reservedNames(spec).includes(feature.column))
       problems.push(
         `features.${name}.column: "${feature.column}" is the name of an output of the exported model; rename the column in the source`,
       );
     problems.push(...featureProblems(name, feature, column.type));
+    if (spec.target.task === 'multilabel' && 'encoding' in feature && feature.encoding === 'target')
+      problems.push(
+        `features.${name}.encoding: a multilabel target has no mean that categories could be encoded by; choose another encoding`,
+      );
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));
@@ -40,6 +54,14 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
   for (const [path, metric] of [['evaluation.primaryMetric', primaryMetric(spec)] as const, ...asked]) {
     if (!taskMetrics[task].includes(metric))
       problems.push(`${path}: a ${task} model has no ${metric}; its metrics are ${taskMetrics[task].join(', ')}`);
+    else if (isOfQuantiles(metric) && !quantilesOf(spec.training))
+      problems.push(`${path}: ${metric} is of predicted quantiles; set training.loss to { kind: 'quantile' }`);
+  }
+  if (primaryMetric(spec) === 'coverage')
+    problems.push('evaluation.primaryMetric: more coverage is not better; choose pinball, and hold coverage within bounds by gates');
+  for (const [i, gate] of spec.gates.entries()) {
+    if ('betterThan' in gate && gate.metric === 'coverage')
+      problems.push(`gates.${i}: more coverage is not better; give it a min and a max`);
   }
   problems.push(...trainingProblems(spec), ...imageProblems(spec));
   if (spec.sweep) {

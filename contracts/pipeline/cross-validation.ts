@@ -64,6 +64,8 @@ export function crossValidationProblems(
   const problems = columnProblems('crossValidation.group', spec.group ?? [], columns);
   if (spec.stratify && (spec.group ?? (split.kind === 'group' ? split.columns : undefined)))
     problems.push('crossValidation.stratify: rows that stay together in groups cannot be divided by class too; leave it or the group out');
+  if (task === 'multilabel' && spec.labelIssues)
+    problems.push('crossValidation.labelIssues: looks for rows of the wrong one of several classes; leave it out for a multilabel target');
   if (task === 'regression')
     for (const option of ['stratify', 'labelIssues'] as const)
       if (spec[option]) problems.push(`crossValidation.${option}: a regression has no classes; leave it out`);

@@ -3,7 +3,7 @@ import { metricName, metricNames } from './metrics.js';
 import { columnName } from './scalars.js';
 
 export const evaluationSpec = z.strictObject({
-  /** Decides between trials, stops early, and stands first in every report. Default by task: auc, logLoss, rmse. */
+  /** Decides between trials, stops early, and stands first in every report. Default by task: auc, logLoss, rmse; pinball where quantiles are predicted. */
   primaryMetric: metricName.optional(),
   /** Features or string columns whose values cut the test split into slices. */
   slices: z.array(columnName).default([]),

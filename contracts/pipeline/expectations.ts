@@ -30,6 +30,14 @@ export const expectationsSpec = z.strictObject({
   duplicates: z.strictObject({ severity: checkSeverity.default('warn'), max: fraction.default(0.05) }).prefault({}),
   /** A feature's column that has one value in every row. */
   constants: z.strictObject({ severity: checkSeverity.default('warn') }).prefault({}),
+  /** A repeated value far outside of a column's others, such as −9999 or 1900-01-01, which may stand for a missing one. */
+  suspicious: z
+    .strictObject({
+      severity: checkSeverity.default('warn'),
+      /** Columns that may have one. */
+      allow: z.array(columnName).default([]),
+    })
+    .prefault({}),
   /** The frozen schema `<pipeline>.schema.json`, where there is one. Values outside that are rarer than `maxOutside` are a warning. */
   schema: z.strictObject({ severity: checkSeverity.default('error'), maxOutside: fraction.default(0.01) }).prefault({}),
   /**

@@ -51,8 +51,8 @@ export function imageProblems({ source, columns, features, model }: PipelineSpec
   const images = Object.entries(features).filter(([, feature]) => feature.kind === 'image');
   if (images.length > 1)
     problems.push(`features: ${images.map(([name]) => name).join(', ')} are images, and a model reads one image a row; leave one`);
-  if (images.length > 0 && model.family !== 'cnn')
-    problems.push(`model.family: ${model.family} cannot read the image feature "${images[0][0]}"; choose cnn`);
+  if (images.length > 0 && model.family !== 'cnn' && model.family !== 'module')
+    problems.push(`model.family: ${model.family} cannot read the image feature "${images[0][0]}"; choose cnn, or a module of your own`);
   if (model.family !== 'cnn') return problems;
   if (images.length === 0) problems.push('model.family: cnn needs a feature of kind image');
   const column = images.length > 0 ? columns[images[0][1].column] : undefined;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { expandModule, moduleModel, type ModuleShorthand } from './module-model.js';
 
-const activation = z.enum(['relu', 'tanh', 'elu', 'sigmoid']);
+const activation = z.enum(['relu', 'tanh', 'elu', 'sigmoid', 'gelu', 'silu', 'selu', 'leaky-relu', 'softplus']);
 const hiddenUnits = z.array(z.int().min(1).max(8192)).min(1).max(16);
 /** Options of each hidden layer. A model that leaves them out keeps the digest that it had before they were there. */
 const hiddenLayers = {
@@ -8,12 +9,15 @@ const hiddenLayers = {
   activation: activation.default('relu'),
   /** Share of a hidden layer's outputs that each training step sets to zero; default 0. Nothing is dropped in validation and serving. */
   dropout: z.number().min(0).max(0.9).optional(),
-  /** `layer`: each row's sums are brought to mean 0 and variance 1 before the activation; default `none`. */
-  normalization: z.enum(['none', 'layer']).optional(),
+  /**
+   * What is brought to mean 0 and variance 1 before the activation: the sums of each row (`layer`), or each unit over the rows of
+   * the mini-batch (`batch`; by running statistics in validation and serving). Default `none`.
+   */
+  normalization: z.enum(['none', 'layer', 'batch']).optional(),
   /** Add each hidden layer's input to its output, through a matrix where their widths differ; default false. */
   residual: z.boolean().optional(),
 };
-export const modelSpec = z.discriminatedUnion('family', [
+const familySpec = z.discriminatedUnion('family', [
   z.strictObject({ family: z.literal('linear') }),
   z.strictObject({ family: z.literal('mlp'), ...hiddenLayers }),
   /** A linear part over one-hot categories (wide) plus embeddings and dense layers (deep). */
@@ -29,6 +33,8 @@ export const modelSpec = z.discriminatedUnion('family', [
     /** Filters of each convolution; a pooling halves height and width after each. */
     filters: z.array(z.int().min(1).max(1024)).min(1).max(12).default([32, 64]),
     kernelSize: z.union([z.literal(3), z.literal(5)]).default(3),
+    /** `separable`: a filter for each channel, then a mixture of them at each place, with a fraction of the weights; the first layer stays full. Default `full`. */
+    convolution: z.enum(['full', 'separable']).optional(),
     pool: z.enum(['max', 'average', 'none']).default('max'),
     /** The dense layers see the mean of each filter over the image, whatever the image's size, instead of every place of it. */
     globalPooling: z.boolean().default(false),
@@ -36,6 +42,12 @@ export const modelSpec = z.discriminatedUnion('family', [
     /** Dense layers before the output; none are needed. */
     hidden: z.array(z.int().min(1).max(8192)).max(16).default([128]),
   }),
+  /** The user's own, in a file beside the pipeline's; `model: './models/my-net.ts'` says the same. */
+  moduleModel,
 ]);
 
-export type ModelSpec = z.output<typeof modelSpec>;
+export type ModelSpec = z.output<typeof familySpec>;
+type ModelInput = z.input<typeof familySpec> | ModuleShorthand;
+
+/** A preprocessing takes anything by its type; what it lets through is checked by the families. */
+export const modelSpec = z.preprocess(expandModule, familySpec) as unknown as z.ZodType<ModelSpec, ModelInput>;

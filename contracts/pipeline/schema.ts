@@ -14,7 +14,7 @@ import { servingSpec } from './serving.js';
 import { splitSpec } from './split.js';
 import { sweepSpec } from './sweep.js';
 import { targetSpec } from './target.js';
-import { trainingSpec } from './training.js';
+import { quantilesOf, trainingSpec } from './training.js';
 
 export const pipelineSchema = z.strictObject({
   name: pipelineName,
@@ -42,5 +42,7 @@ export type PipelineInput = z.input<typeof pipelineSchema>;
 export type PipelineSpec = z.output<typeof pipelineSchema>;
 
 export function primaryMetric(spec: PipelineSpec): MetricName {
-  return spec.evaluation.primaryMetric ?? ({ binary: 'auc', multiclass: 'logLoss', regression: 'rmse' } as const)[spec.target.task];
+  if (spec.evaluation.primaryMetric) return spec.evaluation.primaryMetric;
+  if (quantilesOf(spec.training)) return 'pinball';
+  return ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'rmse' } as const)[spec.target.task];
 }

@@ -4,16 +4,40 @@ const classLosses: ReadonlySet<string> = new Set(['cross-entropy', 'focal']);
 
 /** What of `training` does not go together with the target and the features; a sentence for each. */
 export function trainingProblems(spec: PipelineSpec): string[] {
-  return [...imbalanceProblems(spec), ...augmentationProblems(spec)];
+  return [...optimizerProblems(spec), ...imbalanceProblems(spec), ...augmentationProblems(spec)];
+}
+
+function optimizerProblems({ training: { optimizer, gradientClipping } }: PipelineSpec): string[] {
+  const problems: string[] = [];
+  if (optimizer?.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0)
+    problems.push('training.optimizer.nesterov: there is no momentum to look ahead with; set training.optimizer.momentum, 0.9 for example');
+  if (gradientClipping && gradientClipping.norm === undefined && gradientClipping.value === undefined)
+    problems.push('training.gradientClipping: says no bound; give norm, value or both, or leave it out');
+  return problems;
 }
 
 function imbalanceProblems({ target, training }: PipelineSpec): string[] {
   const problems: string[] = [];
   const { task } = target;
   const { classWeights, sampling, loss, labelSmoothing } = training;
+  if (task === 'multilabel') {
+    // Each label has classes of its own, which no one weight could balance.
+    if (loss && loss.kind !== 'cross-entropy')
+      problems.push('training.loss: a multilabel target is trained with cross-entropy; leave it out');
+    if (classWeights !== 'none') problems.push('training.classWeights: a multilabel target has no classes to weigh; leave it out');
+    if (sampling && sampling !== 'none') problems.push('training.sampling: a multilabel target has no classes to sample; leave it out');
+    if (labelSmoothing) problems.push('training.labelSmoothing: is for targets of one label a row; leave it out');
+    return problems;
+  }
   if (loss && classLosses.has(loss.kind) !== (task !== 'regression')) {
-    const possible = task === 'regression' ? 'squared, huber, absolute' : 'cross-entropy, focal';
+    const possible = task === 'regression' ? 'squared, huber, absolute, quantile' : 'cross-entropy, focal';
     problems.push(`training.loss: a ${task} target cannot be trained with ${loss.kind}; choose one of ${possible}`);
+  }
+  if (loss?.kind === 'quantile') {
+    const { quantiles } = loss;
+    if (quantiles.some((quantile, i) => i > 0 && quantile <= quantiles[i - 1])) problems.push('training.loss.quantiles: must increase');
+    if (!quantiles.includes(0.5))
+      problems.push('training.loss.quantiles: 0.5 must be among them, which is the value that the model predicts');
   }
   if (task === 'regression') {
     if (sampling && sampling !== 'none') problems.push('training.sampling: a regression target has no classes to sample; leave it out');

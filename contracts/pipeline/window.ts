@@ -5,9 +5,9 @@ import { columnName, isoDate } from './scalars.js';
 const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 const offsetPattern = /^-(\d{1,6})([smhdw])$/;
 
-const windowTime = z.union([z.literal('now'), z.string().regex(offsetPattern), isoDate], {
-  error: 'use an ISO 8601 date or date-time in UTC, an offset from the start of the run such as "-7d" or "-24h" (s, m, h, d, w), or "now"',
-});
+export const windowTimeHint =
+  'use an ISO 8601 date or date-time in UTC, an offset from the start of the run such as "-7d" or "-24h" (s, m, h, d, w), or "now"';
+export const windowTime = z.union([z.literal('now'), z.string().regex(offsetPattern), isoDate], { error: windowTimeHint });
 
 /** The rows of a source whose time lies in [since, until); rows without a readable time are left out. */
 export const windowSpec = z

@@ -11,15 +11,20 @@ export interface TypescriptChild {
   readonly output: OutputTail;
 }
 
-/** Start a Node process that runs a TypeScript file and talks over IPC, typed arrays included. */
-export function forkTypescript(path: string): TypescriptChild {
-  const process = fork(path, [], {
+/**
+ * Start a Node process that runs a TypeScript file and talks over IPC, typed arrays included.
+ *
+ * @param variables of its environment, beside those of this process
+ */
+export function forkTypescript(path: string, variables: Readonly<Record<string, string>> = {}): TypescriptChild {
+  const child = fork(path, [], {
+    env: { ...process.env, ...variables },
     // Flags of this process, such as a debugger's port, are not for the child.
     execArgv: [...typescriptExecArgv],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  return { process, output: new OutputTail(process.stdout!, process.stderr!) };
+  return { process: child, output: new OutputTail(child.stdout!, child.stderr!) };
 }
 
 /** @returns how a child ended before its job was done, for people: "was ended by signal SIGKILL …" with its last output */

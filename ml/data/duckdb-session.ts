@@ -93,11 +93,24 @@ function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortS
     async *chunks(sql) {
       signal?.throwIfAborted();
       const result = await (await connection.prepare(sql)).stream();
-      for (;;) {
-        const chunk = await result.fetchChunk();
-        signal?.throwIfAborted();
-        if (!chunk || chunk.rowCount === 0) return;
-        yield chunk;
+      // DuckDB works on the next piece while the caller works on this one.
+      const ahead = () => {
+        const chunk = result.fetchChunk();
+        // A failure is the caller's who comes for the piece; until then nobody waits for it.
+        chunk.catch(() => undefined);
+        return chunk;
+      };
+      let next = ahead();
+      try {
+        for (;;) {
+          const chunk = await next;
+          signal?.throwIfAborted();
+          if (!chunk || chunk.rowCount === 0) return;
+          next = ahead();
+          yield chunk;
+        }
+      } finally {
+        await next.catch(() => undefined);
       }
     },
     async append(table, work) {

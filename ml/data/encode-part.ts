@@ -1,7 +1,7 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import type { DataSession } from './duckdb-session.js';
 import { encodeImages } from './encode-images.js';
-import { encodeSplit, type EncodedSplitFiles } from './encode-split.js';
+import { type EncodeOptions, encodeSplit, type EncodedSplitFiles } from './encode-split.js';
 import { encodedTarget } from './target-column.js';
 import type { EncodedColumns } from './transform/transform-kinds.js';
 
@@ -17,8 +17,8 @@ export async function encodePart(
   { image }: Pick<FittedTransform, 'image'>,
   columns: EncodedColumns,
   name: string,
-  onRows: (rows: number) => void = () => undefined,
+  options: EncodeOptions = {},
 ): Promise<EncodedPartFiles> {
-  const files = await encodeSplit(session, relation, columns, encodedTarget, name, onRows);
+  const files = await encodeSplit(session, relation, columns, encodedTarget, name, options);
   return image ? { ...files, image: await encodeImages(session, relation, image, name) } : files;
 }

@@ -1,7 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBBlobValue, type DuckDBDataChunk } from '@duckdb/node-api';
+import { numbersOf } from './chunk-memory.js';
 import type { DataSession } from './duckdb-session.js';
+import { rawSampleSql, RawSampler, type RawSample } from './raw-sample.js';
 import type { EncodedColumns } from './transform/transform-kinds.js';
 import type { NumberSql } from './transform/transform-kind.js';
 
@@ -18,6 +20,15 @@ export interface EncodedSplitFiles {
   readonly categorical?: string;
   readonly numeric?: string;
   readonly target: string;
+  /** Of the rows as they were before. */
+  readonly sample?: RawSample;
+}
+
+export interface EncodeOptions {
+  /** Called after each block with the rows done so far. */
+  readonly onRows?: (rows: number) => void;
+  /** Keep some of the rows as they were before they were encoded: which columns, and how many rows the relation has. */
+  readonly sampled?: { readonly columns: readonly string[]; readonly rows: number };
 }
 
 /**
@@ -26,7 +37,6 @@ export interface EncodedSplitFiles {
  * @param relation name of a view with the raw inputs and the target as numbers
  * @param target SQL of the target as FLOAT
  * @param name of the files within the session's scratch directory
- * @param onRows called after each block with the rows done so far
  */
 export async function encodeSplit(
   session: DataSession,
@@ -34,7 +44,7 @@ export async function encodeSplit(
   columns: EncodedColumns,
   target: string,
   name: string,
-  onRows: (rows: number) => void,
+  { onRows = () => undefined, sampled }: EncodeOptions = {},
 ): Promise<EncodedSplitFiles> {
   const matrices = [
     { part: 'categorical', expressions: columns.categorical.map(singleColumn), Block: Int32Array },
@@ -42,6 +52,7 @@ export async function encodeSplit(
     { part: 'target', expressions: [singleColumn(target)], Block: Float32Array },
   ].filter(({ expressions }) => expressions.length > 0);
   const writers: MatrixWriter[] = [];
+  const sampler = sampled && sampled.columns.length > 0 ? new RawSampler(sampled.columns) : undefined;
   let rows = 0;
   try {
     let firstColumn = 0;
@@ -54,11 +65,13 @@ export async function encodeSplit(
       firstColumn += widths.length;
     }
     const expressions = matrices.flatMap((matrix) => matrix.expressions.map(({ sql }) => sql));
-    const query = `SELECT ${expressions.map((expression, i) => `${expression} AS e${i}`).join(', ')} FROM ${relation}`;
+    const selected = [...expressions, ...(sampler ? [rawSampleSql(sampled!)] : [])];
+    const query = `SELECT ${selected.map((expression, i) => `${expression} AS e${i}`).join(', ')} FROM ${relation}`;
     for await (const chunk of session.chunks(query)) {
       // A call into native code each time it is read.
       const { rowCount } = chunk;
       for (const writer of writers) await writer.append(chunk, rowCount);
+      sampler?.take(chunk, expressions.length, rowCount, rows);
       const before = rows;
       rows += rowCount;
       if (Math.floor(rows / blockRows) !== Math.floor(before / blockRows)) onRows(rows);
@@ -69,7 +82,8 @@ export async function encodeSplit(
   }
   onRows(rows);
   const paths = Object.fromEntries(writers.map((writer) => [writer.part, writer.path]));
-  return { rows, categorical: paths.categorical, numeric: paths.numeric, target: paths.target };
+  const files = { rows, categorical: paths.categorical, numeric: paths.numeric, target: paths.target };
+  return sampler ? { ...files, sample: sampler.sample } : files;
 }
 
 function singleColumn(sql: string): NumberSql {
@@ -106,12 +120,10 @@ class MatrixWriter {
 
   #fillColumn(chunk: DuckDBDataChunk, rows: number, expression: number, column: number): void {
     const { block, rowWidth } = this;
-    const vector = chunk.getColumnVector(expression);
+    const values = numbersOf(chunk, expression, rows, block instanceof Int32Array ? Int32Array : Float32Array);
     let at = this.#filled * rowWidth + column;
     for (let row = 0; row < rows; row += 1) {
-      const value = vector.getItem(row);
-      if (typeof value !== 'number') throw new TypeError(`Encoded column ${expression} gave ${typeof value} in a row.`);
-      block[at] = value;
+      block[at] = values[row];
       at += rowWidth;
     }
   }

@@ -4,8 +4,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { definePipeline, type PipelineInput } from '../../contracts/pipeline.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
-import { encodeSplit } from './encode-split.js';
+import { type EncodeOptions, encodeSplit } from './encode-split.js';
 import { fitTransform } from './fit-transform.js';
+import { rowNumberColumn } from './part-relation.js';
 import { assertNoSkew } from './skew-check.js';
 import { encodedTarget } from './target-column.js';
 import { trainingEncoding } from './training-encoding.js';
@@ -37,21 +38,25 @@ async function fit(rows: string, features: PipelineInput['features'], target = b
     features,
   });
   return withDataSession({ scratchRoot: tmpdir() }, async (session) => {
-    await session.run(`CREATE TABLE part AS SELECT CAST(text AS VARCHAR) AS text, CAST(number AS DOUBLE) AS number,
+    await session.run(`CREATE TABLE part AS SELECT row_number() OVER () AS ${rowNumberColumn}, CAST(text AS VARCHAR) AS text, CAST(number AS DOUBLE) AS number,
       CAST(time AS BIGINT) AS time, CAST(target AS FLOAT) AS ${encodedTarget} FROM (${rows})`);
     const [{ n }] = await session.rows('SELECT count(*) AS n FROM part');
     const transform = await fitTransform(session, 'part', spec, Number(n));
     const { relation, columns, differing } = await trainingEncoding(session, 'part', spec, transform, Number(n));
-    const training = await encodeSplit(session, relation, columns, 'CAST(0 AS FLOAT)', 'training', () => undefined);
-    await assertNoSkew(session, 'part', transform, training, differing);
+    const training = await encodeSplit(session, relation, columns, 'CAST(0 AS FLOAT)', 'training', sampling(transform));
+    await assertNoSkew(transform, training, differing);
     const serving = await serve(session, transform);
     return { transform, training: await matrix(training.numeric, transform), serving };
   });
 }
 
+function sampling({ inputs }: FittedTransform): EncodeOptions {
+  return { sampled: { columns: inputs.map(({ name }) => name), rows: 101 } };
+}
+
 async function serve(session: DataSession, transform: FittedTransform): Promise<number[][]> {
-  const files = await encodeSplit(session, 'part', encodedColumns(transform), 'CAST(0 AS FLOAT)', 'serving', () => undefined);
-  await assertNoSkew(session, 'part', transform, files);
+  const files = await encodeSplit(session, 'part', encodedColumns(transform), 'CAST(0 AS FLOAT)', 'serving', sampling(transform));
+  await assertNoSkew(transform, files);
   return matrix(files.numeric, transform);
 }
 

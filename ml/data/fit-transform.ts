@@ -54,7 +54,7 @@ function fitFeature(
 ): Promise<FittedFeature> {
   switch (feature.kind) {
     case 'numeric':
-      return fitNumeric(session, training, name, feature);
+      return fitNumeric(session, training, name, feature, input);
     case 'categorical':
       return fitCategorical(session, training, name, feature, input);
     case 'calendar':

@@ -4,7 +4,8 @@ import type { DataSession } from './duckdb-session.js';
 import { parquetOptions } from './parquet-options.js';
 import { cutsReached, hashFraction } from './row-hash.js';
 import { internalPrefix } from './schema-check.js';
-import { rowNumberColumn, type SplitParts } from './split-parts.js';
+import { rowNumberColumn } from './part-relation.js';
+import type { SplitParts } from './split-parts.js';
 import { assertOneClassPerKey } from './split-sql.js';
 import { identifier, numberLiteral, pathLiteral, textLiteral } from './sql-quoting.js';
 import { strataCuts } from './strata.js';
@@ -53,8 +54,8 @@ async function assignByHash(session: DataSession, rows: string, spec: PipelineSp
     folds.stratify
       ? strataCuts(session, rows, { fraction, stratum: `CAST(${targetColumn} AS VARCHAR)`, shares })
       : Promise.resolve(shares.map(numberLiteral));
-  const fraction = hashFraction(`fold ${folds.seed}`, columns);
-  const inner = hashFraction(`validation ${folds.seed}`, columns);
+  const fraction = hashFraction(`fold ${folds.seed}`, columns, spec.columns);
+  const inner = hashFraction(`validation ${folds.seed}`, columns, spec.columns);
   const foldCuts = await cutsOf(
     fraction,
     Array.from({ length: folds.folds - 1 }, (_, i) => (i + 1) / folds.folds),

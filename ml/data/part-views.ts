@@ -2,6 +2,7 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
 import { rawInputsOf } from './fit-transform.js';
 import { imageInputOf } from './image-input.js';
+import { rowNumberColumn } from './part-relation.js';
 import { internalPrefix } from './schema-check.js';
 import { sliceColumns } from './slice-columns.js';
 import type { PartName, SplitParts } from './split-parts.js';
@@ -10,10 +11,11 @@ import { identifier } from './sql-quoting.js';
 import { encodedTarget } from './target-column.js';
 import { rawColumn } from './transform/raw-column.js';
 
-/** A view for each part: raw inputs under their names, slices under theirs, and the target as a number. */
+/** A view for each part: raw inputs under their names, slices under theirs, the target as a number, and the row number. */
 export async function createViews(session: DataSession, parts: SplitParts, spec: PipelineSpec): Promise<Record<PartName, string>> {
   const image = imageInputOf(spec);
   const columns = [
+    rowNumberColumn,
     `${parts.target} AS ${encodedTarget}`,
     ...(image ? [identifier(image.name)] : []),
     ...rawInputsOf(spec).map((input) => `${rawColumn(input, identifier(input.name))} AS ${identifier(input.name)}`),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { FittedTransform, PreparedDataset, PreparedManifest } from '../../contracts/dataset.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { type PipelineSpec, quantilesOf } from '../../contracts/pipeline.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
+import { allDone } from '../all-done.js';
 import { type DataContext, earlierWork, isReadable } from './data-context.js';
 import { type DataSession, withDataSession } from './duckdb-session.js';
 import { encodePart } from './encode-part.js';
@@ -50,18 +51,25 @@ export async function prepareDataset(
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
     const transform = withImage(await fitTransform(session, views.train, spec, parts.rows.train), spec);
     const training = await trainingEncoding(session, views.train, spec, transform, parts.rows.train);
+    const inputs = transform.inputs.map(({ name }) => name);
     const encode = (part: 'train' | 'validation', relation: string, columns: EncodedColumns) =>
-      encodePart(session, relation, transform, columns, part, (rows) =>
-        onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
-      );
+      encodePart(session, relation, transform, columns, part, {
+        onRows: (rows) => onProgress?.({ phase: `encode ${part}`, rows, totalRows: parts.rows[part] }),
+        sampled: { columns: inputs, rows: parts.rows[part] },
+      });
     const train = await encode('train', training.relation, training.columns);
     onProgress?.({ phase: 'check against the graph' });
-    await assertNoSkew(session, views.train, transform, train, training.differing);
-    const validation = await encode('validation', views.validation, encodedColumns(transform));
-    // What training rows encode otherwise is seen as it serves in the validation rows alone.
-    if (training.differing.size > 0) await assertNoSkew(session, views.validation, transform, validation);
-    onProgress?.({ phase: 'test rows', totalRows: parts.rows.test });
-    const test = await writeTest(session, views.test, transform, spec, context);
+    await assertNoSkew(transform, train, training.differing);
+    const others = async () => {
+      const validation = await encode('validation', views.validation, encodedColumns(transform));
+      // What training rows encode otherwise is seen as it serves in the validation rows alone.
+      if (training.differing.size > 0) await assertNoSkew(transform, validation);
+      onProgress?.({ phase: 'test rows', totalRows: parts.rows.test });
+      const writing = writeTest(session, views.test, transform, spec, context);
+      return allDone([keepSplit(validation, context), writing]);
+    };
+    // A part is hashed and stored, or sent away, while the next is encoded.
+    const [keptTrain, [keptValidation, test]] = await allDone([keepSplit(train, context), others()]);
 
     const manifest: PreparedManifest = {
       formatVersion,
@@ -69,8 +77,8 @@ export async function prepareDataset(
       classes: parts.classes,
       transform: await store.putJson(transform),
       layout: transform.layout,
-      train: await keepSplit(train, context),
-      validation: await keepSplit(validation, context),
+      train: keptTrain,
+      validation: keptValidation,
       test: { rows: parts.rows.test, data: test },
       trainingPrior: parts.trainingPrior,
       dropped: parts.dropped,
@@ -83,8 +91,10 @@ export async function prepareDataset(
 
 function preparedKey(clean: ArtifactRef, spec: PipelineSpec): string {
   const parts = [spec.columns, spec.target, spec.split, spec.features, spec.evaluation.slices, spec.expectations.minRowsPerClass];
+  // Their values in the training part are part of the result.
+  const quantiles = quantilesOf(spec.training);
   return createHash('sha256')
-    .update(JSON.stringify([formatVersion, clean.sha256, ...parts]))
+    .update(JSON.stringify([formatVersion, clean.sha256, ...parts, ...(quantiles ? [quantiles] : [])]))
     .digest('hex');
 }
 

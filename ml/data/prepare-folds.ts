@@ -18,6 +18,7 @@ import { textLiteral } from './sql-quoting.js';
 import { encodedTarget } from './target-column.js';
 import { trainingEncoding } from './training-encoding.js';
 import { encodedColumns } from './transform/transform-kinds.js';
+import { targetQuantiles } from './target-quantiles.js';
 
 /** Grows when the same rows would give other folds. */
 const formatVersion = 1;
@@ -86,7 +87,7 @@ async function prepareFold(
     train: await encode('train', training.relation, training.columns),
     validation: await encode('validation'),
     heldOut: await encode('test'),
-    trainingPrior: await priorOf(session, views.train, prepared),
+    trainingPrior: await priorOf(session, views.train, prepared, spec, rows.train),
   };
   return { fold, prepared: await context.store.putJson(manifest), rows };
 }
@@ -116,15 +117,26 @@ async function foldRows(
   return { train: count('train'), validation: count('validation'), heldOut: count('test') };
 }
 
-/** Class shares of the training rows, or [mean, standard deviation]. */
-async function priorOf(session: DataSession, train: string, { task, classes }: PreparedManifest): Promise<number[]> {
+/** Class shares of the training rows, or [mean, standard deviation, quantiles that are predicted…]. */
+async function priorOf(
+  session: DataSession,
+  train: string,
+  { task, classes }: PreparedManifest,
+  spec: PipelineSpec,
+  rows: number,
+): Promise<number[]> {
   if (task === 'regression') {
     const [found] = await session.sequentially(() =>
       session.rows(
         `SELECT avg(CAST(${encodedTarget} AS DOUBLE)) AS mean, stddev_pop(CAST(${encodedTarget} AS DOUBLE)) AS deviation FROM ${train}`,
       ),
     );
-    return [Number(found.mean), Number(found.deviation)];
+    return [Number(found.mean), Number(found.deviation), ...(await targetQuantiles(session, spec, encodedTarget, train, rows))];
+  }
+  if (task === 'multilabel') {
+    const shares = classes.map((_, label) => `avg((CAST(${encodedTarget} AS INTEGER) >> ${label}) & 1) AS s${label}`);
+    const [found] = await session.rows(`SELECT ${shares.join(', ')} FROM ${train}`);
+    return classes.map((_, label) => Number(found[`s${label}`]));
   }
   const found = await session.rows(`SELECT CAST(${encodedTarget} AS INTEGER) AS class, count(*) AS n FROM ${train} GROUP BY ALL`);
   const counts = new Map(found.map((row) => [Number(row.class), Number(row.n)]));

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import type { Anomaly, ValidationReport } from '../../contracts/dataset.js';
 import type { PipelineSpec, TargetSpec } from '../../contracts/pipeline.js';
 import type { DataSession } from './duckdb-session.js';
+import { parquetOptions } from './parquet-options.js';
 import { type RowRule, shortList } from './row-rules.js';
 import { internalPrefix, type Schema } from './schema-check.js';
-import { textLiteral } from './sql-quoting.js';
+import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
 import { targetColumn, targetSql } from './target-column.js';
 import { columnsAtOnce } from './typed-rows.js';
 
@@ -14,11 +16,15 @@ export interface RowCheck {
   /** View of the rows that passed: the typed columns and the target. */
   readonly cleanView: string;
   readonly clean: number;
-  /** View of all rows, and its column that is NULL for those that passed. */
-  readonly judgedView: string;
-  readonly reason: string;
-  /** The rows that did not, as they came, with row number and reason. */
-  readonly quarantineQuery: string;
+  /** Absent when every row passed. */
+  readonly quarantine?: Quarantine;
+}
+
+interface Quarantine {
+  /** Parquet file of the rows as they came, with row number and reason. */
+  readonly path: string;
+  /** View of the same rows: the typed columns and the row number. */
+  readonly typedView: string;
 }
 
 /** A reason for the quarantine that is no rule of a column. */
@@ -30,7 +36,8 @@ interface TargetReason {
 /**
  * Judge every row by the rules of the columns and by its target.
  *
- * A row is counted under each rule that it breaks, and quarantined under the first.
+ * A row is counted under each rule that it breaks, and quarantined under the first. Rows that pass are read once, and what
+ * is told of the others is read from a file of these.
  *
  * @param rows how many rows the snapshot has
  */
@@ -47,14 +54,29 @@ export async function checkRows(session: DataSession, schema: Schema, spec: Pipe
   await session.run(`CREATE VIEW ${cleanView} AS SELECT * FROM ${judgedView} WHERE ${reason} IS NULL`);
 
   const reasons = [...rules.map((rule) => rule.reason), ...targetReasons.map((target) => target.reason)];
-  const groups = await session.rows(
-    `SELECT ${reason} AS reason, count(*) AS rows FROM ${judgedView} GROUP BY ${reason} ORDER BY 2 DESC, 1`,
-  );
-  const clean = Number(groups.find((group) => group.reason === null)?.rows ?? 0);
-  const taken = groups.filter((group) => group.reason !== null).map((group) => ({ index: Number(group.reason), rows: Number(group.rows) }));
+  const typedView = `${internalPrefix}broken`;
+  const columns = [rowNumber, reason, ...schema.columns.map(({ name }) => identifier(name))].join(', ');
+  await keep(session, typedView, `SELECT ${columns} FROM ${judgedView} WHERE ${reason} IS NOT NULL`, spec);
+  const groups = await session.rows(`SELECT ${reason} AS reason, count(*) AS rows FROM ${typedView} GROUP BY ${reason} ORDER BY 2 DESC, 1`);
+  const taken = groups.map((group) => ({ index: Number(group.reason), rows: Number(group.rows) }));
   const quarantined = taken.map((group) => ({ reason: reasons[group.index], rows: group.rows }));
+  const clean = rows - taken.reduce((sum, group) => sum + group.rows, 0);
+  const quarantineView = `${internalPrefix}quarantine`;
+  const reasonText = `[${reasons.map(textLiteral).join(', ')}][broken.${reason} + 1] AS ${reason}`;
+  const quarantine = taken.length > 0 && {
+    path: await keep(
+      session,
+      quarantineView,
+      `SELECT source.*, ${reasonText} FROM ${schema.sourceView} AS source JOIN ${typedView} AS broken ON source.${rowNumber} = broken.${rowNumber} ORDER BY source.${rowNumber}`,
+      spec,
+    ),
+    typedView,
+  };
 
-  const anomalies = await ruleAnomalies(session, schema, spec, rows);
+  // A row that breaks a rule of quarantine is in quarantine, by that one or by another.
+  const anomalies = await ruleAnomalies(session, schema, spec, rows, (rule) =>
+    rule.onViolation !== 'quarantine' ? schema.sourceView : quarantine ? quarantineView : undefined,
+  );
   for (const { index, rows: without } of taken.filter((group) => group.index >= rules.length)) {
     const isWhole = index === rules.length && clean === 0;
     anomalies.push({
@@ -67,16 +89,19 @@ export async function checkRows(session: DataSession, schema: Schema, spec: Pipe
     });
   }
   anomalies.push(...totalAnomalies(clean, rows, quarantined, anomalies, spec));
+  return { anomalies, quarantined, cleanView, clean, ...(quarantine ? { quarantine } : {}) };
+}
 
-  const reasonList = `[${reasons.map(textLiteral).join(', ')}]`;
-  const quarantineQuery =
-    `SELECT source.*, ${reasonList}[judged.${reason} + 1] AS ${reason} FROM ${schema.sourceView} AS source ` +
-    `JOIN ${judgedView} AS judged ON source.${rowNumber} = judged.${rowNumber} WHERE judged.${reason} IS NOT NULL ORDER BY source.${rowNumber}`;
-  return { anomalies, quarantined, cleanView, clean, judgedView, reason, quarantineQuery };
+/** Write the rows of a query down, and name them. @returns the file's path */
+async function keep(session: DataSession, view: string, query: string, spec: PipelineSpec): Promise<string> {
+  const path = join(session.scratch, `${view}.parquet`);
+  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
+  await session.run(`CREATE VIEW ${view} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
+  return path;
 }
 
 function declaredClasses(target: TargetSpec): readonly string[] {
-  return target.task === 'regression' ? [] : (target.classes ?? []);
+  return 'classes' in target ? (target.classes ?? []) : [];
 }
 
 function reasonsOfTarget(target: TargetSpec): TargetReason[] {
@@ -94,22 +119,31 @@ function isTooMany(broken: number, rows: number, spec: PipelineSpec): boolean {
   return broken > spec.expectations.maxQuarantined * rows;
 }
 
-async function ruleAnomalies(session: DataSession, schema: Schema, spec: PipelineSpec, rows: number): Promise<Anomaly[]> {
-  const { rules, rowNumber, sourceView } = schema;
-  if (rules.length === 0) return [];
-  const found: Record<string, unknown> = {};
-  for (let from = 0; from < rules.length; from += 2 * columnsAtOnce) {
-    const counts = rules
-      .slice(from, from + 2 * columnsAtOnce)
-      .map(({ isBroken }, i) => `count(*) FILTER (${isBroken}) AS broken${from + i}`);
-    Object.assign(found, ...(await session.rows(`SELECT ${counts.join(', ')} FROM ${sourceView}`)));
+/** @param relationOf view with the rows, as they came, that may break a rule; undefined when none can */
+async function ruleAnomalies(
+  session: DataSession,
+  { rules, rowNumber }: Schema,
+  spec: PipelineSpec,
+  rows: number,
+  relationOf: (rule: RowRule) => string | undefined,
+): Promise<Anomaly[]> {
+  const brokenRows = new Map<RowRule, number>();
+  for (const relation of new Set(rules.map(relationOf))) {
+    if (relation === undefined) continue;
+    const applied = rules.filter((rule) => relationOf(rule) === relation);
+    for (let from = 0; from < applied.length; from += 2 * columnsAtOnce) {
+      const batch = applied.slice(from, from + 2 * columnsAtOnce);
+      const counts = batch.map(({ isBroken }, i) => `count(*) FILTER (${isBroken}) AS broken${i}`);
+      const [found] = await session.rows(`SELECT ${counts.join(', ')} FROM ${relation}`);
+      for (const [i, rule] of batch.entries()) brokenRows.set(rule, Number(found[`broken${i}`]));
+    }
   }
   const anomalies: Anomaly[] = [];
-  for (const [i, rule] of rules.entries()) {
-    const broken = Number(found[`broken${i}`]);
+  for (const rule of rules) {
+    const broken = brokenRows.get(rule) ?? 0;
     if (broken === 0) continue;
     const [first] = await session.rows(
-      `SELECT min(${rowNumber}) AS row, arg_min(${rule.example}, ${rowNumber}) AS value FROM ${sourceView} WHERE ${rule.isBroken}`,
+      `SELECT min(${rowNumber}) AS row, arg_min(${rule.example}, ${rowNumber}) AS value FROM ${relationOf(rule)!} WHERE ${rule.isBroken}`,
     );
     const isOverLimit = rule.onViolation === 'quarantine' && isTooMany(broken, rows, spec);
     const isRefused = rule.onViolation === 'fail' || isOverLimit;

@@ -3,41 +3,31 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { FittedTransform, RawInput } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { GraphBuilder } from '../graph/onnx-builder.js';
-import type { DataSession } from './duckdb-session.js';
 import type { EncodedSplitFiles } from './encode-split.js';
 import { missingTimestamp } from './missing-timestamp.js';
 import { lowerTransform } from './transform/transform-kinds.js';
-import { identifier } from './sql-quoting.js';
 
-const sampleRows = 5000;
 /** Two implementations of a sine need not end in the same bit. */
 const tolerance = 1e-6;
 
 /**
- * Hold encoded data against the graph that will serve: some 5,000 rows, spread pseudo-randomly over the part, go raw
- * through onnxruntime and must come out as what lies in the files: indices exactly, numbers within 1e-6, relative to the
- * larger of the value and 1.
+ * Hold encoded data against the graph that will serve: the sample of the rows goes raw through onnxruntime and must come out
+ * as what lies in the files: indices exactly, numbers within 1e-6, relative to the larger of the value and 1.
  *
- * @param relation name of the view that the files were encoded from
+ * @param files with a sample, unless there is no input
  * @param differing float columns that differ by design (see `trainingEncoding`)
  * @throws AnnealError `InvalidModel` naming row, feature and both values
  */
 export async function assertNoSkew(
-  session: DataSession,
-  relation: string,
   transform: FittedTransform,
   files: EncodedSplitFiles,
   differing: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   // Of an image nothing is fitted, and its bytes are what lies in the file.
   if (transform.inputs.length === 0) return;
-  const names = transform.inputs.map((input) => identifier(input.name));
-  const stride = Math.max(1, Math.floor(files.rows / sampleRows));
-  const sample = await session.rows(
-    `SELECT * FROM (SELECT row_number() OVER () - 1 AS __anneal_position, ${names.join(', ')} FROM ${relation}) WHERE hash(__anneal_position) % ${stride} = 0`,
-  );
-  const positions = sample.map((row) => Number(row.__anneal_position));
-  const { categorical, numeric } = await encodeByGraph(transform, sample);
+  if (!files.sample || files.sample.rows.length === 0) throw new Error('The encoded rows came without a sample of the raw ones.');
+  const { positions, rows } = files.sample;
+  const { categorical, numeric } = await encodeByGraph(transform, rows);
   const { layout } = transform;
   const compare = (path: string | undefined, Row: RowConstructor, columns: readonly (string | undefined)[], served?: ArrayLike<number>) => {
     if (path !== undefined && served !== undefined) compareRows(path, Row, columns, positions, served);

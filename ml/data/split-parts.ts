@@ -1,16 +1,15 @@
-import { parquetOptions } from './parquet-options.js';
-import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { labelsOf, type PipelineSpec } from '../../contracts/pipeline.js';
 import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
 import { float32Max } from './transform/transform-kind.js';
-import { internalPrefix } from './schema-check.js';
+import { partColumn, partRelation } from './part-relation.js';
 import { foundInstead, outsideReason, partDescription } from './split-description.js';
-import { splitNames, splitRelation } from './split-sql.js';
-import { pathLiteral, textLiteral } from './sql-quoting.js';
-import { classAnomalies } from './target-checks.js';
-import { targetColumn } from './target-column.js';
+import { splitNames } from './split-sql.js';
+import { textLiteral } from './sql-quoting.js';
+import { classAnomalies, countLabels, labelAnomalies } from './target-checks.js';
+import { labelBitsSql, labelSumsSql, targetColumn } from './target-column.js';
+import { targetQuantiles } from './target-quantiles.js';
 
 export type PartName = (typeof splitNames)[number];
 
@@ -19,18 +18,14 @@ export interface SplitParts {
   readonly relation: string;
   readonly partColumn: string;
   readonly rows: Readonly<Record<PartName, number>>;
-  /** In the order of the model's outputs; empty for regression. */
+  /** In the order of the model's outputs; the labels of a multilabel target; empty for regression. */
   readonly classes: readonly string[];
   /** Class shares of the training part, or [mean, standard deviation]. */
   readonly trainingPrior: readonly number[];
   readonly dropped: readonly { readonly reason: string; readonly rows: number }[];
-  /** SQL of the target as FLOAT: 0/1, index of the class, or the value; NULL for a class that the training part lacks. */
+  /** SQL of the target as FLOAT: 0/1, index of the class, the labels as bits, or the value; NULL for a class that the training part lacks. */
   readonly target: string;
 }
-
-const partColumn = `${internalPrefix}part`;
-/** Number of the row among the clean rows, from 1. */
-export const rowNumberColumn = `${internalPrefix}row`;
 
 /**
  * Divide the clean rows into training, validation and test, and see that each part can do its work.
@@ -40,27 +35,16 @@ export const rowNumberColumn = `${internalPrefix}row`;
  */
 export async function divideRows(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<SplitParts> {
   const relation = await partRelation(session, cleanPath, spec);
-  return spec.target.task === 'regression' ? divideValues(session, relation, spec) : divideClasses(session, relation, spec, spec.target);
-}
-
-async function partRelation(session: DataSession, cleanPath: string, spec: PipelineSpec): Promise<string> {
-  // DuckDB refuses to number the rows of a file that has a column of that name itself.
-  const hasNumber = Object.keys(spec.columns).some((name) => name.toLowerCase() === 'file_row_number');
-  const file = `read_parquet(${pathLiteral(cleanPath)}, hive_partitioning = false${hasNumber ? '' : ', file_row_number = true'})`;
-  const clean = hasNumber
-    ? `(SELECT *, row_number() OVER () AS ${rowNumberColumn} FROM ${file})`
-    : `(SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS ${rowNumberColumn} FROM ${file})`;
-  const query = await splitRelation(session, clean, spec, partColumn);
-  const relation = `${internalPrefix}parts`;
-  if (spec.split.kind === 'time' || spec.split.kind === 'column') {
-    await session.run(`CREATE VIEW ${relation} AS ${query}`);
-    return relation;
-  }
-  // A digest of every row is too dear to be computed in each of the queries that follow.
-  const path = join(session.scratch, 'parts.parquet');
-  await session.run(`COPY (${query}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
-  await session.run(`CREATE VIEW ${relation} AS SELECT * FROM read_parquet(${pathLiteral(path)}, hive_partitioning = false)`);
-  return relation;
+  const { target } = spec;
+  if (target.task === 'regression') return divideValues(session, relation, spec);
+  if (target.task === 'multilabel')
+    return divideLabels(
+      session,
+      relation,
+      spec,
+      labelsOf(target).map(([name]) => name),
+    );
+  return divideClasses(session, relation, spec, target);
 }
 
 async function divideValues(session: DataSession, relation: string, spec: PipelineSpec): Promise<SplitParts> {
@@ -82,9 +66,31 @@ async function divideValues(session: DataSession, relation: string, spec: Pipeli
     partColumn,
     rows,
     classes: [],
-    trainingPrior: [Number(prior.mean), deviation],
+    trainingPrior: [
+      Number(prior.mean),
+      deviation,
+      ...(await targetQuantiles(session, spec, targetColumn, `${relation} WHERE ${partColumn} = 0`, rows.train)),
+    ],
     dropped: droppedRows([[outsideReason(spec.split), byPart.get(null) ?? 0]]),
     target: `CAST(greatest(least(${targetColumn}, ${float32Max}), -${float32Max}) AS FLOAT)`,
+  };
+}
+
+async function divideLabels(session: DataSession, relation: string, spec: PipelineSpec, labels: readonly string[]): Promise<SplitParts> {
+  const parts = await session.rows(`SELECT ${partColumn} AS part, ${labelSumsSql(labels.length)} FROM ${relation} GROUP BY ${partColumn}`);
+  const partOf = (part: number | null) => parts.find((each) => each.part === part) ?? {};
+  const rows = await partRows(session, relation, spec, (part) => Number(partOf(part).rows ?? 0));
+  const trained = countLabels(labels, partOf(0));
+  const [problem] = labelAnomalies(trained.counts, spec.target.name, spec.expectations.minRowsPerClass);
+  if (problem) throw unfit(spec, 'train', problem.expected, problem.found);
+  return {
+    relation,
+    partColumn,
+    rows,
+    classes: labels,
+    trainingPrior: labels.map((label) => trained.shares[label]),
+    dropped: droppedRows([[outsideReason(spec.split), Number(partOf(null).rows ?? 0)]]),
+    target: `CAST(${labelBitsSql(labels.length)} AS FLOAT)`,
   };
 }
 
@@ -92,7 +98,7 @@ async function divideClasses(
   session: DataSession,
   relation: string,
   spec: PipelineSpec,
-  target: Exclude<PipelineSpec['target'], { task: 'regression' }>,
+  target: Extract<PipelineSpec['target'], { task: 'binary' | 'multiclass' }>,
 ): Promise<SplitParts> {
   const found = await session.rows(
     `SELECT ${partColumn} AS part, CAST(${targetColumn} AS VARCHAR) AS class, count(*) AS rows FROM ${relation} GROUP BY ${partColumn}, ${targetColumn}`,

@@ -5,7 +5,7 @@ import { parseIsoTimestamp } from './iso-timestamp.js';
 import { cutsReached, hashFraction } from './row-hash.js';
 import { timestampLiteral } from './row-rules.js';
 import { identifier, numberLiteral, textLiteral } from './sql-quoting.js';
-import { type Strata, strataCuts, strataPosition } from './strata.js';
+import { type Strata, strataCuts } from './strata.js';
 import { targetColumn } from './target-column.js';
 
 export const splitNames = ['train', 'validation', 'test'] as const;
@@ -13,44 +13,29 @@ export const splitNames = ['train', 'validation', 'test'] as const;
 type SplitOf<Kind extends SplitSpec['kind']> = Extract<SplitSpec, { kind: Kind }>;
 
 /**
- * SQL over the clean data that says which part a row belongs to: the position in `splitNames`, or NULL for none.
+ * Say which part each clean row belongs to: the position in `splitNames`, or NULL for none. The rows stream, in their order.
  *
  * A random or grouped split takes the MD5 of the row (or of the key's or the group's columns) and the seed: a row stays in
  * its part when data are added or reordered and when DuckDB is updated, and copies of a row share a part, so that none
- * leaks into the test. A stratified split needs window functions, which hold the rows: see `splitRelation`.
- *
- * @throws AnnealError `InvalidPipeline` when ranges overlap or a date does not exist
- */
-export function splitSql(spec: PipelineSpec): string {
-  const { split } = spec;
-  switch (split.kind) {
-    case 'time':
-      return timeSplitSql(split);
-    case 'column':
-      return columnSplitSql(split);
-    case 'group':
-      return `2 - ${cutsReached(fractionOf(spec), sharesOf(split).map(numberLiteral))}`;
-    case 'random':
-      return `2 - ${split.stratify ? strataPosition(strataOf(spec)) : cutsReached(fractionOf(spec), sharesOf(split).map(numberLiteral))}`;
-  }
-}
-
-/**
- * The same division for many rows: the rows stream, in their order, whatever the split.
+ * leaks into the test.
  *
  * @param relation name of a view of the clean rows with the target as `__target`
  * @returns query of all columns of the relation, and the part as `partColumn`
- * @throws AnnealError as `splitSql`; `InvalidData` when a key of a stratified split has rows of several classes
+ * @throws AnnealError `InvalidPipeline` when ranges overlap or a date does not exist; `InvalidData` when a key of a stratified
+ *   split has rows of several classes
  */
 export async function splitRelation(session: DataSession, relation: string, spec: PipelineSpec, partColumn: string): Promise<string> {
+  return `SELECT *, ${await partSql(session, relation, spec)} AS ${partColumn} FROM ${relation}`;
+}
+
+async function partSql(session: DataSession, relation: string, spec: PipelineSpec): Promise<string> {
   const { split } = spec;
-  let part: string;
-  if (split.kind === 'random' && split.stratify) {
-    if (split.key) await assertOneClassPerKey(session, relation, `The split of the pipeline "${spec.name}"`, split.key);
-    const strata = strataOf(spec);
-    part = `2 - ${cutsReached(strata.fraction, await strataCuts(session, relation, strata))}`;
-  } else part = splitSql(spec);
-  return `SELECT *, ${part} AS ${partColumn} FROM ${relation}`;
+  if (split.kind === 'time') return timeSplitSql(split);
+  if (split.kind === 'column') return columnSplitSql(split);
+  if (split.kind === 'group' || !split.stratify) return `2 - ${cutsReached(fractionOf(spec), sharesOf(split).map(numberLiteral))}`;
+  if (split.key) await assertOneClassPerKey(session, relation, `The split of the pipeline "${spec.name}"`, split.key);
+  const strata = strataOf(spec);
+  return `2 - ${cutsReached(strata.fraction, await strataCuts(session, relation, strata))}`;
 }
 
 /** The test part has the lowest hashes. */
@@ -69,7 +54,7 @@ function fractionOf(spec: PipelineSpec): string {
   const named = split.kind === 'group' ? split.columns : split.key;
   // Rows that differ in the class alone may be cut apart between their classes; they are no copies of each other.
   const whole = split.kind === 'random' && split.stratify ? [...declared, targetColumn] : declared;
-  return hashFraction(String(split.seed), named ?? whole);
+  return hashFraction(String(split.seed), named ?? whole, spec.columns);
 }
 
 /** @param what is stratified, for the message. @throws AnnealError `InvalidData` when rows that stay together have several classes */

@@ -36,10 +36,3 @@ export async function strataCuts(session: DataSession, relation: string, { fract
     return `[${limits}][${position}]`;
   });
 }
-
-/** The same division as one SQL expression, by window functions: it holds the rows, and does not keep their order. Pure. */
-export function strataPosition({ fraction, stratum, shares }: Strata): string {
-  const middle = `rank() OVER (PARTITION BY ${stratum} ORDER BY ${fraction}) - 1 + count(*) OVER (PARTITION BY ${stratum}, ${fraction}) / 2.0`;
-  const total = `count(*) OVER (PARTITION BY ${stratum})`;
-  return `(${shares.map((share) => `CAST(${middle} > ${numberLiteral(share)} * ${total} AS INTEGER)`).join(' + ')})`;
-}

@@ -1,9 +1,9 @@
 import type { Anomaly, ValidationReport } from '../../contracts/dataset.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { labelsOf, type PipelineSpec } from '../../contracts/pipeline.js';
 import { largestSquarable } from './largest-squarable.js';
 import type { DataSession } from './duckdb-session.js';
 import { shortList } from './row-rules.js';
-import { targetColumn } from './target-column.js';
+import { labelSumsSql, targetColumn } from './target-column.js';
 
 /** A report that lists more classes than this helps nobody. */
 const maxClasses = 1000;
@@ -39,6 +39,13 @@ export async function checkTarget(
     };
   }
 
+  if (target.task === 'multilabel') {
+    const names = labelsOf(target).map(([name]) => name);
+    const [found] = await session.rows(`SELECT ${labelSumsSql(names.length)} FROM ${relation}`);
+    const { counts, shares } = countLabels(names, found);
+    return { summary: { classes: shares }, anomalies: labelAnomalies(counts, target.name, spec.expectations.minRowsPerClass) };
+  }
+
   const found = await session.rows(
     `SELECT CAST(${targetColumn} AS VARCHAR) AS class, count(*) AS rows FROM ${relation} GROUP BY ${targetColumn} ORDER BY 2 DESC, 1 LIMIT ${maxClasses}`,
   );
@@ -51,6 +58,38 @@ export async function checkTarget(
   const total = [...counts.values()].reduce((sum, rows) => sum + rows, 0);
   const summary = { classes: Object.fromEntries([...counts].map(([name, rows]) => [name, rows / total])) };
   return { summary, anomalies: classAnomalies(counts, target.name, spec.expectations.minRowsPerClass) };
+}
+
+interface LabelCounts {
+  /** Rows with and without each label. */
+  readonly counts: ReadonlyMap<string, readonly [number, number]>;
+  readonly shares: Record<string, number>;
+}
+
+/** @param sums a row of `labelSumsSql` */
+export function countLabels(names: readonly string[], sums: Readonly<Record<string, unknown>>): LabelCounts {
+  const total = Number(sums.rows);
+  const having = names.map((name, label) => [name, Number(sums[`label${label}`])] as const);
+  return {
+    counts: new Map(having.map(([name, rows]) => [name, [rows, total - rows]])),
+    shares: Object.fromEntries(having.map(([name, rows]) => [name, rows / total])),
+  };
+}
+
+/** Of each label, rows with it and rows without it can be too few to learn from. */
+export function labelAnomalies(counts: LabelCounts['counts'], column: string, minRows: number): Anomaly[] {
+  const rare = [...counts].filter(([, rows]) => Math.min(...rows) < minRows);
+  if (rare.length === 0) return [];
+  const [name, [having, lacking]] = rare[0];
+  return [
+    {
+      severity: 'error',
+      rule: 'few-rows-of-class',
+      column,
+      expected: `at least ${minRows} rows with each label and without it (expectations.minRowsPerClass)`,
+      found: `${having} with and ${lacking} without the label ${JSON.stringify(name)}${rare.length > 1 ? `; too few of ${shortList(rare.map(([each]) => each))}` : ''}`,
+    },
+  ];
 }
 
 /** @param counts rows of each class that should be there */

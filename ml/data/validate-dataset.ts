@@ -7,13 +7,15 @@ import type { ArtifactRef } from '../../contracts/reference.js';
 import { lastAccepted } from './accepted-data.js';
 import { checkCleanRows } from './checks/clean-checks.js';
 import type { DataContext } from './data-context.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, firstLine, withDataSession } from './duckdb-session.js';
 import { parquetOptions } from './parquet-options.js';
+import { partRelation, undividedRelation } from './part-relation.js';
 import { renderDataReport } from './report/render-data-report.js';
 import { checkRows, type RowCheck } from './row-checks.js';
 import { checkSchema, type Schema } from './schema-check.js';
-import { identifier, textLiteral } from './sql-quoting.js';
-import { describeSnapshot } from './statistics/describe-snapshot.js';
+import { identifier, pathLiteral, textLiteral } from './sql-quoting.js';
+import { describeSnapshot, type DividedRows } from './statistics/describe-snapshot.js';
 import { checkTarget } from './target-checks.js';
 import { assertTargetIsSound, targetColumn, targetFailure } from './target-column.js';
 
@@ -49,20 +51,22 @@ export async function validateDataset(
       throw isExpressionFailure(error) ? targetFailure(spec.target, error) : error;
     });
     const anomalies = [...schema.anomalies, ...checked.anomalies];
-    const quarantine = await keepQuarantine(session, checked, context);
+    const quarantine = checked.quarantine && (await store.putFile(checked.quarantine.path));
     const found = { anomalies, checked, quarantine };
     if (checked.clean === 0) return conclude(found);
-    const target = await checkTarget(session, checked.cleanView, spec);
-    anomalies.push(...target.anomalies);
-    if (anomalies.some(isBeyondRepair)) return conclude({ ...found, target: target.summary });
 
     onProgress?.({ phase: 'clean rows', rows: checked.clean, totalRows: snapshot.rows });
-    const clean = await writeClean(session, checked, schema, spec, context);
+    const path = await writeClean(session, checked, schema, spec);
+    const target = await checkTarget(session, `read_parquet(${pathLiteral(path)}, hive_partitioning = false)`, spec);
+    anomalies.push(...target.anomalies);
+    const divided = await divide(session, path, checked, spec);
+    if (anomalies.some(isBeyondRepair)) return conclude({ ...found, divided, target: target.summary });
+
     onProgress?.({ phase: 'checks', rows: checked.clean, totalRows: snapshot.rows });
     const accepted = await lastAccepted(context, spec.name);
-    const path = await store.localPath(clean);
-    anomalies.push(...(await checkCleanRows(session, { path, rows: checked.clean, columns: schema.columns, spec, accepted })));
-    return conclude({ ...found, target: target.summary, clean });
+    const relation = divided.clean;
+    anomalies.push(...(await checkCleanRows(session, { relation, rows: checked.clean, columns: schema.columns, spec, accepted })));
+    return conclude({ ...found, divided, target: target.summary, clean: await store.putFile(path) });
   });
 }
 
@@ -71,6 +75,7 @@ interface Findings {
   readonly anomalies: readonly Anomaly[];
   readonly checked?: RowCheck;
   readonly quarantine?: ArtifactRef;
+  readonly divided?: DividedRows;
   readonly target?: ValidationReport['target'];
   readonly clean?: ArtifactRef;
 }
@@ -81,10 +86,10 @@ async function report(
   { snapshot, spec, schema, findings }: { snapshot: Snapshot; spec: PipelineSpec; schema: Schema; findings: Findings },
   { store }: DataContext,
 ): Promise<ValidationResult> {
-  const { anomalies, checked, quarantine, target = {}, clean } = findings;
+  const { anomalies, checked, quarantine, divided, target = {}, clean } = findings;
   const passed = !anomalies.some(isError);
   const quarantined = checked?.quarantined ?? [];
-  const described = await describeSnapshot(session, { schema, checked, spec, rows: snapshot.rows });
+  const described = await describeSnapshot(session, { schema, divided, spec, rows: snapshot.rows });
   const content: ValidationReport = {
     passed,
     rows: snapshot.rows,
@@ -125,24 +130,23 @@ function isBeyondRepair({ severity, rule }: Anomaly): boolean {
   return severity === 'error' && ['one-class', 'constant-target'].includes(rule);
 }
 
-async function keepQuarantine(session: DataSession, checked: RowCheck, context: DataContext): Promise<ArtifactRef | undefined> {
-  if (checked.quarantined.length === 0) return undefined;
-  const path = join(session.scratch, 'quarantine.parquet');
-  await session.run(`COPY (${checked.quarantineQuery}) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
-  return context.store.putFile(path);
-}
-
-async function writeClean(
-  session: DataSession,
-  checked: RowCheck,
-  schema: Schema,
-  spec: PipelineSpec,
-  context: DataContext,
-): Promise<ArtifactRef> {
+/** @returns path of the file in the session's scratch directory */
+async function writeClean(session: DataSession, checked: RowCheck, schema: Schema, spec: PipelineSpec): Promise<string> {
   const path = join(session.scratch, 'clean.parquet');
   const columns = [...schema.columns.map(({ name }) => identifier(name)), targetColumn].join(', ');
   await session.run(`COPY (SELECT ${columns} FROM ${checked.cleanView}) TO ${textLiteral(path)} (${parquetOptions(spec)})`);
-  return context.store.putFile(path);
+  return path;
+}
+
+async function divide(session: DataSession, cleanPath: string, { quarantine }: RowCheck, spec: PipelineSpec): Promise<DividedRows> {
+  const others = quarantine ? { quarantined: quarantine.typedView } : {};
+  try {
+    return { clean: await partRelation(session, cleanPath, spec), isDivided: true, ...others };
+  } catch (error) {
+    // Rows that cannot be divided are refused by the next stage, in its words.
+    if (!(error instanceof AnnealError && error.type === failureTypes.invalidData)) throw error;
+    return { clean: await undividedRelation(session, cleanPath, spec), isDivided: false, ...others };
+  }
 }
 
 /** What DuckDB says when a row's values, not the query, are the trouble. Columns are read by casts that cannot fail, so it is the target. */

@@ -7,6 +7,7 @@ import type { ModelManifest } from '../../contracts/model.js';
  * | champion against the new model | |
  * |---|---|
  * | another task, or other classes, or in another order | no |
+ * | other quantiles | no |
  * | an input that the rows do not have | no |
  * | images of another size | no |
  * | an input of another type, other than integers now read as floats with gaps | no |
@@ -21,6 +22,8 @@ export function championProblem(champion: ModelManifest, current: ModelManifest)
   if (champion.classes.join('\n') !== current.classes.join('\n')) {
     return `its classes are ${champion.classes.join(', ')}, those of this model are ${current.classes.join(', ')}`;
   }
+  if (champion.quantiles && current.quantiles && champion.quantiles.join() !== current.quantiles.join())
+    return `it predicts the quantiles ${champion.quantiles.join(', ')}, this model ${current.quantiles.join(', ')}`;
   const columns = new Map(current.inputs.map((input) => [input.name, input]));
   for (const input of champion.inputs) {
     const column = columns.get(input.name);

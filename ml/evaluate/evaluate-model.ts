@@ -2,14 +2,12 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { EvaluationReport } from '../../contracts/model.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, withDataSession } from '../data/duckdb-session.js';
-import { imageRowsAtOnce } from '../data/image-input.js';
-import { type RawTensor, sliceTensors } from '../data/raw-tensors.js';
-import { openModel, predictWith } from '../export/run-model.js';
+import { openModel, predictWith, tensorParts } from '../export/run-model.js';
 import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
 import { championProblem } from './champion-fit.js';
 import type { EvaluationJob, LocalModel } from './evaluation-job.js';
-import { computeMetrics, predictionConfusion, type Predictions } from './metrics.js';
+import { computeMetrics, labelReport, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
 import { sliceMetrics } from './slices.js';
 import { readTestRows } from './test-rows.js';
 
@@ -37,14 +35,16 @@ export async function evaluateModel(
       const { actual, slices } = await predictAll(session, job, contenders, onRows);
       const predictions = predictionsOf(contenders[0], actual);
       const { task } = predictions;
+      const confusion = predictionConfusion(predictions);
       return {
         rows: actual.length,
         metrics: computeMetrics(predictions),
-        baseline: baselineMetrics(task, model.manifest.trainingPrior, actual),
+        baseline: baselineMetrics(task, model.manifest.trainingPrior, actual, predictions.quantiles),
         ...(compared ? { champion: { version: compared.version, metrics: computeMetrics(predictionsOf(contenders[1], actual)) } } : {}),
         ...(problem === undefined ? {} : { championSkipped: `Version ${champion?.version} was not compared: ${problem}.` }),
         ...(task === 'binary' ? { calibration: calibrationBins(predictions.predicted, actual), threshold: predictions.threshold } : {}),
-        ...(task === 'regression' ? {} : { confusion: predictionConfusion(predictions) }),
+        ...(confusion ? { confusion } : {}),
+        ...(task === 'multilabel' ? { labels: labelReport(predictions, model.manifest.classes) } : {}),
         slices: slices.flatMap((column) => sliceMetrics(predictions, column, primaryMetric)),
         primaryMetric,
       };
@@ -58,17 +58,17 @@ export async function evaluateModel(
 interface Contender {
   readonly model: LocalModel;
   readonly session: InferenceSession;
-  /** Numbers that are kept of each row: the positive probability, all probabilities, or the value. */
+  /** Numbers that are kept of each row: the positive probability, all probabilities, the quantiles, or the value. */
   readonly width: number;
   predicted: Float32Array;
 }
 
 async function open(model: LocalModel, threads: number): Promise<Contender> {
-  const { task, classes } = model.manifest;
+  const { task, classes, quantiles } = model.manifest;
   return {
     model,
     session: await openModel(model.path, threads),
-    width: task === 'multiclass' ? classes.length : 1,
+    width: predictionWidth({ task, classes: classes.length, quantiles }),
     predicted: new Float32Array(),
   };
 }
@@ -92,22 +92,13 @@ async function predictAll(
   for await (const batch of test.batches) {
     for (const contender of contenders) {
       const columns = Object.fromEntries(contender.model.manifest.inputs.map((input) => [input.name, batch.column(input)]));
-      await predictInParts(contender, columns, batch.rows, done);
+      for (const part of tensorParts(contender.model.manifest.layout.image, columns, batch.rows))
+        keep(contender, await predictWith(contender.session, part.columns), done + part.from);
     }
     done += batch.rows;
     onRows(done, test.totalRows);
   }
   return { actual: test.actual, slices: test.slices };
-}
-
-/** Images are many numbers a row, and what a network makes of them many more. */
-async function predictInParts(contender: Contender, columns: Record<string, RawTensor>, rows: number, firstRow: number): Promise<void> {
-  const { image } = contender.model.manifest.layout;
-  const atOnce = image ? imageRowsAtOnce(image) : rows;
-  for (let from = 0; from < rows; from += atOnce) {
-    const part = atOnce >= rows ? columns : sliceTensors(columns, from, Math.min(rows, from + atOnce));
-    keep(contender, await predictWith(contender.session, part), firstRow + from);
-  }
 }
 
 /** @param outputs of the graph for the rows from `firstRow` on */
@@ -124,5 +115,13 @@ function keep({ model, width, predicted }: Contender, outputs: Float32Array, fir
 }
 
 function predictionsOf({ model: { manifest }, predicted }: Contender, actual: Float32Array): Predictions {
-  return { task: manifest.task, classes: manifest.classes.length, predicted, actual, threshold: manifest.threshold };
+  return {
+    task: manifest.task,
+    classes: manifest.classes.length,
+    predicted,
+    actual,
+    threshold: manifest.threshold,
+    quantiles: manifest.quantiles,
+    thresholds: manifest.thresholds,
+  };
 }

@@ -1,6 +1,6 @@
 import type { SliceMetrics } from '../../contracts/model.js';
 import { isLowerBetter, type MetricName } from '../../contracts/pipeline.js';
-import { computeMetrics, type Predictions } from './metrics.js';
+import { computeMetrics, predictionWidth, type Predictions } from './metrics.js';
 
 /** Which value of a slice column each row has, as an index into the distinct values. */
 export interface SliceColumn {
@@ -63,7 +63,7 @@ function rowsByCode({ values, codes }: SliceColumn): Uint32Array[] {
 }
 
 function takeRows(predictions: Predictions, rows: Uint32Array): Predictions {
-  const width = predictions.task === 'multiclass' ? predictions.classes : 1;
+  const width = predictionWidth(predictions);
   const predicted = new Float32Array(rows.length * width);
   const actual = new Float32Array(rows.length);
   rows.forEach((row, i) => {

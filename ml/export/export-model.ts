@@ -1,10 +1,11 @@
-import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
-import type { ServingSpec } from '../../contracts/pipeline.js';
-import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import type { FittedTransform, ModelInput, PreparedManifest } from '../../contracts/dataset.js';
+import type { DeclaredValues, GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import type { PipelineSpec, ServingSpec } from '../../contracts/pipeline.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
-import { buildNetwork } from '../models/build-network.js';
+import { networkOf } from '../models/build-network.js';
+import { replayNetwork } from '../models/module/recorded-network.js';
 import type { Checkpoint } from '../train/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
@@ -27,6 +28,8 @@ export interface ExportSource {
   /** Name of the pipeline. */
   readonly name: string;
   readonly dataDigest: string;
+  /** The pipeline's columns, or those that it declares something of. */
+  readonly columns?: PipelineSpec['columns'];
   readonly prepared: PreparedManifest;
   readonly transform: FittedTransform;
   readonly checkpoint: Checkpoint;
@@ -65,7 +68,8 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   }
   const { image } = transform;
   const inputs = [...transform.inputs, ...(image ? [image] : [])];
-  const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  // A module of the user's is not run here: the checkpoint has what it made.
+  const network = checkpoint.network ? replayNetwork(checkpoint.network, plan.layout, plan.outputs) : networkOf(plan);
   const { parameters, calibration, threshold } = best;
   const model = encodeModelGraph(
     { transform, network, parameters, calibration, threshold },
@@ -88,7 +92,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   } finally {
     await session.release();
   }
-  await checkSkew(plan, best, sample, outputs);
+  await checkSkew(network, plan, best, sample, outputs);
 
   return {
     model,
@@ -98,11 +102,14 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       task: prepared.task,
       classes: prepared.classes,
       ...(threshold === undefined ? {} : { threshold }),
+      ...(calibration.kind === 'labels' ? { thresholds: calibration.thresholds } : {}),
+      ...(calibration.kind === 'standardization' && calibration.quantiles ? { quantiles: calibration.quantiles } : {}),
       inputs,
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,
       ...(source.serving ? { serving: source.serving } : {}),
       dataDigest: source.dataDigest,
+      ...(source.columns ? { declared: declaredValues(source.columns, inputs) } : {}),
     },
     golden: goldenOutputs(
       sample,
@@ -111,6 +118,14 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance,
     ),
   };
+}
+
+function declaredValues(columns: PipelineSpec['columns'], inputs: readonly ModelInput[]): Record<string, DeclaredValues> {
+  const declared = inputs.map(({ name }): [string, DeclaredValues] => {
+    const { min, max, allowed } = columns[name] ?? {};
+    return [name, { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }), ...(allowed ? { allowed } : {}) }];
+  });
+  return Object.fromEntries(declared.filter(([, values]) => Object.keys(values).length > 0));
 }
 
 function goldenCount(image: ImageInput | undefined): number {

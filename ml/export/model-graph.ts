@@ -1,6 +1,6 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { modelOutputs } from '../../contracts/model.js';
+import { modelOutputs, reservedOutputs } from '../../contracts/model.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
 import { lowerTransform } from '../data/transform/transform-kinds.js';
 import { lowerPixels } from '../graph/lower-pixels.js';
@@ -29,13 +29,16 @@ export interface ModelParts {
  */
 export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<string, string>>): Uint8Array {
   const { image } = parts.transform;
-  const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) =>
-    (Object.values(modelOutputs) as string[]).includes(name),
-  );
+  const { calibration } = parts;
+  const reserved = reservedOutputs({
+    quantiles: calibration.kind === 'standardization' ? calibration.quantiles : undefined,
+    isMultilabel: calibration.kind === 'labels',
+  });
+  const taken = [...parts.transform.inputs, ...(image ? [image] : [])].find(({ name }) => reserved.includes(name));
   if (taken) {
     throw new AnnealError(
       failureTypes.invalidModel,
-      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${Object.values(modelOutputs).join(', ')} are reserved.`,
+      `The column "${taken.name}" is named like an output of the exported model, so the model cannot have it as an input. Give the column another name in the source; ${reserved.join(', ')} are reserved.`,
     );
   }
   const builder = new GraphBuilder('model');
@@ -47,11 +50,31 @@ export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<st
   return builder.encode(metadata);
 }
 
+/** Scaled, sorted in each row, and the median apart. */
+function lowerQuantiles(
+  builder: GraphBuilder,
+  logits: string,
+  { mean, scale, quantiles = [] }: Extract<Calibration, { kind: 'standardization' }>,
+): void {
+  const float = (number: number): string => builder.scalar('float32', number);
+  const values = builder.node('Add', [builder.node('Mul', [logits, float(scale)]), float(mean)]); // [N, quantiles]
+  const count = builder.constant('int64', [quantiles.length]);
+  builder.nodeWithOutputs('TopK', [values, count], [modelOutputs.quantiles, builder.unique('order')], { axis: 1, largest: 0, sorted: 1 });
+  const median = builder.constant('int64', [quantiles.indexOf(0.5)]);
+  builder.node('Gather', [modelOutputs.quantiles, median], { axis: 1 }, modelOutputs.value); // [N, 1]
+  builder.output(modelOutputs.value, 'float32', ['N', 1]);
+  builder.output(modelOutputs.quantiles, 'float32', ['N', quantiles.length]);
+}
+
 function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, threshold = 0.5, network }: ModelParts): void {
   const float = (value: number): string => builder.scalar('float32', value);
   const { probabilities, classIndex, value } = modelOutputs;
   switch (calibration.kind) {
     case 'standardization':
+      if (calibration.quantiles) {
+        lowerQuantiles(builder, logits, calibration);
+        return;
+      }
       builder.node('Add', [builder.node('Mul', [logits, float(calibration.scale)]), float(calibration.mean)], {}, value); // [N, 1]
       builder.output(value, 'float32', ['N', 1]);
       return;
@@ -63,6 +86,16 @@ function lowerPrediction(builder: GraphBuilder, logits: string, { calibration, t
       const isPositive = builder.node('GreaterOrEqual', [positive, float(threshold)]); // bool [N, 1]
       builder.node('Cast', [isPositive], { to: elementTypes.int64 }, classIndex); // [N, 1]
       break;
+    }
+    case 'labels': {
+      const row = (values: readonly number[]): string => builder.constant('float32', values, [1, values.length]);
+      const scaled = builder.node('Mul', [logits, row(calibration.slopes)]); // [N, labels]
+      builder.node('Sigmoid', [builder.node('Add', [scaled, row(calibration.intercepts)])], {}, probabilities); // [N, labels]
+      const isThere = builder.node('GreaterOrEqual', [probabilities, row(calibration.thresholds)]); // bool [N, labels]
+      builder.node('Cast', [isThere], { to: elementTypes.int64 }, modelOutputs.labels); // [N, labels]
+      builder.output(probabilities, 'float32', ['N', network.outputs]);
+      builder.output(modelOutputs.labels, 'int64', ['N', network.outputs]);
+      return;
     }
     case 'temperature': {
       const { scale, offsets } = calibration;

@@ -15,7 +15,8 @@ const plan: StepPlan = {
   seed: 1,
   threads: 1,
 };
-const parameters = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed).initialParameters();
+const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+const parameters = network.initialParameters();
 const encoded = { rows: 3, numeric: Float32Array.of(1, 2, -3, 0.5, 0, 4), target: new Float32Array(3) };
 const sample = { instances: [{ a: 1 }, { a: -3 }, { a: 0 }], encoded };
 
@@ -35,9 +36,9 @@ describe('checkSkew', () => {
   it.each(calibrations)('accepts what the network predicts, and refuses what differs in the fourth digit ($kind)', async (calibration) => {
     const predicted = applyCalibration(calibration, await logits(), 1);
     const outputs = calibration.kind === 'platt' ? Array.from(predicted).flatMap((p) => [1 - p, p]) : [...predicted];
-    await expect(checkSkew(plan, { parameters, calibration }, sample, outputs)).resolves.toBeUndefined();
+    await expect(checkSkew(network, plan, { parameters, calibration }, sample, outputs)).resolves.toBeUndefined();
     outputs[outputs.length - 1] += calibration.kind === 'platt' ? 5e-4 : 0.05;
-    await expect(checkSkew(plan, { parameters, calibration }, sample, outputs)).rejects.toMatchObject({
+    await expect(checkSkew(network, plan, { parameters, calibration }, sample, outputs)).rejects.toMatchObject({
       type: 'InvalidModel',
       message: expect.stringContaining('row 2: {"a":0}'),
     });

@@ -1,7 +1,10 @@
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import type { Network } from '../models/network.js';
 import type { BestState } from '../train/checkpoint.js';
 import type { StepPlan } from '../train/engine.js';
-import { tfjsCpuEngine } from '../train/engines/tfjs.js';
+import { predictingState } from '../train/engine-state.js';
+import { openEager } from '../train/engines/tfjs.js';
+import { cpuBackend } from '../train/engines/tfjs-backend.js';
 import { cannotExport } from './export-failure.js';
 import type { SampleRows } from './sample-rows.js';
 
@@ -12,20 +15,20 @@ export const tolerance = 1e-4;
  * Check that an exported graph predicts what was trained: the reference is the eager network on the rows as they were
  * encoded for training, with the calibration in JavaScript, so that nothing but the parameters is shared.
  *
- * @param outputs of the graph: `probabilities` or `value`, a row each of the sample
+ * @param outputs of the graph: `probabilities`, `quantiles` or `value`, a row each of the sample
  * @throws AnnealError `InvalidModel` naming the first row that differs
  */
 export async function checkSkew(
+  network: Network,
   plan: StepPlan,
   { parameters, calibration }: Pick<BestState, 'parameters' | 'calibration'>,
   sample: SampleRows,
   outputs: ArrayLike<number>,
 ): Promise<void> {
-  const engine = await tfjsCpuEngine.open(plan, sample.encoded);
+  const engine = await openEager(cpuBackend, network, plan, sample.encoded);
   let expected: Float32Array;
   try {
-    const moments = new Float32Array(parameters.length);
-    await engine.setState({ parameters, firstMoment: moments, secondMoment: moments });
+    await engine.setState(predictingState(plan.optimizer, network, parameters));
     expected = applyCalibration(calibration, await engine.logits(sample.encoded), plan.outputs);
   } finally {
     await engine.dispose();

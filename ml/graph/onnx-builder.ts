@@ -22,12 +22,17 @@ const modelOpset = 17;
 const mlOpset = 3;
 const contribDomain = 'com.microsoft';
 const contribOpset = 1;
+/** Convolutions and pooling of onnxruntime on images whose channels lie in blocks. */
+const blockedDomain = 'com.microsoft.nchwc';
+const blockedOpset = 1;
 const irVersion = 8;
 
 interface Names {
   next: number;
   /** Whether a node of the domain `com.microsoft` was written. */
   usesContribOps: boolean;
+  /** Whether a node of the domain `com.microsoft.nchwc` was written. */
+  usesBlockedOps: boolean;
   /** Names of inputs, which come from outside: a raw column may well be called "Cast_3". */
   readonly inputs: Set<string>;
 }
@@ -47,7 +52,7 @@ export class GraphBuilder {
 
   constructor(
     readonly name: string,
-    private readonly names: Names = { next: 0, usesContribOps: false, inputs: new Set() },
+    private readonly names: Names = { next: 0, usesContribOps: false, usesBlockedOps: false, inputs: new Set() },
   ) {}
 
   /** A graph for a `Loop` or `If` attribute; it may refer to values of this one by name. */
@@ -129,6 +134,14 @@ export class GraphBuilder {
     return output;
   }
 
+  /** A node of onnxruntime's domain `com.microsoft.nchwc`; the model then runs on processors of one kind alone. */
+  blockedNode(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    const output = this.unique(opType);
+    this.names.usesBlockedOps = true;
+    this.nodeWithOutputs(opType, inputs, [output], attributes, blockedDomain);
+    return output;
+  }
+
   /** A constant tensor; equal constants of one graph are stored once. */
   constant(type: ElementType, data: ArrayLike<number | bigint | string>, shape: readonly number[] = [data.length], name?: string): string {
     const tensor = tensorProto(type, data, shape);
@@ -168,6 +181,7 @@ export class GraphBuilder {
         { domain: '', version: modelOpset },
         { domain: 'ai.onnx.ml', version: mlOpset },
         ...(this.names.usesContribOps ? [{ domain: contribDomain, version: contribOpset }] : []),
+        ...(this.names.usesBlockedOps ? [{ domain: blockedDomain, version: blockedOpset }] : []),
       ],
       graph: this.toGraph(),
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),

@@ -26,6 +26,8 @@ export const shapeRules: Readonly<
 function matMulShape({ a, b }: Readonly<Record<string, TensorInfo>>, { transposeA, transposeB }: NamedAttrMap): number[] {
   const rows = a.shape.at(transposeA ? -1 : -2)!;
   const columns = b.shape.at(transposeB ? -2 : -1)!;
+  if (a.shape.at(transposeA ? -2 : -1) !== b.shape.at(transposeB ? -1 : -2))
+    throw new Error(`a product of [${a.shape.join(', ')}] and [${b.shape.join(', ')}], whose inner lengths differ`);
   return [...broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
 }
 

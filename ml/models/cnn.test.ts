@@ -71,6 +71,8 @@ describe('a convolutional network', () => {
     ['that looks at the mean of each filter', { globalPooling: true }, plain],
     ['with large filters and no hidden layer', { kernelSize: 5, hidden: [] }, plain],
     ['that normalizes', { normalization: 'layer', activation: 'tanh' }, plain],
+    ['that normalizes each filter', { normalization: 'batch', activation: 'gelu' }, plain],
+    ['of separable convolutions', { convolution: 'separable', activation: 'leaky-relu' }, plain],
     ['beside numbers and categories', {}, mixed],
   ])('%s computes the same in eager tfjs and as ONNX', async (_name, changes, layout) => {
     const network = buildCnn({ ...options, ...changes }, layout, 3, 11);

@@ -23,7 +23,9 @@ export function buildCnn(options: CnnOptions, layout: FeatureLayout, outputs: nu
   const builder = new NetworkBuilder(layout, outputs);
   let { height, width } = image;
   const layers = filters.map((count, i) => {
-    const layer = addConvolution(builder, `convolution_${i}`, options, i === 0 ? image.channels : filters[i - 1], count);
+    // Filters of single channels could not mix the colours of an image, and save next to nothing there.
+    const kind = i === 0 ? { ...options, convolution: 'full' as const } : options;
+    const layer = addConvolution(builder, `convolution_${i}`, kind, i === 0 ? image.channels : filters[i - 1], count);
     builder.makesImage(height * width * count);
     if (pool !== 'none') [height, width] = [Math.floor(height / 2), Math.floor(width / 2)];
     return layer;
@@ -35,11 +37,11 @@ export function buildCnn(options: CnnOptions, layout: FeatureLayout, outputs: nu
   const flat = (globalPooling ? 1 : height * width) * (filters.at(-1) ?? image.channels);
   const embeddings = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'vectors' });
   const head = addDenseStack(builder, flat + embeddings.width + layout.numeric.length, options, outputs);
-  return builder.build(seed, (read, inputs, keys) => {
-    const found = layers.reduce((x, layer) => layer(read, x), inputs.image!); // [N, height, width, filters]
+  return builder.build(seed, (read, inputs, training) => {
+    const found = layers.reduce((x, layer) => layer(read, x, training), inputs.image!); // [N, height, width, filters]
     const row: tf.Tensor2D = globalPooling ? tf.mean(found, [1, 2]) : tf.reshape(found, [-1, flat]); // [N, flat]
     const { vectors } = embeddings.lookUp(read, inputs); // [N, dimension] each
-    return head(read, concatColumns([row, ...vectors, ...(inputs.numeric ? [inputs.numeric] : [])]), keys); // [N, outputs]
+    return head(read, concatColumns([row, ...vectors, ...(inputs.numeric ? [inputs.numeric] : [])]), training); // [N, outputs]
   });
 }
 

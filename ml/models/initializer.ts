@@ -5,6 +5,8 @@ export type Initializer =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' }
   | { readonly kind: 'uniform'; readonly limit: number }
+  /** Numbers that were made elsewhere. */
+  | { readonly kind: 'values'; readonly values: ArrayLike<number> }
   /** A table [size, dimension + zeros]: each row a random vector, then zeros. */
   | { readonly kind: 'vectors'; readonly dimension: number; readonly zeros: number };
 
@@ -19,6 +21,11 @@ export function glorotUniform(fanIn: number, fanOut: number): Initializer {
 /** For layers before a rectifier. @see He et al. 2015, "Delving Deep into Rectifiers" */
 export function heUniform(fanIn: number): Initializer {
   return { kind: 'uniform', limit: Math.sqrt(6 / fanIn) };
+}
+
+/** For layers before a scaled exponential unit. @see Klambauer et al. 2017, "Self-Normalizing Neural Networks" */
+export function lecunUniform(fanIn: number): Initializer {
+  return { kind: 'uniform', limit: Math.sqrt(3 / fanIn) };
 }
 
 /**
@@ -42,6 +49,9 @@ export function initialize(target: Float32Array, initializer: Initializer, rando
       break;
     case 'uniform':
       for (let i = 0; i < target.length; i++) target[i] = draw(initializer.limit);
+      break;
+    case 'values':
+      target.set(initializer.values);
       break;
     case 'vectors': {
       const limit = 1 / Math.sqrt(initializer.dimension);

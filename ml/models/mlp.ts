@@ -9,9 +9,9 @@ export function buildMlp(options: HiddenLayers, layout: FeatureLayout, outputs: 
   const builder = new NetworkBuilder(layout, outputs);
   const embeddings = addEmbeddings(builder, { scale: 1, extra: 0, initial: 'vectors' });
   const stack = addDenseStack(builder, embeddings.width + layout.numeric.length, options, outputs);
-  return builder.build(seed, (read, inputs, keys) => {
+  return builder.build(seed, (read, inputs, training) => {
     const { vectors } = embeddings.lookUp(read, inputs); // [N, dimension] each
-    return stack(read, concatColumns(inputs.numeric ? [...vectors, inputs.numeric] : vectors), keys); // [N, outputs]
+    return stack(read, concatColumns(inputs.numeric ? [...vectors, inputs.numeric] : vectors), training); // [N, outputs]
   });
 }
 

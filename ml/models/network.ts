@@ -4,7 +4,7 @@ import { dropoutMask } from '../graph/dropout-kernel.js';
 import { createRandom } from './random.js';
 import { type Initializer, initialize } from './initializer.js';
 
-/** One trainable tensor and its place in the flat parameter vector. */
+/** One tensor and its place in the flat parameter vector. */
 export interface NetworkParameter {
   readonly name: string;
   readonly shape: readonly number[];
@@ -28,36 +28,55 @@ export interface Network {
   readonly layout: FeatureLayout;
   /** Width of the logits. */
   readonly outputs: number;
-  /** In the order of the flat vector. */
+  /** In the order of the flat vector: the trained ones, then statistics that a training step gathers. */
   readonly parameters: readonly NetworkParameter[];
   /** Length of the flat vector. */
   readonly parameterCount: number;
+  /** Length of its trained part. */
+  readonly trainedCount: number;
   /** How many of its layers drop units in training; 0 = the network is the same function in training and after it. */
   readonly dropoutLayers: number;
   /** Numbers that the widest convolution makes of a row, by which the memory of a forward pass is bounded; 0 without one. */
   readonly widestImage: number;
+  /** Length that stands for a batch of any size in a recording; absent: chosen by the lengths of parameters and image. */
+  readonly standIn?: number;
   /** @returns a fresh copy of the seeded initial parameters, flat */
   initialParameters(): Float32Array;
   /**
    * Differentiable; no state, and no randomness but that of the keys.
    *
    * @param parameters in the order and the shapes of `parameters`
-   * @param keys `randomKeys` of the step, int32 [2 · dropoutLayers]; absent: nothing is dropped
+   * @param training of a training step; absent: nothing is dropped, and the statistics are those of `parameters`
    * @returns logits [N, outputs]
    */
-  forward(parameters: readonly Tensor[], inputs: NetworkInputs, keys?: Tensor1D): Tensor2D;
+  forward(parameters: readonly Tensor[], inputs: NetworkInputs, training?: TrainingPass): Tensor2D;
+}
+
+/** What tells a training step's forward pass from a prediction. */
+export interface TrainingPass {
+  /** `randomKeys` of the step, int32 [2 · streams], the streams of the dropout layers first; absent where there are none. */
+  readonly keys?: Tensor1D;
+  /** Take a statistic's next value; whoever takes it keeps it (`tf.keep`) beyond the scope that it was made in. */
+  gather(name: string, next: Tensor): void;
+}
+
+/** Numbers of the vector that belong to statistics, none in most networks. @returns names and places of them */
+export function statisticsOf({ parameters, trainedCount }: Pick<Network, 'parameters' | 'trainedCount'>): readonly NetworkParameter[] {
+  return parameters.filter(({ offset, size }) => offset >= trainedCount && size > 0);
 }
 
 /** Reads a parameter's tensor in a forward pass. */
 export type ParameterReader = (name: string) => Tensor;
 
 /** Drops units of a layer [N, units]; the same tensor where nothing is to be dropped. */
-export type Dropout = (keys: Tensor1D | undefined, x: Tensor2D) => Tensor2D;
+export type Dropout = (training: TrainingPass | undefined, x: Tensor2D) => Tensor2D;
+
+type PlannedParameter = Omit<NetworkParameter, 'offset'> & { readonly initializer: Initializer };
 
 /** Collects the parameters of a network while its parts are put together. */
 export class NetworkBuilder {
-  private readonly parameters: (NetworkParameter & { readonly initializer: Initializer })[] = [];
-  private count = 0;
+  private readonly trained: PlannedParameter[] = [];
+  private readonly statistics: PlannedParameter[] = [];
   private dropoutLayers = 0;
   private widestImage = 0;
 
@@ -67,9 +86,13 @@ export class NetworkBuilder {
   ) {}
 
   parameter(name: string, shape: readonly number[], initializer: Initializer): string {
-    const size = shape.reduce((product, length) => product * length, 1);
-    this.parameters.push({ name, shape, size, offset: this.count, initializer });
-    this.count += size;
+    this.trained.push({ name, shape, size: sizeOf(shape), initializer });
+    return name;
+  }
+
+  /** A tensor that a training step gathers rather than trains. */
+  statistic(name: string, shape: readonly number[], initializer: Initializer): string {
+    this.statistics.push({ name, shape, size: sizeOf(shape), initializer });
     return name;
   }
 
@@ -82,27 +105,34 @@ export class NetworkBuilder {
   dropout(rate: number): Dropout {
     if (rate === 0) return (_, x) => x;
     const layer = this.dropoutLayers++;
-    return (keys, x) => (keys ? mul(x, dropoutMask(keys, layer, x.shape, rate)) : x); // [N, units]
+    return (training, x) => (training?.keys ? mul(x, dropoutMask(training.keys, layer, x.shape, rate)) : x); // [N, units]
   }
 
-  build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs, keys?: Tensor1D) => Tensor2D): Network {
-    const parameters = this.parameters.map(({ name, shape, size, offset }) => ({ name, shape, size, offset }));
+  build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs, training?: TrainingPass) => Tensor2D): Network {
+    const planned = [...this.trained, ...this.statistics];
+    let parameterCount = 0;
+    const parameters = planned.map(({ name, shape, size }) => {
+      const parameter: NetworkParameter = { name, shape, size, offset: parameterCount };
+      parameterCount += size;
+      return parameter;
+    });
     const index = new Map(parameters.map((parameter, i) => [parameter.name, i]));
     return {
       layout: this.layout,
       outputs: this.outputs,
       parameters,
-      parameterCount: this.count,
+      parameterCount,
+      trainedCount: this.trained.reduce((sum, { size }) => sum + size, 0),
       dropoutLayers: this.dropoutLayers,
       widestImage: this.widestImage,
       initialParameters: () => {
-        const flat = new Float32Array(this.count);
-        this.parameters.forEach(({ initializer, size, offset }, i) =>
-          initialize(flat.subarray(offset, offset + size), initializer, createRandom(seed, i)),
+        const flat = new Float32Array(parameterCount);
+        parameters.forEach(({ size, offset }, i) =>
+          initialize(flat.subarray(offset, offset + size), planned[i].initializer, createRandom(seed, i)),
         );
         return flat;
       },
-      forward: (tensors, inputs, keys) =>
+      forward: (tensors, inputs, training) =>
         forward(
           (name) => {
             const position = index.get(name);
@@ -110,10 +140,14 @@ export class NetworkBuilder {
             return tensors[position];
           },
           inputs,
-          keys,
+          training,
         ),
     };
   }
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
 }
 
 /** The columns of the index matrix. @returns C tensors int32 [N] */

@@ -23,11 +23,11 @@ export function buildWideAndDeep(options: WideAndDeepOptions, layout: FeatureLay
   const numbers = layout.numeric.length;
   const deep = addDenseStack(builder, embeddings.width + numbers, options, outputs);
   if (numbers > 0) builder.parameter('wide/kernel', [numbers, outputs], glorotUniform(numbers, outputs));
-  return builder.build(seed, (read, inputs, keys) => {
+  return builder.build(seed, (read, inputs, training) => {
     const { vectors, extra: wide } = embeddings.lookUp(read, inputs); // [N, dimension], [N, outputs] each
     const { numeric } = inputs;
     if (numeric) wide.push(tf.tidy('wide', () => tf.matMul(numeric, read('wide/kernel') as tf.Tensor2D))); // [N, outputs]
-    const logits = deep(read, concatColumns(numeric ? [...vectors, numeric] : vectors), keys); // [N, outputs]
+    const logits = deep(read, concatColumns(numeric ? [...vectors, numeric] : vectors), training); // [N, outputs]
     return wide.reduce((sum, term) => tf.add(sum, term), logits); // [N, outputs]
   });
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 
@@ -44,6 +45,18 @@ describe('encodeCheckpoint', () => {
       expect(Object.is(decoded.best!.parameters[1], -0)).toBe(true);
       expect(Buffer.compare(encodeCheckpoint(decoded), bytes)).toBe(0);
     }
+  });
+
+  it('keeps whatever vectors an optimizer has, and names them', () => {
+    const { parameters, firstMoment } = checkpoint.state;
+    for (const state of [{ parameters }, { parameters, firstMoment }, { ...checkpoint.state, average: Float32Array.of(4, 5, 6) }]) {
+      expect(decodeCheckpoint(encodeCheckpoint({ ...checkpoint, state }))).toEqual({ ...checkpoint, state });
+    }
+  });
+
+  it('writes parameters and two moments to the bytes that the first version of the format had', () => {
+    const digest = createHash('sha256').update(encodeCheckpoint(checkpoint)).digest('hex');
+    expect(digest).toBe('fddb7e499d2057dd4d7878ec04dad0286e1fbb77c86d4fb4e10f62410b922505');
   });
 
   it('needs no best state', () => {

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { Metrics } from '../../contracts/pipeline.js';
 import type { Calibration } from '../evaluate/prediction-calibration.js';
+import type { RecordedNetwork } from '../models/module/recorded-network.js';
 import type { StoppingState } from './early-stopping.js';
 import type { EngineState, StepPlan } from './engine.js';
+import { type StateName, stateNames } from './engine-state.js';
 import type { HistoryState } from './history.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 
@@ -36,6 +38,8 @@ export interface Checkpoint {
   readonly history: HistoryState;
   readonly best?: BestState;
   readonly state: EngineState;
+  /** Of a user's module: its forward pass, which is exported without the module's code. */
+  readonly network?: RecordedNetwork;
 }
 
 /*
@@ -43,12 +47,18 @@ export interface Checkpoint {
  * the float32 arrays one after the other, SHA-256 of all of that. Numbers are little-endian.
  */
 const magic = 'ANNEALCK';
-const formatVersion = 1;
+/** Of a state of parameters and two moments; all that there was when the format began. */
+const firstVersion = 1;
+/** Names the vectors of the state. */
+const namedVersion = 2;
+const firstVectors: readonly StateName[] = ['parameters', 'firstMoment', 'secondMoment'];
 const prefixBytes = 12;
 const digestBytes = 32;
 
 interface Header extends Omit<Checkpoint, 'state' | 'best'> {
   readonly formatVersion: number;
+  /** Vectors of the state; absent in version 1. */
+  readonly vectors?: readonly StateName[];
   readonly best?: Omit<BestState, 'parameters'>;
   /** Number of values of each array, in the order of the file. */
   readonly arrays: readonly number[];
@@ -57,10 +67,13 @@ interface Header extends Omit<Checkpoint, 'state' | 'best'> {
 /** @returns the bytes of a checkpoint file; equal checkpoints give equal bytes */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const { state, best, ...rest } = checkpoint;
-  const arrays = [state.parameters, state.firstMoment, state.secondMoment, ...(best ? [best.parameters] : [])];
+  const vectors = stateNames.filter((name) => state[name] !== undefined);
+  const isFirst = vectors.join() === firstVectors.join();
+  const arrays = [...vectors.map((name) => state[name]!), ...(best ? [best.parameters] : [])];
   const { parameters: _, ...bestRest } = best ?? { parameters: undefined };
   const header: Header = {
-    formatVersion,
+    formatVersion: isFirst ? firstVersion : namedVersion,
+    ...(isFirst ? {} : { vectors }),
     ...rest,
     ...(best ? { best: bestRest as Omit<BestState, 'parameters'> } : {}),
     arrays: arrays.map((array) => array.length),
@@ -93,8 +106,9 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
 
   const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
   const text = new TextDecoder().decode(bytes.subarray(prefixBytes, prefixBytes + headerBytes));
-  const { formatVersion: version, arrays: lengths, best, ...rest } = JSON.parse(text) as Header;
-  if (version !== formatVersion) throw corrupt(`it has format version ${version}, this program reads ${formatVersion}`);
+  const { formatVersion: version, arrays: lengths, best, vectors = firstVectors, ...rest } = JSON.parse(text) as Header;
+  if (version !== firstVersion && version !== namedVersion)
+    throw corrupt(`it has format version ${version}, this program reads ${firstVersion} and ${namedVersion}`);
 
   let at = prefixBytes + headerBytes;
   const arrays = lengths.map((length) => {
@@ -103,11 +117,10 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     at += 4 * length;
     return array;
   });
-  const [parameters, firstMoment, secondMoment, bestParameters] = arrays;
   return {
     ...rest,
-    state: { parameters, firstMoment, secondMoment },
-    ...(best ? { best: { ...best, parameters: bestParameters } } : {}),
+    state: Object.fromEntries(vectors.map((name, i) => [name, arrays[i]])) as unknown as EngineState,
+    ...(best ? { best: { ...best, parameters: arrays[vectors.length] } } : {}),
   };
 }
 

@@ -41,12 +41,14 @@ function readIntegers(path: string, length: number): Int32Array {
 
 function readExactly(path: string, length: number): Uint8Array {
   const bytes = readFileSync(path);
-  if (bytes.length !== length) {
-    throw new AnnealError(
-      failureTypes.artifactCorrupt,
-      `The encoded array ${path} has ${bytes.length} bytes, expected ${length}. The prepared data set does not fit together; delete it and run the pipeline again.`,
-    );
-  }
+  if (bytes.length !== length) throw wrongLength(path, bytes.length, length);
   // Small files come from Node's shared pool, at any offset.
   return bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+}
+
+export function wrongLength(path: string, found: number, expected: number): AnnealError {
+  return new AnnealError(
+    failureTypes.artifactCorrupt,
+    `The encoded array ${path} has ${found} bytes, expected ${expected}. The prepared data set does not fit together; delete it and run the pipeline again.`,
+  );
 }

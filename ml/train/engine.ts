@@ -1,6 +1,8 @@
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import type { LossSpec, ModelSpec, Task } from '../../contracts/pipeline.js';
 import type { AugmentationPlan } from './augmentation/augmentation-plan.js';
+import type { EngineState } from './engine-state.js';
+import type { OptimizerPlan } from './optimizer-plan.js';
 
 /** An encoded split in memory; row-major. */
 export interface EncodedData {
@@ -11,7 +13,7 @@ export interface EncodedData {
   readonly numeric?: Float32Array;
   /** [rows, height · width · channels] */
   readonly image?: Uint8Array;
-  /** [rows]: 0/1, index of the class, or the (standardized) value. */
+  /** [rows]: 0/1, index of the class, the labels as bits, or the (standardized) value. */
   readonly target: Float32Array;
 }
 
@@ -20,11 +22,10 @@ export interface StepPlan {
   readonly model: ModelSpec;
   readonly layout: FeatureLayout;
   readonly task: Task;
-  /** Width of the logits: 1 for binary and regression, else the number of classes. */
+  /** Width of the logits: 1 for binary and regression, else the number of classes, labels or quantiles. */
   readonly outputs: number;
   readonly batchSize: number;
-  /** AdamW: decoupled weight decay. */
-  readonly optimizer: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
+  readonly optimizer: OptimizerPlan;
   /** Weight of each class in the loss; absent = 1. */
   readonly classWeights?: readonly number[];
   /** Absent: cross-entropy, or the squared error. */
@@ -44,24 +45,24 @@ export interface StepPlan {
 /** A plan without its model, for a network that is given. */
 export type NetworkPlan = Omit<StepPlan, 'model' | 'layout' | 'outputs'>;
 
-/** The complete state between two steps; what a checkpoint stores beside the cursor. Equal state, equal future. */
-export interface EngineState {
-  /** All trainable parameters, flat, in the network's order. */
-  readonly parameters: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
-}
+export type { EngineState } from './engine-state.js';
 
 export interface EngineSession {
   /**
    * Run K mini-batch steps.
    *
-   * @param rows row indices into the training data, shape [K · batchSize]
+   * @param rows row indices into the training rows that the session holds, shape [K · batchSize]
    * @param learningRates shape [K]
    * @param firstStep number of steps done before (Adam's bias correction and dropout start from it)
    * @returns training loss of each step, shape [K]; NaN where it diverged
    */
   runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array>;
+  /**
+   * Train on other rows from now on. They are not copied, so they must not change while they are in use.
+   *
+   * @throws AnnealError `InvalidData` when they do not have the layout's shape, or an index lies outside its feature
+   */
+  useRows(data: EncodedData): void;
   /** Forward pass without training. @returns logits, shape [rows, outputs] */
   logits(data: EncodedData): Promise<Float32Array>;
   getState(): Promise<EngineState>;
@@ -70,7 +71,7 @@ export interface EngineSession {
 }
 
 export interface TrainingEngine {
-  readonly name: 'onnxruntime' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
+  readonly name: 'onnxruntime' | 'onnxruntime-cuda' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
   /** @returns why it cannot be used here, or undefined */
   unavailable(): Promise<string | undefined>;
   /** @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer */

@@ -4,15 +4,18 @@ import type { EncodedData, EngineSession, EngineState, StepPlan } from './engine
  * A linear model on the numeric features with Adam, written out by hand: small enough to be interrupted thousands of
  * times in a test. One output: log-loss for a binary target, squared error for a regression.
  */
-export function openLogisticSession(plan: StepPlan, data: EncodedData): EngineSession {
+export function openLogisticSession(plan: StepPlan, initial: EncodedData): EngineSession {
+  let data = initial;
   const width = plan.layout.numeric.length;
+  if (plan.optimizer.kind !== undefined) throw new Error('this engine knows AdamW alone');
   const { beta1, beta2, epsilon } = plan.optimizer;
-  let state: EngineState = {
+  type State = Required<Omit<EngineState, 'average'>>;
+  let state: State = {
     parameters: new Float32Array(width + 1),
     firstMoment: new Float32Array(width + 1),
     secondMoment: new Float32Array(width + 1),
   };
-  const copyOf = ({ parameters, firstMoment, secondMoment }: EngineState): EngineState => ({
+  const copyOf = ({ parameters, firstMoment, secondMoment }: State): State => ({
     parameters: parameters.slice(),
     firstMoment: firstMoment.slice(),
     secondMoment: secondMoment.slice(),
@@ -50,10 +53,13 @@ export function openLogisticSession(plan: StepPlan, data: EncodedData): EngineSe
       const { batchSize } = plan;
       return rates.map((rate, i) => step(rows.subarray(i * batchSize, (i + 1) * batchSize), rate, firstStep + i + 1));
     },
+    useRows: (rows) => {
+      data = rows;
+    },
     logits: async (rows) => Float32Array.from({ length: rows.rows }, (_, row) => logit(rows, row)),
     getState: async () => copyOf(state),
     setState: async (next) => {
-      state = copyOf(next);
+      state = copyOf(next as State);
     },
     dispose: async () => {},
   };

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LossSpec } from '../../contracts/pipeline.js';
 import type { NetworkPlan } from './engine.js';
+import { labelsOfBits } from './label-loss.js';
+import { pinballLoss } from './pinball-loss.js';
 import { huberLoss } from './regression-loss.js';
 import { softClassLoss } from './soft-class-loss.js';
 
@@ -17,8 +19,8 @@ export interface BatchTarget {
 /**
  * Mean loss of a mini-batch; differentiable in the logits.
  *
- * Binary: sigmoid cross-entropy; multiclass: softmax cross-entropy, both optionally focal; regression: squared, Huber's or absolute
- * error. With class weights it is the weighted mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
+ * Binary: sigmoid cross-entropy; multilabel: the same of each label, log(1 + eˣ) − z·x; multiclass: softmax cross-entropy, both optionally focal; regression: squared, Huber's or absolute
+ * error, or the pinball loss of several quantiles. With class weights it is the weighted mean Σ wᵢ lᵢ / Σ wᵢ, so its size does not depend on which classes the batch drew.
  * A label that is smoothed or mixed counts as several, each with its share.
  *
  * @param logits [B, outputs]
@@ -26,7 +28,9 @@ export interface BatchTarget {
  */
 export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): tf.Scalar {
   const { task, classWeights, loss, labelSmoothing } = options;
+  if (loss?.kind === 'quantile') return tf.mean(pinballLoss(logits, mixedTarget(batch), loss.quantiles));
   if (task === 'regression') return tf.mean(valueLosses(loss, tf.reshape(logits, [-1]), batch));
+  if (task === 'multilabel') return labelLoss(logits, batch);
   if (batch.mixed || labelSmoothing || loss?.kind === 'focal') return softLoss(options, logits, batch);
   const losses = hardLosses(task, logits, batch.target); // [B]
   if (!classWeights) return tf.mean(losses);
@@ -34,8 +38,20 @@ export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: B
   return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
 }
 
-function valueLosses(loss: LossSpec | undefined, values: tf.Tensor1D, { target, mixed }: BatchTarget): tf.Tensor1D {
-  const errors: tf.Tensor1D = tf.sub(values, mixed ? mix(target, mixed.partner, mixed.share) : target); // [B]
+/** The mean over rows and labels of each label's own cross-entropy. */
+function labelLoss(logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Scalar {
+  const labels = logits.shape[1];
+  const own = labelsOfBits(target, labels); // [B, labels]
+  const shares = mixed ? mix(own, labelsOfBits(mixed.partner, labels), tf.reshape(mixed.share, [-1, 1])) : own; // [B, labels]
+  return tf.mean(tf.sub(tf.softplus(logits), tf.mul(shares, logits)));
+}
+
+function mixedTarget({ target, mixed }: BatchTarget): tf.Tensor1D {
+  return mixed ? mix(target, mixed.partner, mixed.share) : target; // [B]
+}
+
+function valueLosses(loss: LossSpec | undefined, values: tf.Tensor1D, batch: BatchTarget): tf.Tensor1D {
+  const errors: tf.Tensor1D = tf.sub(values, mixedTarget(batch)); // [B]
   if (loss?.kind === 'absolute') return tf.abs(errors);
   return loss?.kind === 'huber' ? huberLoss(errors, loss.delta) : tf.square(errors);
 }

@@ -37,6 +37,29 @@ beforeEach(() => {
   directory = mkdtempSync(join(root, 'job-'));
 });
 
+describe('children with devices', () => {
+  it('see one device each, and a new one that of the child that is gone', async () => {
+    const pool = new TrainingChildren(['GPU-a', 'GPU-b']);
+    const devices = (): string[] =>
+      pool.processIds
+        .map((pid) => /CUDA_VISIBLE_DEVICES=([^\0]*)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? 'none')
+        .sort();
+    try {
+      const quiet: ChildCallbacks = { onProgress: () => {}, onCheckpoint: async () => {} };
+      const jobs = () => ['one', 'two'].map((key) => pool.run(jobOf(2, { key, directory: mkdtempSync(join(root, 'job-')) }), quiet));
+      await Promise.all(jobs());
+      expect(devices()).toEqual(['GPU-a', 'GPU-b']);
+      const [victim] = pool.processIds;
+      process.kill(victim, 'SIGKILL');
+      while (pool.processIds.includes(victim)) await new Promise((resolve) => setTimeout(resolve, 10));
+      await Promise.all(jobs());
+      expect(devices()).toEqual(['GPU-a', 'GPU-b']);
+    } finally {
+      await pool.close();
+    }
+  });
+});
+
 function jobOf(epochs: number, changes: Partial<TrainingJob> = {}): TrainingJob {
   const files = (part: string): TrainingJob['train'] => ({
     rows,
@@ -147,6 +170,64 @@ describe('TrainingChildren', () => {
     const resumed = await children.run(jobOf(100, { candidates: kept }), silent);
     expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
     expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+  });
+
+  it('ends ten epochs in the same weights after five kills at random moments as without one', async () => {
+    const plain = jobOf(10);
+    const training: TrainingSpec = { ...plain.request.training, batchSize: 10, earlyStopping: { patience: 9, minDelta: 0 } };
+    const model = { family: 'mlp', hidden: [48, 24], activation: 'relu', dropout: 0.1 } as const;
+    const request = { ...plain.request, model: { ...model, hidden: [48, 24] }, training };
+    const undisturbed = await children.run(jobOf(10, { request }), silent);
+    const kept: string[] = [];
+    for (let kills = 0; kills < 5;) {
+      let isDoomed = false;
+      const doomed: ChildCallbacks = {
+        ...keeping(kept),
+        onProgress: () => {
+          if (isDoomed) return;
+          isDoomed = true;
+          // Anywhere: in a call into the engine, in a validation, while a checkpoint is written.
+          setTimeout(() => children.processIds.forEach((pid) => process.kill(pid, 'SIGKILL')), Math.random() * 150);
+        },
+      };
+      try {
+        await children.run(jobOf(10, { request, candidates: [...kept] }), doomed);
+        // It was faster than its end: once more from the beginning.
+        kept.length = 0;
+      } catch (error) {
+        expect(String(error)).toContain('SIGKILL');
+        kills++;
+      }
+    }
+    const { result } = await children.run(jobOf(10, { request, candidates: kept }), silent);
+    expect(result.parametersDigest).toBe(undisturbed.result.parametersDigest);
+    expect(result.history).toEqual(undisturbed.result.history);
+  }, 60_000);
+
+  it.each(['SIGABRT', 'SIGSEGV', 'SIGBUS'] as const)('says that a process was ended by %s, and takes the next job', async (signal) => {
+    let told = false;
+    const ended = children.run(jobOf(10_000), {
+      ...silent,
+      onProgress: () => {
+        if (!told) children.processIds.forEach((pid) => process.kill(pid, signal));
+        told = true;
+      },
+    });
+    await expect(ended).rejects.toThrow(`The training process was ended by signal ${signal} before its job was done`);
+    expect((await children.run(jobOf(1), silent)).result.step).toBe(80);
+  });
+
+  it('goes on with the engine of its checkpoint, though another one would be chosen now', async () => {
+    const plain = jobOf(40);
+    const onEngine = (engine: TrainingSpec['engine']) => ({ ...plain.request, training: { ...plain.request.training, engine } });
+    const first = await children.run(jobOf(40, { request: onEngine('tfjs-cpu'), untilStep: 100 }), silent);
+    const kept = join(root, 'of-another-engine');
+    writeFileSync(kept, readFileSync(first.checkpoint));
+    const resumed = await children.run(jobOf(40, { request: onEngine('auto'), candidates: [kept] }), silent);
+    expect(resumed.result).toMatchObject({ resumedAtStep: 100, engine: first.result.engine });
+    const asked = await children.run(jobOf(40, { request: onEngine('onnxruntime'), candidates: [kept] }), silent);
+    expect(asked.result).toMatchObject({ resumedAtStep: 0, engine: { name: 'onnxruntime' } });
+    expect(asked.result.digest).not.toBe(resumed.result.digest);
   });
 
   it('stops within two seconds when cancelled, keeps a checkpoint and the process', async () => {

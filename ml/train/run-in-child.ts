@@ -26,6 +26,11 @@ export interface ChildCallbacks {
 export class TrainingChildren {
   readonly #idle: TypescriptChild[] = [];
   readonly #all = new Set<TypescriptChild>();
+  /** Which of `devices` a child that can work has to itself. */
+  readonly #deviceOf = new Map<TypescriptChild, string>();
+
+  /** @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees */
+  constructor(private readonly devices: readonly string[] = []) {}
 
   /** Of the living children, idle or at work. */
   get processIds(): number[] {
@@ -65,16 +70,23 @@ export class TrainingChildren {
   /** End every child, also those at work. */
   async close(): Promise<void> {
     const ended = [...this.#all].map((child) => new Promise((resolve) => child.process.once('close', resolve)));
-    for (const child of this.#all) this.#discard(child);
+    for (const child of this.#all) {
+      // Else a process with nothing else to do would end while it waits.
+      hold(child.process);
+      this.#discard(child);
+    }
     await Promise.all(ended);
   }
 
   #start(): TypescriptChild {
-    const child = forkTypescript(childPath);
+    const device = this.#freeDevice();
+    const child = forkTypescript(childPath, device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device });
     const { process } = child;
     this.#all.add(child);
+    if (device !== undefined) this.#deviceOf.set(child, device);
     process.once('exit', () => {
       this.#all.delete(child);
+      this.#deviceOf.delete(child);
       const at = this.#idle.indexOf(child);
       if (at >= 0) this.#idle.splice(at, 1);
     });
@@ -88,7 +100,15 @@ export class TrainingChildren {
     this.#idle.push(child);
   }
 
+  /** The device that the fewest children have; those that are being ended count no more. */
+  #freeDevice(): string | undefined {
+    const taken = [...this.#deviceOf.values()];
+    const load = (device: string): number => taken.filter((each) => each === device).length;
+    return this.devices.toSorted((one, other) => load(one) - load(other))[0];
+  }
+
   #discard(child: TypescriptChild): void {
+    this.#deviceOf.delete(child);
     child.process.kill('SIGKILL');
     if (child.process.pid === undefined) this.#all.delete(child);
   }

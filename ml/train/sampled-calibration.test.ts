@@ -6,6 +6,8 @@ import type { EncodedData } from './engine.js';
 import { onnxruntimeEngine } from './engines/onnxruntime.js';
 import { train } from './trainer.js';
 import { createTrainingPlan } from './training-plan.js';
+import { ResidentRows } from './training-rows.js';
+import { residentSlices } from './validation.js';
 
 const layout = { categorical: [], numeric: ['a', 'b'] };
 
@@ -68,9 +70,8 @@ describe.each([2, 3])('of %d classes of unequal size', (classes) => {
     const { state } = await train({
       plan,
       session,
-      trainRows: trainPart.rows,
-      trainLabels: trainPart.target,
-      validation,
+      rows: new ResidentRows(plan, trainPart.rows, trainPart.target),
+      validation: residentSlices(validation, layout),
       checkpointEveryMs: 60_000,
     });
     await session.setState({ ...state.state, parameters: state.best!.parameters });

@@ -1,35 +1,53 @@
-import type { TrainingSpec } from '../../contracts/pipeline.js';
+import type { ScheduleSpec } from '../../contracts/pipeline.js';
 
-/** Share of the steps over which the rate rises to its peak; Adam's first steps rest on hardly any statistics. */
+/** Share of the steps over which the rate of a cosine rises to its peak; Adam's first steps rest on hardly any statistics. */
 const warmupShare = 0.05;
 const maxWarmupSteps = 200;
+
+export interface ScheduleLength {
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+}
 
 /**
  * Learning rates of consecutive steps; a pure function of the step's number.
  *
- * `constant`: the peak throughout. `cosine`: a linear warm-up over 5 % of the steps (at most 200), then half a cosine
- * down to zero just after the last step.
+ * A linear warm-up to the peak, then by kind: `constant`: the peak. `cosine`: half a cosine from the peak down to `final` times the
+ * peak, reached just after the last step. `step`: peak · factor^⌊epochs done / everyEpochs⌋. The two names alone: `constant` without
+ * a warm-up, `cosine` with one over 5 % of the steps (at most 200), down to zero.
  *
  * @param peak the `learningRate` of the pipeline
- * @param totalSteps length of the schedule
+ * @param length of the schedule
  * @param firstStep number of steps done before
  * @returns shape [count]
  * @see Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts"
  */
 export function learningRates(
-  schedule: TrainingSpec['schedule'],
+  schedule: ScheduleSpec,
   peak: number,
-  totalSteps: number,
+  length: ScheduleLength,
   firstStep: number,
   count: number,
 ): Float32Array {
-  const rates = new Float32Array(count);
-  if (schedule === 'constant') return rates.fill(peak);
-  const warmup = Math.min(maxWarmupSteps, Math.ceil(totalSteps * warmupShare));
-  for (let i = 0; i < count; i++) {
+  const plan = typeof schedule === 'string' ? { kind: schedule, final: 0 } : schedule;
+  const warmup = warmupSteps(schedule, length.totalSteps);
+  return Float32Array.from({ length: count }, (_, i) => {
     const step = firstStep + i;
-    if (step < warmup) rates[i] = (peak * (step + 1)) / warmup;
-    else rates[i] = (peak / 2) * (1 + Math.cos((Math.PI * (step - warmup)) / Math.max(1, totalSteps - warmup)));
-  }
-  return rates;
+    if (step < warmup) return (peak * (step + 1)) / warmup;
+    switch (plan.kind) {
+      case 'constant':
+        return peak;
+      case 'cosine': {
+        const share = 1 + Math.cos((Math.PI * (step - warmup)) / Math.max(1, length.totalSteps - warmup));
+        return plan.final === 0 ? (peak / 2) * share : peak * (plan.final + ((1 - plan.final) / 2) * share);
+      }
+      case 'step':
+        return peak * plan.factor ** Math.floor(step / length.stepsPerEpoch / plan.everyEpochs);
+    }
+  });
+}
+
+function warmupSteps(schedule: ScheduleSpec, totalSteps: number): number {
+  const { kind, warmupSteps: asked } = typeof schedule === 'string' ? { kind: schedule, warmupSteps: undefined } : schedule;
+  return asked ?? (kind === 'cosine' ? Math.min(maxWarmupSteps, Math.ceil(totalSteps * warmupShare)) : 0);
 }

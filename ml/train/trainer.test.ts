@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TrainingSpec } from '../../contracts/pipeline.js';
 import { decodeCheckpoint, encodeCheckpoint, parametersDigest } from './checkpoint.js';
-import type { EngineSession } from './engine.js';
+import type { EncodedData, EngineSession } from './engine.js';
 import { openLogisticSession, syntheticData } from './logistic-test-engine.js';
 import { train, type RunState, type TrainerOptions, type TrainerOutcome } from './trainer.js';
 import { createTrainingPlan, planDigest, standardizeTarget, type TrainingPlan, type TrainingRequest } from './training-plan.js';
-import { validationSubset } from './validation.js';
+import { ResidentRows } from './training-rows.js';
+import { residentSlices, validationSubset } from './validation.js';
 
 const width = 3;
+const layout = { categorical: [], numeric: ['a', 'b', 'c'] };
 const trainPart = syntheticData(1000, width, 'binary', 1);
 const validationPart = syntheticData(400, width, 'binary', 2);
 
@@ -30,7 +32,7 @@ function planOf(training: Partial<TrainingSpec> = {}, request: Partial<TrainingR
       primaryMetric: 'auc',
       task: 'binary',
       classes: 2,
-      layout: { categorical: [], numeric: ['a', 'b', 'c'] },
+      layout,
       trainingPrior: [0.5, 0.5],
       dataDigest: 'd1',
       threads: 1,
@@ -47,9 +49,8 @@ async function run(plan: TrainingPlan, { wrap = (session) => session, ...changes
   return train({
     plan,
     session,
-    trainRows: trainPart.rows,
-    trainLabels: trainPart.target,
-    validation: validationPart,
+    rows: new ResidentRows(plan, trainPart.rows, trainPart.target),
+    validation: residentSlices(validationPart, layout),
     checkpointEveryMs: 50,
     ...changes,
   });
@@ -215,7 +216,7 @@ describe('train', () => {
   });
 
   it('refuses a validation part that does not define the primary metric', async () => {
-    const validation = { ...validationPart, target: new Float32Array(validationPart.rows) };
+    const validation = residentSlices({ ...validationPart, target: new Float32Array(validationPart.rows) }, layout);
     await expect(run(planOf(), { validation })).rejects.toMatchObject({ type: 'InvalidData', message: expect.stringContaining('"auc"') });
   });
 
@@ -226,8 +227,8 @@ describe('train', () => {
     const trainingPrior = [mean, deviation];
     const plan = planOf({ epochs: 20 }, { task: 'regression', classes: 0, primaryMetric: 'rmse', trainingPrior }, data.target);
     const session = openLogisticSession(plan.step, standardizeTarget('regression', trainingPrior, data));
-    const validation = syntheticData(300, width, 'regression', 5);
-    const { state } = await train({ plan, session, trainRows: 1000, validation, checkpointEveryMs: 50 });
+    const validation = residentSlices(syntheticData(300, width, 'regression', 5), layout);
+    const { state } = await train({ plan, session, rows: new ResidentRows(plan, 1000), validation, checkpointEveryMs: 50 });
     expect(state.best!.metrics.r2).toBeGreaterThan(0.9);
     expect(state.best!.metrics.rmse).toBeLessThan(8);
     expect(state.best!.threshold).toBeUndefined();
@@ -290,20 +291,25 @@ describe('planDigest', () => {
 });
 
 describe('validationSubset', () => {
-  it('takes the same rows of every column, the same ones each time', () => {
-    const plan = planOf().step;
-    const part = validationSubset(plan, validationPart, 50);
-    expect(part).toEqual(validationSubset(plan, validationPart, 50));
+  const slices = residentSlices(validationPart, layout);
+
+  it('takes the same rows of every column, the same ones each time', async () => {
+    const subset = async () => {
+      const part = await validationSubset(layout, slices, 50);
+      return part.slice(0, part.rows);
+    };
+    const part = await subset();
+    expect(part).toEqual(await subset());
     expect(part.rows).toBe(50);
-    const rowText = (data: typeof part, row: number): string =>
+    const rowText = (data: EncodedData, row: number): string =>
       [...data.numeric!.subarray(row * width, (row + 1) * width), data.target[row]].join();
     const all = new Set(Array.from({ length: validationPart.rows }, (_, row) => rowText(validationPart, row)));
     expect(Array.from({ length: 50 }, (_, row) => all.has(rowText(part, row))).every(Boolean)).toBe(true);
-    expect(validationSubset(plan, validationPart, 9999)).toBe(validationPart);
+    expect(await validationSubset(layout, slices, 9999)).toBe(slices);
   });
 
-  it('refuses an empty validation part', () => {
-    const empty = { rows: 0, numeric: new Float32Array(), target: new Float32Array() };
-    expect(() => validationSubset(planOf().step, empty, undefined)).toThrow(expect.objectContaining({ type: 'InvalidData' }));
+  it('refuses an empty validation part', async () => {
+    const empty = residentSlices({ rows: 0, numeric: new Float32Array(), target: new Float32Array() }, layout);
+    await expect(validationSubset(layout, empty, undefined)).rejects.toMatchObject({ type: 'InvalidData' });
   });
 });

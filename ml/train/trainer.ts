@@ -5,13 +5,13 @@ import type { TrainProgress } from '../../contracts/training.js';
 import type { Checkpoint } from './checkpoint.js';
 import { ChunkSize } from './chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
-import type { EncodedData, EngineSession } from './engine.js';
+import type { EngineSession } from './engine.js';
+import { servedParameters } from './engine-state.js';
 import { addLosses, addValidation, emptyHistory } from './history.js';
-import { epochOrder } from './order.js';
-import { sampledOrder } from './sampling.js';
 import { learningRates } from './schedule.js';
 import type { TrainingPlan } from './training-plan.js';
-import { assess, splitLogits } from './validation.js';
+import type { TrainingRows } from './training-rows.js';
+import { type SlicedRows, assess, splitLogits } from './validation.js';
 
 /** A call into the engine cannot be interrupted; so long is a cancellation or a heartbeat kept waiting. */
 const maxChunkMs = 500;
@@ -19,17 +19,14 @@ const maxChunkMs = 500;
 const maxLoss = 1e6;
 
 /** A checkpoint without what stays the same during a run. */
-export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine'>;
+export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network'>;
 
 export interface TrainerOptions {
   readonly plan: TrainingPlan;
   readonly session: EngineSession;
-  /** Rows of the training part. */
-  readonly trainRows: number;
-  /** Their classes, shape [trainRows]; needed where the plan samples them. */
-  readonly trainLabels?: Float32Array;
+  readonly rows: TrainingRows;
   /** The rows to validate on, with the target in its own units. */
-  readonly validation: EncodedData;
+  readonly validation: SlicedRows;
   /** Continue from here; its digest has been compared by the caller. */
   readonly resume?: RunState;
   /** Stop here; default: the end of the plan. */
@@ -68,7 +65,6 @@ class Trainer {
   private readonly chunks: ChunkSize;
   private readonly resumedAtStep: number;
   private state: RunState;
-  private order?: { readonly epoch: number; readonly rows: Int32Array };
   private readonly startedAt = performance.now();
   private savedAt = performance.now();
   private savedStep: number;
@@ -85,7 +81,7 @@ class Trainer {
       stopping: initialStopping,
       history: emptyHistory,
       // Filled by the engine before anything reads it.
-      state: { parameters: new Float32Array(), firstMoment: new Float32Array(), secondMoment: new Float32Array() },
+      state: { parameters: new Float32Array() },
     };
     this.resumedAtStep = this.state.step;
     this.savedStep = this.state.step;
@@ -123,9 +119,10 @@ class Trainer {
     const { batchSize } = this.plan.step;
     const epoch = Math.floor(step / stepsPerEpoch);
     const stepInEpoch = step - epoch * stepsPerEpoch;
-    const count = this.chunks.next(Math.min(stepsPerEpoch - stepInEpoch, this.lastStep - step));
-    const rows = this.epochRows(epoch).subarray(stepInEpoch * batchSize, (stepInEpoch + count) * batchSize); // [count · batchSize]
-    const rates = learningRates(schedule, learningRate, totalSteps, step, count); // [count]
+    const atMost = this.chunks.next(Math.min(stepsPerEpoch - stepInEpoch, this.lastStep - step));
+    const rows = await this.options.rows.take(epoch, stepInEpoch, atMost); // [count · batchSize]
+    const count = rows.length / batchSize;
+    const rates = learningRates(schedule, learningRate, { totalSteps, stepsPerEpoch }, step, count); // [count]
 
     const startedAt = performance.now();
     const losses = await this.options.session.runSteps(rows, rates, step); // [count]
@@ -138,19 +135,6 @@ class Trainer {
     this.lastLoss = losses.reduce((sum, loss) => sum + loss, 0) / count;
     this.state = { ...this.state, step: step + count, history: addLosses(this.state.history, losses, step, totalSteps) };
     this.report();
-  }
-
-  private epochRows(epoch: number): Int32Array {
-    if (this.order?.epoch !== epoch) this.order = { epoch, rows: this.drawEpoch(epoch) };
-    return this.order.rows;
-  }
-
-  private drawEpoch(epoch: number): Int32Array {
-    const { sampledCounts, step } = this.plan;
-    const { trainRows, trainLabels } = this.options;
-    if (!sampledCounts) return epochOrder(step.seed, epoch, trainRows);
-    if (!trainLabels) throw new Error('classes are sampled by the labels of the training part, which were not given');
-    return sampledOrder(step.seed, epoch, trainLabels, sampledCounts);
   }
 
   private async validateWhenDue(): Promise<void> {
@@ -175,7 +159,7 @@ class Trainer {
           : stopping,
       best:
         best === undefined || this.isBetter(value, this.primaryValue(best.metrics))
-          ? { step, ...assessed, parameters: (await session.getState()).parameters.slice() }
+          ? { step, ...assessed, parameters: servedParameters(await session.getState()).slice() }
           : best,
     };
     this.report(assessed.metrics);

@@ -9,6 +9,8 @@ export interface TrainingJob {
   /** Goes into the checkpoints, so that they belong to one piece of work. */
   readonly key: string;
   readonly request: TrainingRequest;
+  /** File with the bundle of a model that is a module of the user's. */
+  readonly module?: string;
   readonly train: EncodedFiles;
   readonly validation: EncodedFiles;
   /** Rows that a fold of a cross-validation holds out: predicted when the training has ended. */

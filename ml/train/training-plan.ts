@@ -1,12 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { type LossSpec, metricNames, type MetricName, type ModelSpec, type Task, type TrainingSpec } from '../../contracts/pipeline.js';
+import {
+  type LossSpec,
+  type MetricName,
+  type ModelSpec,
+  quantilesOf,
+  type Task,
+  taskMetrics,
+  type TrainingSpec,
+} from '../../contracts/pipeline.js';
 import { targetScaling } from '../evaluate/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
 import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
+import { codeVersion } from './code-version.js';
+import { encodedRowBytes } from './encoded-reader.js';
 import type { EncodedData, StepPlan } from './engine.js';
+import { createOptimizerPlan } from './optimizer-plan.js';
 import { epochBatches } from './order.js';
+import { type StreamingPlan, planStreaming, windowSteps } from './streamed-order.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 
 /** What is asked for: a part of `TrainInput`, with what the prepared data set says about itself. */
@@ -22,7 +34,7 @@ export interface TrainingRequest {
   /** In the order of the indices; needed where classes are weighed by name. */
   readonly classNames?: readonly string[];
   readonly layout: FeatureLayout;
-  /** Class shares of the training part, or [mean, standard deviation] of a regression target. */
+  /** Class shares of the training part, or [mean, standard deviation, quantiles that are predicted…] of a regression target. */
   readonly trainingPrior: readonly number[];
   /** Stands for the content of the training and validation parts. */
   readonly dataDigest: string;
@@ -34,6 +46,8 @@ export interface TrainingPlan {
   readonly step: StepPlan;
   /** Rows of each class that an epoch visits; absent: every row once. */
   readonly sampledCounts?: readonly number[];
+  /** Absent: the rows are in memory. */
+  readonly streaming?: StreamingPlan;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
   /** Epochs that `totalSteps` reaches into. */
@@ -47,15 +61,6 @@ export interface TrainingPlan {
   readonly dataDigest: string;
 }
 
-/** AdamW with the usual moments. */
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
-
-const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
-  binary: new Set(['auc', 'averagePrecision', 'logLoss', 'accuracy', 'macroF1', 'brier', 'ece']),
-  multiclass: new Set(['auc', 'logLoss', 'accuracy', 'macroF1', 'brier']),
-  regression: new Set(['rmse', 'mae', 'r2']),
-};
-
 /**
  * @param target of the training part, not yet scaled, shape [rows]
  * @param numeric of the training part, shape [rows, F]; needed where its rows are augmented
@@ -64,8 +69,8 @@ const metricsByTask: Readonly<Record<Task, ReadonlySet<MetricName>>> = {
  */
 export function createTrainingPlan(request: TrainingRequest, target: Float32Array, numeric?: Float32Array): TrainingPlan {
   const { task, training, primaryMetric } = request;
-  if (!metricsByTask[task].has(primaryMetric)) {
-    const possible = metricNames.filter((name) => metricsByTask[task].has(name)).join(', ');
+  if (!taskMetrics[task].includes(primaryMetric)) {
+    const possible = taskMetrics[task].join(', ');
     throw new AnnealError(
       failureTypes.invalidPipeline,
       `The primary metric "${primaryMetric}" is not measured for a ${task} target. Set evaluation.primaryMetric to one of ${possible}.`,
@@ -77,9 +82,21 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       'The training part has no rows. Expected at least one. Widen the range of split.train, or look into the validation report for rows that were taken out.',
     );
   }
-  const imbalance: ImbalancePlan = task === 'regression' ? {} : createImbalancePlan(training, task, target, request);
+  const imbalance: ImbalancePlan =
+    task === 'regression' || task === 'multilabel' ? {} : createImbalancePlan(training, task, target, request);
   const epochRows = imbalance.sampledCounts?.reduce((sum, count) => sum + count, 0) ?? target.length;
-  const { batchSize, stepsPerEpoch } = epochBatches(epochRows, training.batchSize);
+  const streaming = streamingPlan(request, target.length);
+  if (streaming && imbalance.sampledCounts) {
+    throw new AnnealError(
+      failureTypes.invalidPipeline,
+      `training.sampling draws rows from all of the training part, whose ${target.length} rows do not fit into the ${residentMegabytes(training)} MB that training.residentMegabytes allows. Expected a part that does, or no sampling. Raise training.residentMegabytes, or balance the classes by training.classWeights.`,
+    );
+  }
+  const whole = epochBatches(epochRows, training.batchSize);
+  const { batchSize } = whole;
+  const stepsPerEpoch = streaming
+    ? windowSteps(streaming, target.length, batchSize).reduce((sum, steps) => sum + steps, 0)
+    : whole.stepsPerEpoch;
   const totalSteps = request.totalSteps ?? training.epochs * stepsPerEpoch;
   const { classWeights, classShift, sampledCounts } = imbalance;
   const augmentation = createAugmentationPlan(training.augmentation, request.layout.numeric.length, numeric);
@@ -88,9 +105,9 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       model: request.model,
       layout: request.layout,
       task,
-      outputs: task === 'multiclass' ? request.classes : 1,
+      outputs: task === 'multiclass' || task === 'multilabel' ? request.classes : (quantilesOf(training)?.length ?? 1),
       batchSize,
-      optimizer: { ...adam, weightDecay: training.weightDecay },
+      optimizer: createOptimizerPlan(training),
       ...(classWeights ? { classWeights } : {}),
       ...(classShift ? { classShift } : {}),
       // A loss that is named though it is the default gives the same plan as one that is not.
@@ -101,6 +118,7 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
       threads: request.threads,
     },
     ...(sampledCounts ? { sampledCounts } : {}),
+    ...(streaming ? { streaming } : {}),
     totalSteps,
     stepsPerEpoch,
     epochs: Math.ceil(totalSteps / stepsPerEpoch),
@@ -114,13 +132,36 @@ export function createTrainingPlan(request: TrainingRequest, target: Float32Arra
   };
 }
 
+/** Encoded data up to so many MB are held in memory. */
+const defaultResidentMegabytes = 512;
+
+function residentMegabytes({ residentMegabytes: asked }: TrainingSpec): number {
+  return asked ?? defaultResidentMegabytes;
+}
+
+/** Whether rows of a split had better be read as they are needed; of a validation part, which is only looked at, sooner. */
+export function isLarge({ training, layout }: Pick<TrainingRequest, 'training' | 'layout'>, rows: number, share = 1): boolean {
+  return rows * encodedRowBytes(layout) > residentMegabytes(training) * 1e6 * share;
+}
+
+/** Two windows, the indices of their rows and what is read beside them stay well below the limit. */
+const windowShare = 1 / 4;
+
+function streamingPlan(request: TrainingRequest, rows: number): StreamingPlan | undefined {
+  if (!isLarge(request, rows)) return undefined;
+  const windowBytes = residentMegabytes(request.training) * 1e6 * windowShare;
+  return planStreaming(rows, encodedRowBytes(request.layout), windowBytes, request.training.batchSize);
+}
+
 function isDefaultLoss(kind: LossSpec['kind']): boolean {
   return kind === 'cross-entropy' || kind === 'squared';
 }
 
-/** Two runs with equal digests pass through the same states, bit for bit. */
+/** Of data, code, seed and configuration: two runs with equal digests pass through the same states, bit for bit. */
 export function planDigest(plan: TrainingPlan, engine: string): string {
-  return createHash('sha256').update(canonicalJson({ engine, plan })).digest('hex');
+  return createHash('sha256')
+    .update(canonicalJson({ code: codeVersion, engine, plan }))
+    .digest('hex');
 }
 
 /**
@@ -129,7 +170,18 @@ export function planDigest(plan: TrainingPlan, engine: string): string {
  * @returns shares the feature arrays
  */
 export function standardizeTarget(task: Task, trainingPrior: readonly number[], data: EncodedData): EncodedData {
-  if (task !== 'regression') return data;
+  const scale = targetScaler(task, trainingPrior);
+  if (!scale) return data;
+  const target = data.target.slice();
+  scale(target);
+  return { ...data, target };
+}
+
+/** @returns brings a target, in place, into the units that the network is trained in; absent where those are its own */
+export function targetScaler(task: Task, trainingPrior: readonly number[]): ((target: Float32Array) => void) | undefined {
+  if (task !== 'regression') return undefined;
   const { mean, scale } = targetScaling(trainingPrior);
-  return { ...data, target: data.target.map((value) => (value - mean) / scale) };
+  return (target) => {
+    for (let i = 0; i < target.length; i++) target[i] = (target[i] - mean) / scale;
+  };
 }

@@ -1,9 +1,11 @@
 import { imageSize } from '../../contracts/image-input.js';
+import type { FeatureLayout } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import type { Metrics } from '../../contracts/pipeline.js';
+import { type Metrics, quantilesOf } from '../../contracts/pipeline.js';
 import { bestF1Threshold } from '../evaluate/best-threshold.js';
 import { computeMetrics } from '../evaluate/metrics.js';
-import { applyCalibration, fitCalibration, type Calibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration, fitCalibration, thresholdsOf, type Calibration } from '../evaluate/prediction-calibration.js';
+import type { EncodedReader } from './encoded-reader.js';
 import type { EncodedData, EngineSession, StepPlan } from './engine.js';
 import { epochOrder } from './order.js';
 
@@ -12,6 +14,22 @@ const sliceRows = 65_536;
 
 /** The order that picks the rows of a partial validation; one for all runs, so that trials are compared on the same rows. */
 const subsetSeed = 0;
+
+/** Rows that are looked at a slice at a time, so that they need not all be in memory. */
+export interface SlicedRows {
+  readonly rows: number;
+  /** Of all rows, in its own units, shape [rows]. */
+  readonly target: Float32Array;
+  slice(from: number, until: number): EncodedData | Promise<EncodedData>;
+}
+
+export function residentSlices(data: EncodedData, layout: FeatureLayout): SlicedRows {
+  return { rows: data.rows, target: data.target, slice: (from, until) => rowRange(data, layout, from, until) };
+}
+
+export async function readerSlices(reader: EncodedReader): Promise<SlicedRows> {
+  return { rows: reader.rows, target: await reader.readTarget(), slice: (from, until) => reader.slice(from, until) };
+}
 
 export interface ValidationOutcome {
   readonly metrics: Metrics;
@@ -28,14 +46,14 @@ export interface ValidationOutcome {
 export async function splitLogits(
   session: EngineSession,
   plan: StepPlan,
-  data: EncodedData,
+  data: SlicedRows,
   between: () => Promise<void> = async () => {},
 ): Promise<Float32Array> {
   const logits = new Float32Array(data.rows * plan.outputs);
   for (let from = 0; from < data.rows; from += sliceRows) {
     await between();
     const until = Math.min(from + sliceRows, data.rows);
-    logits.set(await session.logits(rowRange(data, plan, from, until)), from * plan.outputs);
+    logits.set(await session.logits(await data.slice(from, until)), from * plan.outputs);
   }
   return logits;
 }
@@ -54,20 +72,30 @@ export function assess(
   trainingPrior: readonly number[],
 ): ValidationOutcome | undefined {
   if (!logits.every(Number.isFinite)) return undefined;
-  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, plan.classShift);
+  const quantiles = quantilesOf(plan);
+  const calibration = fitCalibration(plan.task, logits, actual, plan.outputs, trainingPrior, { classShift: plan.classShift, quantiles });
   const predicted = applyCalibration(calibration, logits, plan.outputs);
   const threshold = plan.task === 'binary' ? bestF1Threshold(predicted, actual).threshold : undefined;
-  const classes = { binary: 2, multiclass: plan.outputs, regression: 0 }[plan.task];
-  const metrics = computeMetrics({ task: plan.task, classes, predicted, actual, threshold });
+  const classes = { binary: 2, multiclass: plan.outputs, multilabel: plan.outputs, regression: 0 }[plan.task];
+  const metrics = computeMetrics({
+    task: plan.task,
+    classes,
+    predicted,
+    actual,
+    threshold,
+    quantiles,
+    thresholds: thresholdsOf(calibration),
+  });
   return { metrics, calibration, ...(threshold === undefined ? {} : { threshold }) };
 }
 
 /**
  * The rows that validate a trial: the first `rows` of a fixed pseudo-random order.
  *
+ * @returns `data` where it has no more rows than that; else they are in memory
  * @throws AnnealError `InvalidData` when the split is empty
  */
-export function validationSubset(plan: StepPlan, data: EncodedData, rows: number | undefined): EncodedData {
+export async function validationSubset(layout: FeatureLayout, data: SlicedRows, rows: number | undefined): Promise<SlicedRows> {
   if (data.rows === 0) {
     throw new AnnealError(
       failureTypes.invalidData,
@@ -76,28 +104,35 @@ export function validationSubset(plan: StepPlan, data: EncodedData, rows: number
   }
   if (rows === undefined || rows >= data.rows) return data;
   const chosen = epochOrder(subsetSeed, 0, data.rows).slice(0, rows).sort();
-  const target = Float32Array.from(chosen, (row) => data.target[row]);
-  const taken = { rows, target };
-  const { categorical, numeric, image } = data;
-  const pixels = plan.layout.image ? imageSize(plan.layout.image) : 0;
-  const widths = { categorical: plan.layout.categorical.length, numeric: plan.layout.numeric.length };
-  return {
-    ...taken,
-    ...(categorical ? { categorical: takeRows(categorical, new Int32Array(rows * widths.categorical), chosen, widths.categorical) } : {}),
-    ...(numeric ? { numeric: takeRows(numeric, new Float32Array(rows * widths.numeric), chosen, widths.numeric) } : {}),
-    ...(image ? { image: takeRows(image, new Uint8Array(rows * pixels), chosen, pixels) } : {}),
+  const pixels = layout.image ? imageSize(layout.image) : 0;
+  const [columns, numbers] = [layout.categorical.length, layout.numeric.length];
+  const taken: EncodedData = {
+    rows,
+    target: Float32Array.from(chosen, (row) => data.target[row]),
+    ...(columns > 0 ? { categorical: new Int32Array(rows * columns) } : {}),
+    ...(numbers > 0 ? { numeric: new Float32Array(rows * numbers) } : {}),
+    ...(pixels > 0 ? { image: new Uint8Array(rows * pixels) } : {}),
   };
+  let at = 0;
+  for (let from = 0; at < rows; from += sliceRows) {
+    const until = Math.min(from + sliceRows, data.rows);
+    if (chosen[at] >= until) continue;
+    const slice = await data.slice(from, until);
+    for (; at < rows && chosen[at] < until; at++) {
+      const row = chosen[at] - from;
+      taken.categorical?.set(slice.categorical!.subarray(row * columns, (row + 1) * columns), at * columns);
+      taken.numeric?.set(slice.numeric!.subarray(row * numbers, (row + 1) * numbers), at * numbers);
+      taken.image?.set(slice.image!.subarray(row * pixels, (row + 1) * pixels), at * pixels);
+    }
+  }
+  return residentSlices(taken, layout);
 }
 
-function takeRows<T extends Int32Array | Float32Array | Uint8Array>(source: T, into: T, rows: Int32Array, width: number): T {
-  rows.forEach((row, i) => into.set(source.subarray(row * width, (row + 1) * width), i * width));
-  return into;
-}
-
-function rowRange(data: EncodedData, plan: StepPlan, from: number, until: number): EncodedData {
-  const columns = plan.layout.categorical.length;
-  const numbers = plan.layout.numeric.length;
-  const pixels = plan.layout.image ? imageSize(plan.layout.image) : 0;
+/** The rows `from … until − 1`; views, nothing is copied. */
+export function rowRange(data: EncodedData, layout: FeatureLayout, from: number, until: number): EncodedData {
+  const columns = layout.categorical.length;
+  const numbers = layout.numeric.length;
+  const pixels = layout.image ? imageSize(layout.image) : 0;
   return {
     rows: until - from,
     target: data.target.subarray(from, until),

@@ -131,7 +131,9 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   const declared = manifest.inputs.map((input) => input.name);
   const missing = declared.filter((name) => !session.inputNames.includes(name));
   const extra = session.inputNames.filter((name) => !declared.includes(name));
-  const outputs = manifest.task === 'regression' ? [modelOutputs.value] : [modelOutputs.probabilities, modelOutputs.classIndex];
+  const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
+  const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
+  const outputs = manifest.task === 'regression' ? ofValues : ofClasses;
   const absent = outputs.filter((name) => !session.outputNames.includes(name));
   const problems = [
     missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,

@@ -8,6 +8,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelBundle } from '../../contracts/model.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import type { ServedVersion } from '../../contracts/serving.js';
+import { withArtifactsInUse } from '../../stores/artifact-use.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { LocalFile } from '../../serving/prepared-version.js';
 
@@ -124,7 +125,7 @@ export class VersionCache {
     if ((await sha256Of(local.path)) !== ref.sha256) {
       const temporary = join(this.directory, 'tmp', randomUUID());
       try {
-        await copyFile(await this.store.localPath(ref), temporary);
+        await withArtifactsInUse(async () => copyFile(await this.store.localPath(ref), temporary));
         const found = await sha256Of(temporary);
         if (found !== ref.sha256)
           throw new Error(`The copy of ${ref.uri} has the SHA-256 ${found}; the disk of this host may be full or failing.`);

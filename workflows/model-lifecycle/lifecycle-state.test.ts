@@ -24,6 +24,17 @@ describe('LifecycleState', () => {
     expect([epoch, champion?.version, previous?.version]).toEqual([2, '2', '1']);
   });
 
+  it('tells of a champion whose run started later, and of no other', () => {
+    const started = (number: string, runStartedAtMs?: number): ServedVersion => ({ ...version(number), runStartedAtMs });
+    const state = new LifecycleState('m');
+    expect(state.newerThan(started('1', 5))).toBeUndefined();
+    state.commit(state.beginRollout(started('2', 10)), started('2', 10), 'promote', 'test', 0, []);
+    expect(state.newerThan(started('1', 5))?.version).toBe('2');
+    expect(state.newerThan(started('3', 11))).toBeUndefined();
+    expect(state.newerThan(started('2', 5))).toBeUndefined();
+    expect(state.newerThan(started('1'))).toBeUndefined();
+  });
+
   it('keeps previous when the champion is promoted again', () => {
     expect(promoted('1', '2', '2').state().previous?.version).toBe('1');
   });

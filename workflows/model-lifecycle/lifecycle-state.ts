@@ -61,6 +61,13 @@ export class LifecycleState {
     return this.serving.hosts.filter((host) => nowMs - host.seenAtMs < leaseMs);
   }
 
+  /** @returns what serves, where it is another version of a run that started after that of `version` */
+  newerThan(version: ServedVersion): ServedVersion | undefined {
+    const { champion } = this.serving;
+    if (champion?.runStartedAtMs === undefined || version.runStartedAtMs === undefined) return undefined;
+    return champion.version !== version.version && champion.runStartedAtMs > version.runStartedAtMs ? champion : undefined;
+  }
+
   /** @returns the epoch of this rollout */
   beginRollout(candidate: ServedVersion): number {
     this.serving = { ...this.serving, candidate };

@@ -94,19 +94,40 @@ describe('a run whose data do not meet the expectations', () => {
     });
   }, 60_000);
 
-  it('refuses to override data of which nothing is left, and says what to do', async () => {
-    const stages = new FakeStages({ onValidate: () => ({ ...bad, clean: undefined }) });
+  it('refuses to override data of which nothing is left, and says why and what to do', async () => {
+    const gone = { severity: 'error', rule: 'missing-column', column: 'x', expected: 'a column', found: 'no such column' } as const;
+    const stages = new FakeStages({ onValidate: () => ({ ...bad, anomalies: [gone], clean: undefined }) });
     await run(stages, {}, async (handle) => {
       const { awaitsOverride, stages: shown } = await untilWaiting(handle);
       expect(awaitsOverride!.canOverride).toBe(false);
       expect(shown[1].summary).toBe('waits for a mended source');
       expect(await refusalOf(handle.executeUpdate(overrideValidationUpdate, { args: [{ reason: 'all the same' }] }))).toMatch(
-        /cannot be overridden.*Correct the source.*anneal recheck/,
+        /cannot be overridden: column "x": expected a column, found no such column\. Correct the source.*anneal recheck/,
       );
       await handle.cancel();
       await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
       expect((await handle.query(statusQuery)).state).toBe('cancelled');
       expect(stages.calls).not.toContain('prepareDataset');
+    });
+  }, 60_000);
+
+  it('ends rejected when a newer run was promoted meanwhile', async () => {
+    const ref = { uri: 'artifact:sha256/00', sha256: '00', sizeBytes: 1 };
+    const newer = {
+      version: '7',
+      bundle: { model: ref, manifest: ref, golden: ref },
+      pipelineRun: 'later',
+      runStartedAtMs: Date.now() + 60_000,
+    };
+    let isPromoted = false;
+    const stages = new FakeStages({ onValidate: () => bad, champion: () => (isPromoted ? newer : undefined) });
+    await run(stages, {}, async (handle) => {
+      await untilWaiting(handle);
+      isPromoted = true;
+      await handle.executeUpdate(recheckSourceUpdate);
+      expect(await handle.result()).toMatchObject({ status: 'rejected', reason: expect.stringMatching(/version 7 of the run later/) });
+      expect(stages.calls).not.toContain('prepareDataset');
+      expect(stages.closed).toMatchObject([{ outcome: 'rejected' }]);
     });
   }, 60_000);
 

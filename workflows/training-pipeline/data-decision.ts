@@ -29,12 +29,12 @@ export function dataDecisionHandlers(awaited: () => AwaitedOverride | undefined)
   };
   setHandler(overrideValidationUpdate, ({ reason }) => void (override = reason.trim()), {
     validator: (input: ApprovalInput) => {
-      const { canOverride } = requireWaiting();
+      const { canOverride, obstacle } = requireWaiting();
       if (typeof input?.reason !== 'string' || input.reason.trim() === '')
         throw new Error('A reason is needed: give one with --reason. It is kept with the run and with the model version.');
       if (!canOverride)
         throw new Error(
-          'These data cannot be overridden: no row, or no label to learn from, is left of them. Correct the source; the run notices it by itself, `anneal recheck <run>` looks at once.',
+          `These data cannot be overridden: ${obstacle ?? 'no row, or no label to learn from, is left of them'}. Correct the source; the run notices it by itself, \`anneal recheck <run>\` looks at once.`,
         );
     },
   });

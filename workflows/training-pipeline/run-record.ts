@@ -18,6 +18,7 @@ type Facts = Partial<
     | 'baseline'
     | 'champion'
     | 'gates'
+    | 'belowBaseline'
     | 'version'
     | 'modelDigest'
     | 'dataDigest'
@@ -138,6 +139,7 @@ export class RunRecord {
       metrics: { test, baseline, champion: champion?.metrics },
       modelDigest,
       reason: this.reason,
+      ...(this.warnings.length > 0 ? { warnings: this.warnings } : {}),
       durationMs: nowMs - this.identity.startedAtMs,
     };
   }

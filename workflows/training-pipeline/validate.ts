@@ -1,4 +1,4 @@
-import { ApplicationFailure, isCancellation, upsertSearchAttributes } from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, patched, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { ValidationResult } from '../../contracts/activities.js';
 import type { Anomaly, Snapshot } from '../../contracts/dataset.js';
 import { failureTypes } from '../../contracts/failures.js';
@@ -6,9 +6,10 @@ import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { describeSource } from '../../contracts/pipeline/source.js';
 import { searchAttributes } from '../../contracts/search-attributes.js';
 import { failureReason } from '../failure-reason.js';
-import { data } from '../proxies.js';
+import { data, tracking } from '../proxies.js';
 import type { DataDecision } from './data-decision.js';
 import { readSource } from './ingest.js';
+import { overrideObstacle } from './override-obstacle.js';
 import type { RunRecord } from './run-record.js';
 import { pauseBeforeLook } from './source-looks.js';
 import { count, type StageWithResult } from './staged.js';
@@ -79,6 +80,7 @@ async function decided(spec: PipelineSpec, refused: ValidatedData, context: Vali
     const event = pauseMs > 0 ? await decision.within(pauseMs) : 'pause';
     const seen = event === 'override' ? { identity } : await lookAtSource(spec);
     if (decision.override !== undefined) return overridden(current, decision.override, context);
+    if (patched('superseded-while-waiting')) await assertNotSuperseded(spec, context);
     if (event === 'pause' && seen.identity === identity) {
       if (Date.now() >= untilMs) throw invalidData(current.validation, waitSeconds);
       continue;
@@ -95,6 +97,18 @@ async function decided(spec: PipelineSpec, refused: ValidatedData, context: Vali
     }
     current = next;
   }
+}
+
+/** A model of newer data serves: those that the run waits for are of no use any more. @throws `Superseded` */
+async function assertNotSuperseded({ name }: PipelineSpec, context: ValidationContext): Promise<void> {
+  const champion = await tracking.currentChampion.executeWithOptions({ summary: 'whether a newer run was promoted' }, [{ model: name }]);
+  if (champion?.runStartedAtMs === undefined || champion.runStartedAtMs <= workflowInfo().startTime.getTime()) return;
+  endWaiting(context);
+  throw ApplicationFailure.create({
+    type: failureTypes.superseded,
+    nonRetryable: true,
+    message: `While the run waited for its data, version ${champion.version} of ${champion.pipelineRun ? `the run ${champion.pipelineRun}` : 'a run'}, which started later, was promoted. Nothing is left to do for this run; start a new one when the data should be read again.`,
+  });
 }
 
 /** @returns what was there before when the source cannot be read at the moment, or holds what it held */
@@ -120,6 +134,7 @@ function beginWaiting(validation: ValidationResult, untilMs: number, looks: numb
   record.awaitOverride('validate', {
     refusal: validation.refusal ?? 'The data do not meet the expectations of the pipeline.',
     canOverride: validation.clean !== undefined,
+    ...(validation.clean === undefined ? { obstacle: overrideObstacle(validation.anomalies) } : {}),
     untilMs,
     looks,
   });

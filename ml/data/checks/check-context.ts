@@ -9,15 +9,13 @@ export interface CheckContext {
   readonly spec: PipelineSpec;
   /** The declared columns that the data have. */
   readonly columns: readonly { readonly name: string; readonly type: ColumnSpec['type'] }[];
-  /** Relation of all clean rows: the columns in their types and `__target`. */
+  /** View of all clean rows: the columns in their types, `__target` and `partColumn`. */
   readonly clean: string;
   /** How many clean rows there are, at least 1. */
   readonly rows: number;
-  /** Table of some of the clean rows, the same ones for equal data, with `partColumn`. */
+  /** Table of some of the clean rows, the same ones for equal data; without images. */
   readonly sample: string;
   readonly sampledRows: number;
-  /** 0 training, 1 validation, 2 test, NULL none. */
-  readonly partColumn: string;
 }
 
 /** @returns no anomaly when the check is off */

@@ -2,14 +2,15 @@ import type { Anomaly, ValidationReport } from '../../../contracts/dataset.js';
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
 import type { Schema } from '../schema-check.js';
-import { pathLiteral } from '../sql-quoting.js';
 import type { CheckContext } from './check-context.js';
 import { sampleClean } from './clean-sample.js';
 import { columnChecks } from './column-checks.js';
+import { fewDistinctRows } from './distinct-rows.js';
 import { driftChecks } from './drift-checks.js';
 import { duplicateKeys, duplicateRows } from './duplicate-checks.js';
 import { leakageChecks } from './leakage-checks.js';
 import { splitOverlap, targetDrift } from './split-checks.js';
+import { suspiciousColumns } from './suspicious-values.js';
 import { timeGaps } from './time-gaps.js';
 
 /**
@@ -18,33 +19,32 @@ import { timeGaps } from './time-gaps.js';
  *
  * Where a part of the rows tells enough, a sample that equal data draw equally is looked at.
  *
- * @param path Parquet of the clean rows
+ * @param relation name of the view of `partRelation` with all clean rows
  * @param accepted report of the data that the pipeline went on with last, if any
- * @throws AnnealError `InvalidPipeline` when the split cannot be applied
  */
 export async function checkCleanRows(
   session: DataSession,
   input: {
-    readonly path: string;
+    readonly relation: string;
     readonly rows: number;
     readonly columns: Schema['columns'];
     readonly spec: PipelineSpec;
     readonly accepted: ValidationReport | undefined;
   },
 ): Promise<Anomaly[]> {
-  const { path, rows, columns, spec, accepted } = input;
-  const file = pathLiteral(path);
-  const drawn = await sampleClean(session, file, rows, spec);
-  const clean = `read_parquet(${file}, hive_partitioning = false)`;
-  const context: CheckContext = { session, spec, columns, clean, rows, ...drawn };
+  const { relation, rows, columns, spec, accepted } = input;
+  const drawn = await sampleClean(session, relation, rows, spec);
+  const context: CheckContext = { session, spec, columns, clean: relation, rows, ...drawn };
   return [
     ...(await duplicateRows(context)),
     ...(await duplicateKeys(context)),
     ...(await columnChecks(context)),
+    ...(await suspiciousColumns(context)),
     ...(await driftChecks(context, accepted)),
     ...(await timeGaps(context)),
     ...(await leakageChecks(context)),
     ...(await splitOverlap(context)),
     ...(await targetDrift(context)),
+    ...(await fewDistinctRows(context)),
   ];
 }

@@ -1,4 +1,5 @@
 import type { ColumnSpec, FeatureSpec } from '../../../contracts/pipeline.js';
+import { partColumn } from '../part-relation.js';
 import { binSql } from '../statistics/bin-sql.js';
 import { identifier } from '../sql-quoting.js';
 import type { CheckContext } from './check-context.js';
@@ -16,7 +17,7 @@ export async function featureKey(context: CheckContext, feature: FeatureSpec, ty
   const column = identifier(feature.column);
   if (feature.kind === 'calendar') return `${feature.part.toLowerCase()}(${column})`;
   if (type !== 'integer' && type !== 'float') return column;
-  const { session, sample, partColumn } = context;
+  const { session, sample } = context;
   const levels = Array.from({ length: mostBins - 1 }, (_, i) => (i + 1) / mostBins).join(', ');
   const [{ distinct, edges }] = await session.rows(
     `SELECT count(DISTINCT ${column}) AS distinct, CAST(quantile_disc(${column}, [${levels}]) AS DOUBLE[]) AS edges FROM ${sample} WHERE ${partColumn} = 0`,

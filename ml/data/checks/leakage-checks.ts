@@ -1,4 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
+import { partColumn } from '../part-relation.js';
 import { targetColumn } from '../target-column.js';
 import { type CheckContext, found } from './check-context.js';
 import { featureKey } from './feature-keys.js';
@@ -12,11 +13,11 @@ import { columnsReadBy } from './target-reads.js';
  * Features in `expectations.leakage.allow` are left alone.
  */
 export async function leakageChecks(context: CheckContext): Promise<Anomaly[]> {
-  const { session, spec, columns, sample, partColumn } = context;
+  const { session, spec, columns, sample } = context;
   const { severity, allow, auc, skill, r2 } = spec.expectations.leakage;
   if (severity === 'off') return [];
   const { task, name: target } = spec.target;
-  const limit = { binary: auc, multiclass: skill, regression: r2 }[task];
+  const limit = { binary: auc, multiclass: skill, multilabel: skill, regression: r2 }[task];
   const types = new Map(columns.map(({ name, type }) => [name, type]));
   const features = Object.entries(spec.features).filter(
     ([name, { column }]) => !allow.includes(name) && types.has(column) && types.get(column) !== 'image',

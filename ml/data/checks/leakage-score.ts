@@ -19,7 +19,8 @@ const fewRows = 30;
  */
 export function leakageScore(session: DataSession, relation: string, task: Task): Promise<LeakageScore | undefined> {
   if (task === 'binary') return areaUnderCurve(session, relation);
-  return task === 'multiclass' ? skill(session, relation) : rankR2(session, relation);
+  // Of several labels, their combination.
+  return task === 'regression' ? rankR2(session, relation) : skill(session, relation);
 }
 
 async function areaUnderCurve(session: DataSession, relation: string): Promise<LeakageScore | undefined> {

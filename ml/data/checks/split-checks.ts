@@ -1,5 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
-import { splitSql } from '../split-sql.js';
+import { partColumn } from '../part-relation.js';
 import { identifier } from '../sql-quoting.js';
 import { jensenShannonDivergence, lInfinityDistance } from '../statistics/distances.js';
 import { targetColumn } from '../target-column.js';
@@ -47,15 +47,10 @@ export async function splitOverlap(context: CheckContext): Promise<Anomaly[]> {
 }
 
 /** Of the rows whose content has one of the drawn hashes, so that all copies of a row are looked at or none. */
-async function overlapOf({ session, spec, clean, rows }: CheckContext, names: readonly string[]) {
+async function overlapOf({ session, clean, rows }: CheckContext, names: readonly string[]) {
   const stride = Math.max(1, Math.floor(rows / sampleRows));
-  const hashed = `SELECT *, hash(${names.join(', ')}) AS content FROM ${clean}`;
-  const isRanked = spec.split.kind === 'random' && spec.split.stratify;
-  const relation = isRanked
-    ? `SELECT content, ${splitSql(spec)} AS part FROM (${hashed})`
-    : `SELECT content, ${splitSql(spec)} AS part FROM (SELECT * FROM (${hashed}) WHERE content % ${stride} = 0)`;
   const [counted] = await session.rows(`
-    WITH rows AS (${relation}),
+    WITH rows AS (SELECT hash(${names.join(', ')}) AS content, ${partColumn} AS part FROM ${clean}),
     contents AS (SELECT count(*) FILTER (part = 0) AS trained, count(*) FILTER (part > 0) AS held FROM rows WHERE content % ${stride} = 0 GROUP BY content)
     SELECT sum(held) FILTER (trained > 0) AS shared, sum(held) AS held, count(*) FILTER (trained > 0) AS contents, sum(trained) AS trained FROM contents`);
   return {
@@ -89,7 +84,7 @@ export async function targetDrift(context: CheckContext): Promise<Anomaly[]> {
 }
 
 /** Rows of each part by class, in one order. */
-async function classCounts({ session, sample, partColumn }: CheckContext): Promise<number[][]> {
+async function classCounts({ session, sample }: CheckContext): Promise<number[][]> {
   const groups = await session.rows(
     `SELECT ${[0, 1, 2].map((part) => `count(*) FILTER (${partColumn} = ${part}) AS part${part}`).join(', ')} FROM ${sample} GROUP BY ${targetColumn} ORDER BY ${targetColumn}`,
   );
@@ -97,7 +92,7 @@ async function classCounts({ session, sample, partColumn }: CheckContext): Promi
 }
 
 /** Rows of each part by the tenths of the training part. */
-async function valueCounts({ session, sample, partColumn }: CheckContext): Promise<number[][]> {
+async function valueCounts({ session, sample }: CheckContext): Promise<number[][]> {
   const levels = Array.from({ length: 9 }, (_, i) => (i + 1) / 10).join(', ');
   const [{ edges }] = await session.rows(
     `SELECT quantile_disc(${targetColumn}, [${levels}]) AS edges FROM ${sample} WHERE ${partColumn} = 0`,

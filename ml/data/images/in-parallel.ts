@@ -1,3 +1,5 @@
+import { allDone } from '../../all-done.js';
+
 /**
  * Work on items, some at a time.
  *
@@ -25,9 +27,6 @@ export async function inParallel<T, R>(
       }
     }
   };
-  // A directory that the work writes to is removed afterwards, so nobody may be at work then.
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed) throw failed.reason;
+  await allDone(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   return results;
 }

@@ -72,12 +72,18 @@ function uselessness(
     return 'its values hardly repeat, so they tell nothing about other rows';
   if (type === 'integer' && distinct >= identityShare * present && identityName.test(name)) return 'it numbers the rows';
   if (type === 'integer' && distinct === rows && quantiles && quantiles[4] - quantiles[0] === rows - 1) return 'it numbers the rows';
+  if (name.length > longestName(type)) return `its name is longer than ${longestName(type)} characters; rename it in the source to use it`;
   // An object cannot have a property of that name like any other.
   if (name === '__proto__') return 'JavaScript means something else by that name; rename it in the source to use it';
   if (type === 'timestamp' && times!.parts.length === 0) return 'all its times share year, month, day and hour';
   if (['probabilities', 'class_index', 'value'].includes(name))
     return 'it is named like an output of the exported model; rename it in the source to use it';
   return undefined;
+}
+
+/** Features bear the column's name, those of times with the part after it. */
+function longestName(type: ColumnFacts['type']): number {
+  return type === 'timestamp' ? 115 : 128;
 }
 
 function featuresOf(facts: ColumnFacts, rows: number, logColumn: string | undefined): (readonly [string, FeatureInput, string?])[] {

@@ -1,5 +1,5 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import type { PipelineInput, Task } from '../../../contracts/pipeline.js';
+import type { PipelineInput, Task as AnyTask } from '../../../contracts/pipeline.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 import type { ColumnFacts } from './column-facts.js';
 
@@ -21,6 +21,9 @@ const maxClasses = 100;
 const leastRowsOfClass = 3;
 /** What people call the class that they look for. */
 const positiveWords = /^(true|yes|y|t|1|positive|pos|bad|fraud|churn(ed)?|late|spam|default(ed)?|malignant|sick|died|survived|success)$/i;
+
+/** Tasks that the values of one column can tell; several labels at once are for a person to declare. */
+export type Task = Exclude<AnyTask, 'multilabel'>;
 
 /**
  * Choose the task by the target's values: two are binary, a few classes, many numbers a regression.

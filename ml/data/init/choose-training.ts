@@ -59,12 +59,16 @@ export function chooseTraining(
         },
       },
     },
-    ...(isSmall ? { crossValidation: foldsOf(split.kind, chosen.target.task) } : {}),
+    ...(isSmall ? { crossValidation: foldsOf(split, chosen.target.task) } : {}),
   };
 }
 
 /** Folds as the split is, so that they measure the same thing. */
-function foldsOf(split: PipelineInput['split']['kind'], task: Task): NonNullable<PipelineInput['crossValidation']> {
-  if (split === 'time') return { kind: 'time-series', folds: 4 };
-  return { kind: 'k-fold', folds: 5, ...(task === 'regression' || split === 'group' ? {} : { stratify: true }) };
+function foldsOf(split: PipelineInput['split'], task: Task): NonNullable<PipelineInput['crossValidation']> {
+  if (split.kind === 'time') return { kind: 'time-series', folds: 4 };
+  return {
+    kind: 'k-fold',
+    folds: 5,
+    ...(task === 'regression' || (split.kind === 'random' ? !split.stratify : split.kind === 'group') ? {} : { stratify: true }),
+  };
 }

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../../../contracts/artifact-store.js';
 import type { Anomaly } from '../../../contracts/dataset.js';
-import type { FrozenSchema, Task } from '../../../contracts/pipeline.js';
+import type { FrozenSchema } from '../../../contracts/pipeline.js';
+import type { Task } from './choose-target.js';
 import { type FileSource, mapSourceUris } from '../../../contracts/pipeline/source.js';
+import type { RemoteFiles } from '../../../contracts/remote-files.js';
 import { inferSchema } from '../checks/infer-schema.js';
 import type { DataContext } from '../data-context.js';
 import { noFindings } from './findings.js';
@@ -14,10 +16,11 @@ import { rehearse } from './rehearse.js';
 
 export interface DraftRequest {
   readonly name: string;
-  /** A file, a folder or a pattern. */
-  readonly uri: string;
+  /** Files, folders or patterns, here or in S3. */
+  readonly places: readonly string[];
   readonly format?: FileSource['format'];
-  readonly target: string;
+  /** Images have their folder for a target by default. */
+  readonly target?: string;
   readonly task?: Task;
 }
 
@@ -43,24 +46,29 @@ const mostDrafts = 6;
  * @param projectRoot directory that relative paths and `npm:` names are resolved from
  * @param scratchRoot where a directory is made for the time of the work
  * @param portable how a place is written into the definition
+ * @param remote where `s3://` places are read from
  * @throws AnnealError `SourceUnavailable` when the source cannot be read, `InvalidData` when no model can be made of it
  */
 export async function draftPipeline(
-  { name, uri, format, target, task }: DraftRequest,
+  { name, places, format, target, task }: DraftRequest,
   projectRoot: string,
   scratchRoot: string,
   storeAt: (directory: string) => ArtifactStore,
   portable: (uri: string) => string,
+  remote?: RemoteFiles,
 ): Promise<DraftedPipeline> {
   const directory = await mkdtemp(join(scratchRoot, 'anneal-init-'));
   try {
-    const context: DataContext = { store: storeAt(join(directory, 'store')), scratchRoot: directory };
-    const { source, remark, snapshot, columns } = await inspectSource({ uri, format, column: target }, projectRoot, context);
-    const { rows } = snapshot;
-    const written = mapSourceUris(source, portable);
+    const context: DataContext = { store: storeAt(join(directory, 'store')), scratchRoot: directory, ...(remote ? { remote } : {}) };
+    const look = (isNumbered: boolean) => inspectSource({ places, format, column: target, isNumbered }, projectRoot, context);
+    let inspected = await look(false);
     let findings = noFindings;
     for (let draft = 1; ; draft++) {
-      const inferred = inferPipeline({ name, source: written, target, task, rows, columns, sourceRemark: remark, findings });
+      if (findings.isNumbered && inspected.rowNumber === undefined) inspected = await look(true);
+      const { source, remark, snapshot, columns, rowNumber } = inspected;
+      const { rows } = snapshot;
+      const written = mapSourceUris(source, portable);
+      const inferred = inferPipeline({ name, source: written, target, task, rows, columns, rowNumber, sourceRemark: remark, findings });
       const rehearsal = await rehearse(snapshot, inferred.definition, context);
       const next = draft < mostDrafts ? heedRehearsal(rehearsal, inferred.definition, findings) : undefined;
       if (next) findings = next;

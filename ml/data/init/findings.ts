@@ -10,6 +10,10 @@ export interface Findings {
   readonly unfit: ReadonlyMap<'time' | 'group', string>;
   /** Copies of rows are to share a part. */
   readonly hasCopies: boolean;
+  /** Rows that are alike in their features have several classes, so that they cannot be divided by class. */
+  readonly hasMixedCopies: boolean;
+  /** There are so few different rows that each is to be a row of its own, by its number. */
+  readonly isNumbered: boolean;
   /** Limits that the data as they are keep, with the reason by the limit's name. */
   readonly expectations: NonNullable<PipelineInput['expectations']>;
   readonly reasons: ReadonlyMap<string, string>;
@@ -20,6 +24,8 @@ export const noFindings: Findings = {
   allowed: [],
   unfit: new Map(),
   hasCopies: false,
+  hasMixedCopies: false,
+  isNumbered: false,
   expectations: {},
   reasons: new Map(),
 };

@@ -17,7 +17,9 @@ const room = 1.25;
 export function heedRehearsal({ report, unfit }: Rehearsal, definition: PipelineInput, findings: Findings): Findings | undefined {
   const start: Findings = { ...findings };
   const next = report.anomalies.reduce((so, anomaly) => heedAnomaly(so, anomaly, definition, report.rows), start);
-  const told = unfit === undefined ? next : withoutSplit(next, definition, unfit.replace(/\. Change the split.*$/s, ''));
+  // A split that is about to change is not blamed as well.
+  const isSettled = unfit === undefined || next.isNumbered !== start.isNumbered;
+  const told = isSettled ? next : withoutSplit(next, definition, unfit.replace(/\. Change the split.*$/s, ''));
   const settled = withSomeFeature(told, definition);
   return settled === start ? undefined : settled;
 }
@@ -30,9 +32,11 @@ function heedAnomaly(findings: Findings, anomaly: Anomaly, definition: PipelineI
     case 'few-rows-of-class':
       return withoutSplit(findings, definition, found);
     case 'split-overlap':
-      if (definition.split.kind === 'random' && !findings.hasCopies) return { ...findings, hasCopies: true };
+      if (definition.split.kind === 'random' && !findings.hasCopies && !findings.isNumbered) return { ...findings, hasCopies: true };
       // Rows of different groups or times that are alike are so by chance.
       return withLimit(findings, 'splitOverlap', { max: limit(parseFloat(found) / 100) }, `At present ${found.split(';')[0]}.`);
+    case 'few-distinct-rows':
+      return definition.split.kind === 'random' && !findings.isNumbered ? { ...findings, isNumbered: true } : findings;
     case 'target-drift':
       return withLimit(findings, 'targetDrift', { max: limit(Number(found)) }, `At present it is ${found} from training to a later part.`);
     case 'duplicate-rows':
@@ -51,6 +55,8 @@ function withoutSplit(findings: Findings, { split, expectations }: PipelineInput
   if (kind === 'time' || kind === 'group') {
     return findings.unfit.has(kind) ? findings : { ...findings, unfit: new Map([...findings.unfit, [kind, reason]]) };
   }
+  if (kind === 'random' && split.stratify && split.key && !findings.hasMixedCopies && /rows of several classes/.test(reason))
+    return { ...findings, hasMixedCopies: true };
   if (expectations?.minRowsPerClass === 1) return findings;
   return {
     ...findings,

@@ -1,20 +1,25 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { definePipeline, type PipelineInput, type Task } from '../../../contracts/pipeline.js';
+import type { ImageSource } from '../../../contracts/pipeline/source.js';
 import { chooseFeatures } from './choose-features.js';
 import { chooseSplit } from './choose-split.js';
-import { chooseTarget } from './choose-target.js';
+import { type ChosenTarget, chooseTarget, type Task as InferableTask } from './choose-target.js';
 import { chooseTraining } from './choose-training.js';
 import type { ColumnFacts } from './column-facts.js';
 import { type Findings, noFindings } from './findings.js';
+import { inferImages } from './infer-images.js';
 import { percent, type Remarks } from './remark.js';
 
 export interface InferenceRequest {
   readonly name: string;
   readonly source: PipelineInput['source'];
-  readonly target: string;
-  readonly task?: Task;
+  /** Images have their folder for a target by default. */
+  readonly target?: string;
+  readonly task?: InferableTask;
   readonly rows: number;
   readonly columns: readonly ColumnFacts[];
+  /** The column that numbers the rows, where the split goes by it. */
+  readonly rowNumber?: string;
   /** Why the source is read as it is. */
   readonly sourceRemark?: string;
   readonly findings?: Findings;
@@ -41,58 +46,107 @@ const leastRowsPerClass = 10;
  */
 export function inferPipeline(request: InferenceRequest): InferredPipeline {
   const { name, source, task, rows, columns, sourceRemark, findings = noFindings } = request;
-  const label = labelOf(columns, request.target);
-  const target = label.name;
+  const images = source.format === 'images' ? (source as ImageSource) : undefined;
+  const label = labelOf(columns, request.target ?? (images && 'label'));
   if (rows < leastRows) throw impossible(`There are ${rows} rows.`, `At least ${leastRows} are needed to train, to decide and to test.`);
   const remarks: Remarks = new Map();
   const chosen = chooseTarget(label, rows, task);
   remarks.set('target', chosen.remark);
-  const isClassification = chosen.target.task !== 'regression';
   if (sourceRemark !== undefined) remarks.set('source', sourceRemark);
+  const { definition, leftOut } = images ? ofImages(images, request, chosen, remarks) : ofTable(request, label, chosen, remarks);
+  const whole: PipelineInput = { name, source, ...definition, gates: gatesOf(chosen.target.task) };
+  whole.expectations = { ...whole.expectations, ...limitsOf(findings, remarks) };
+  remarks.set('gates', 'What a version must reach to be promoted. The baseline always predicts what is most likely without any feature.');
+  definePipeline(whole);
+  return { definition: whole, remarks, leftOut };
+}
+
+type Chosen = Pick<InferredPipeline, 'leftOut'> & { readonly definition: Omit<PipelineInput, 'name' | 'source'> };
+
+function ofTable(
+  { rows, columns, rowNumber, findings = noFindings }: InferenceRequest,
+  { name: target }: ColumnFacts,
+  chosen: ChosenTarget,
+  remarks: Remarks,
+): Chosen {
+  const isClassification = chosen.target.task !== 'regression';
   const { split: simple, remark } = chooseSplit(columns, { rows, target, isClassification, findings });
   const { features, leftOut } = chooseFeatures(columns, target, rows, remarks, { split: simple, leaks: findings.leaks });
   if (Object.keys(features).length === 0)
-    throw impossible('No column can be a feature.', leftOut.map(({ column, reason }) => `"${column}": ${reason}`).join('; '));
+    throw impossible(
+      'No column can be a feature.',
+      leftOut.map(({ column, reason }) => `"${column}": ${reason}`).join('; ') || 'There is none beside the target.',
+    );
   const featureColumns = [...new Set(Object.values(features).map((feature) => feature.column))];
-  const split = findings.hasCopies && simple.kind === 'random' ? { ...simple, key: featureColumns } : simple;
-  remarks.set('split', split === simple ? remark : `${remark} Rows that are alike in their features share a part.`);
-  const splitColumns = split.kind === 'time' ? [split.column] : split.kind === 'group' ? split.columns : [];
+  const { split, remark: keyRemark } = keyed(simple, featureColumns, rowNumber, findings);
+  remarks.set('split', [remark, ...(keyRemark === undefined ? [] : [keyRemark])].join(' '));
+  const splitColumns =
+    split.kind === 'time' ? [split.column] : split.kind === 'group' ? split.columns : rowNumber === undefined ? [] : [rowNumber];
   const used = new Set([target, ...featureColumns, ...splitColumns]);
   const declared = columns.filter((column) => used.has(column.name));
-  const definition: PipelineInput = {
-    name,
-    source,
-    columns: Object.fromEntries(declared.map((facts) => [facts.name, columnOf(facts, target, rows, remarks)])),
-    expectations: { ...expectationsOf(declared, chosen.rarest, chosen.unlabelled, target, rows, remarks), ...limitsOf(findings, remarks) },
-    target: chosen.target,
-    split,
-    features,
-    ...chooseTraining(
-      rows,
-      Object.values(features).some(({ kind }) => kind === 'categorical' || kind === 'calendar'),
-      chosen,
+  const unreadable = declared.filter((facts) => facts.name !== target).reduce((sum, facts) => sum + facts.unreadable, 0) / rows;
+  const hasCategories = Object.values(features).some(({ kind }) => kind === 'categorical' || kind === 'calendar');
+  return {
+    definition: {
+      columns: Object.fromEntries(declared.map((facts) => [facts.name, columnOf(facts, target, rows, remarks)])),
+      expectations: expectationsOf(chosen, unreadable, rows, remarks),
+      target: chosen.target,
       split,
-      remarks,
-    ),
-    gates: gatesOf(chosen.target.task),
+      features,
+      ...chooseTraining(rows, hasCategories, chosen, split, remarks),
+    },
+    leftOut,
   };
-  remarks.set('gates', 'What a version must reach to be promoted. The baseline always predicts what is most likely without any feature.');
-  definePipeline(definition);
-  return { definition, remarks, leftOut };
+}
+
+type ChosenSplit = PipelineInput['split'];
+
+/** What tells rows apart in a random split: their features where they have copies, their number where there is little else. */
+function keyed(
+  split: ChosenSplit,
+  featureColumns: readonly string[],
+  rowNumber: string | undefined,
+  { hasCopies, hasMixedCopies }: Findings,
+): { readonly split: ChosenSplit; readonly remark?: string } {
+  if (split.kind !== 'random') return { split };
+  if (rowNumber !== undefined)
+    return { split: { ...split, key: [rowNumber] }, remark: 'There are few different rows, so each is one of its own, by its number.' };
+  if (!hasCopies) return { split };
+  const alike = 'Rows that are alike in their features share a part';
+  if (!hasMixedCopies) return { split: { ...split, key: [...featureColumns] }, remark: `${alike}.` };
+  return {
+    split: { ...split, key: [...featureColumns], stratify: false },
+    remark: `${alike}; they have several classes, so the shares of the classes are not exact.`,
+  };
+}
+
+function ofImages(
+  source: ImageSource,
+  { rows, columns, findings = noFindings }: InferenceRequest,
+  chosen: ChosenTarget,
+  remarks: Remarks,
+): Chosen {
+  const { broken, columns: declared, ...choices } = inferImages(source, columns, { rows, chosen, hasCopies: findings.hasCopies, remarks });
+  const expectations = expectationsOf(chosen, broken / rows, rows, remarks);
+  return { definition: { columns: declared, expectations, target: chosen.target, ...choices }, leftOut: [] };
 }
 
 /** The column that is meant: blanks around a name in a header are often not seen. */
-function labelOf(columns: readonly ColumnFacts[], target: string): ColumnFacts {
+function labelOf(columns: readonly ColumnFacts[], target: string | undefined): ColumnFacts {
+  if (target === undefined)
+    throw new AnnealError(
+      failureTypes.invalidPipeline,
+      `Say which column is to be predicted, by --target. The columns are ${namesOf(columns)}.`,
+    );
   const label = columns.find(({ name }) => name === target) ?? columns.find(({ name }) => name.trim() === target.trim());
   if (label) return label;
   const close = columns.find(({ name }) => name.trim().toLowerCase() === target.trim().toLowerCase());
+  throw impossible(`There is no column "${target}".`, close ? `Did you mean "${close.name}"?` : `The columns are ${namesOf(columns)}.`);
+}
+
+function namesOf(columns: readonly ColumnFacts[]): string {
   const shown = columns.slice(0, 50).map(({ name }) => name);
-  throw impossible(
-    `There is no column "${target}".`,
-    close
-      ? `Did you mean "${close.name}"?`
-      : `The columns are ${shown.join(', ')}${columns.length > shown.length ? ` and ${columns.length - shown.length} more` : ''}.`,
-  );
+  return `${shown.join(', ')}${columns.length > shown.length ? ` and ${columns.length - shown.length} more` : ''}`;
 }
 
 /** What the data are like at present, as limits that the run's checks hold later data to. */
@@ -121,15 +175,13 @@ function columnOf(
   return { type: type!, ...(isNullable ? { nullable: true } : {}) } as PipelineInput['columns'][string];
 }
 
+/** @param unreadable share of the rows with a value that is not of its column's type */
 function expectationsOf(
-  declared: readonly ColumnFacts[],
-  rarest: number | undefined,
-  unlabelled: number,
-  target: string,
+  { rarest, unlabelled }: ChosenTarget,
+  unreadable: number,
   rows: number,
   remarks: Remarks,
 ): PipelineInput['expectations'] {
-  const unreadable = declared.filter(({ name }) => name !== target).reduce((sum, facts) => sum + facts.unreadable, 0) / rows;
   const quarantined = unlabelled + unreadable;
   const maxQuarantined = quarantined > 0.005 ? Number(Math.min(1, quarantined * 1.5 + 0.01).toPrecision(2)) : undefined;
   if (maxQuarantined !== undefined)
@@ -151,7 +203,7 @@ function expectationsOf(
 
 function gatesOf(task: Task): PipelineInput['gates'] {
   // R² has no unit, so that its limits fit any target.
-  const metric = ({ binary: 'auc', multiclass: 'logLoss', regression: 'r2' } as const)[task];
+  const metric = ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'r2' } as const)[task];
   return [
     { metric, betterThan: 'baseline', by: task === 'binary' ? 0.05 : 0.01 },
     { metric, betterThan: 'champion', by: task === 'binary' ? -0.005 : -0.01 },

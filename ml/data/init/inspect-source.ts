@@ -1,12 +1,15 @@
 import type { Snapshot, SnapshotManifest } from '../../../contracts/dataset.js';
-import { type FileSource, sourceSpec, type SourceSpec } from '../../../contracts/pipeline/source.js';
+import { type FileSource, type ImageSource, isImages, sourceSpec, type SourceSpec } from '../../../contracts/pipeline/source.js';
+import { withScratchDirectory } from '../../scratch-directory.js';
 import type { DataContext } from '../data-context.js';
-import { withDataSession } from '../duckdb-session.js';
+import { type DataSession, withDataSession } from '../duckdb-session.js';
 import { ingestSource } from '../ingest/ingest-source.js';
-import { resolveSourcePath } from '../source-file.js';
 import { type ColumnFacts, inspectColumns } from './column-facts.js';
+import { imageShapeOf } from './image-shape-of.js';
 import { mendSource } from './mend-source.js';
-import { formatOfName, sniffSource, type SniffedSource } from './sniff-source.js';
+import { sentinelValues } from './sentinel-values.js';
+import { sniffSource } from './sniff-source.js';
+import { surveyPlaces } from './survey-places.js';
 import { unusualValues, type UnusualValues } from './unusual-values.js';
 
 export interface InspectedSource {
@@ -14,33 +17,49 @@ export interface InspectedSource {
   readonly source: SourceSpec;
   /** Why it is read so, where the file's name does not say it. */
   readonly remark?: string;
+  /** The column that numbers the rows, where one was asked for. */
+  readonly rowNumber?: string;
   readonly snapshot: Snapshot;
   readonly columns: readonly ColumnFacts[];
+}
+
+export interface InspectionRequest {
+  /** Files, folders or patterns, here or in S3. */
+  readonly places: readonly string[];
+  readonly format?: FileSource['format'];
+  /** A name that the header of a delimited text should hold. */
+  readonly column?: string;
+  /** Number the rows, from 1, in a column that no other is called. */
+  readonly isNumbered?: boolean;
 }
 
 /**
  * Find out how a source is read, read it as a pipeline would, and look at its columns.
  *
- * @param uri a file, a folder or a pattern
  * @param projectRoot directory that relative paths and `npm:` names are resolved from
- * @throws AnnealError `SourceUnavailable` when it cannot be read
+ * @throws AnnealError `SourceUnavailable` when it cannot be read, `InvalidData` when folders of images are no classes
  */
-export async function inspectSource(
-  { uri, format, column }: { readonly uri: string; readonly format?: FileSource['format']; readonly column?: string },
-  projectRoot: string,
-  context: DataContext,
-): Promise<InspectedSource> {
-  const how = format === undefined ? await sniff(uri, projectRoot, context, column) : { format };
-  const source = sourceSpec.parse({ ...how, uri }) as FileSource;
-  const first = await look(source, projectRoot, context);
-  const mended = mendSource(source, first.unusual);
-  if (mended.source === source) return { source, snapshot: first.snapshot, columns: first.columns };
-  const { snapshot, columns } = await look(mended.source, projectRoot, context);
-  return { ...mended, snapshot, columns };
+export async function inspectSource(request: InspectionRequest, projectRoot: string, context: DataContext): Promise<InspectedSource> {
+  const { source, remark } = await sourceAt(request, projectRoot, context);
+  const first = await look(source, request.column, projectRoot, context);
+  const rowNumber = request.isNumbered ? unusedName('row_number', first.columns) : undefined;
+  const mended = isImages(source) ? { source } : mendSource(source, first.unusual, rowNumber);
+  const { snapshot, columns } = mended.source === source ? first : await look(mended.source, request.column, projectRoot, context);
+  const told = join(remark, 'remark' in mended ? mended.remark : undefined);
+  const named = { ...(told === undefined ? {} : { remark: told }), ...(rowNumber === undefined ? {} : { rowNumber }) };
+  return { source: mended.source, snapshot, columns, ...named };
+}
+
+function unusedName(wanted: string, columns: readonly ColumnFacts[]): string {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  let name = wanted;
+  for (let i = 2; taken.has(name); i++) name = `${wanted}_${i}`;
+  return name;
 }
 
 async function look(
   source: SourceSpec,
+  target: string | undefined,
   projectRoot: string,
   context: DataContext,
 ): Promise<{ readonly snapshot: Snapshot; readonly columns: ColumnFacts[]; readonly unusual: UnusualValues }> {
@@ -49,14 +68,55 @@ async function look(
   const paths = await Promise.all(manifest.parts.map(({ data }) => context.store.localPath(data)));
   return withDataSession(context, async (session) => {
     const columns = await inspectColumns(session, paths, manifest);
-    return { snapshot, columns, unusual: await unusualValues(session, columns, manifest.typing) };
+    return { snapshot, columns, unusual: await unusual(session, columns, source, manifest, target) };
   });
 }
 
-async function sniff(uri: string, projectRoot: string, { scratchRoot }: DataContext, column?: string): Promise<SniffedSource> {
-  // Of a folder or a pattern only the name is looked at; its files have one format.
-  const isSeveral = /[*?[{]|\/$/.test(uri) || uri.startsWith('s3:');
-  if (isSeveral) return { format: formatOfName(uri) ?? 'parquet' };
-  const path = await resolveSourcePath(uri, projectRoot);
-  return withDataSession({ scratchRoot }, (session) => sniffSource(session, uri, path, column));
+async function unusual(
+  session: DataSession,
+  columns: readonly ColumnFacts[],
+  source: SourceSpec,
+  { typing }: SnapshotManifest,
+  target: string | undefined,
+): Promise<UnusualValues> {
+  const { markers, writings } = await unusualValues(session, columns, typing, 'delimiter' in source && source.delimiter === ';');
+  const isDelimited = source.format === 'csv' || source.format === 'tsv';
+  const others = columns.filter(({ name }) => name !== target);
+  const sentinels = await sentinelValues(session, others, { typing, isDelimited, writings });
+  return {
+    markers: [...new Set([...markers, ...sentinels.markers])].sort(),
+    writings: [...writings, ...sentinels.writings],
+    remarks: sentinels.remarks,
+  };
+}
+
+/** How the files at the places are read, after a look at some of them. */
+async function sourceAt(
+  { places, format, column }: InspectionRequest,
+  projectRoot: string,
+  { scratchRoot, remote, signal }: DataContext,
+): Promise<{ readonly source: FileSource | ImageSource; readonly remark?: string }> {
+  return withScratchDirectory(scratchRoot, async (scratch) => {
+    const surveyed = await surveyPlaces(places, format, projectRoot, scratch, { remote, signal });
+    const { uri } = surveyed;
+    if (surveyed.format === 'images') {
+      const { remark, ...shape } = await imageShapeOf(surveyed.samples);
+      return { source: sourceSpec.parse({ format: 'images', uri, ...shape }) as ImageSource, remark: join(surveyed.remark, remark) };
+    }
+    const [{ uri: name, path }] = surveyed.samples;
+    const known = surveyed.format;
+    const sniffed = await withDataSession({ scratchRoot }, (session) => sniffSource(session, name, path, column, known));
+    const source = sourceSpec.parse({ ...sniffed, uri }) as FileSource;
+    const renamed =
+      'names' in sniffed
+        ? 'The header bears a name twice (upper and lower case are the same), so the columns have other names.'
+        : undefined;
+    const remark = join(surveyed.remark, renamed);
+    return { source, ...(remark === undefined ? {} : { remark }) };
+  });
+}
+
+function join(...sentences: (string | undefined)[]): string | undefined {
+  const said = sentences.filter((sentence) => sentence !== undefined);
+  return said.length === 0 ? undefined : said.join(' ');
 }

@@ -33,10 +33,17 @@ export function formatOfName(name: string): Format | undefined {
  * @param uri what the user wrote
  * @param path the local file
  * @param column a name that the header should hold
+ * @param wanted the format, where it is known; by default that of the name, else that of the content
  */
-export async function sniffSource(session: DataSession, uri: string, path: string, column?: string): Promise<SniffedSource> {
+export async function sniffSource(
+  session: DataSession,
+  uri: string,
+  path: string,
+  column?: string,
+  wanted?: Format,
+): Promise<SniffedSource> {
   const head = await headOf(uri, path);
-  const format = formatOfName(uri) ?? formatOfContent(head);
+  const format = wanted ?? formatOfName(uri) ?? formatOfContent(head);
   if (format !== 'csv' && format !== 'tsv') return { format };
   const encoding = encodingOf(head);
   const text = wholeLines(new TextDecoder(encoding ?? 'utf-8').decode(head), head.length >= headBytes);
@@ -54,6 +61,7 @@ export async function sniffSource(session: DataSession, uri: string, path: strin
   const sniffed = typeof found.delimiter === 'string' && header.includes(found.delimiter) ? found.delimiter : undefined;
   const delimiter = sniffed ?? (format === 'tsv' ? '\t' : ',');
   const hasHeader = found.header !== false || (column !== undefined && header.includes(column));
+  const renamed = hasHeader && !header.includes('"') ? namesApart(header.split(delimiter)) : undefined;
   const isDefaultDelimiter = delimiter === (format === 'tsv' ? '\t' : ',');
   return {
     // A tab between the values is what `tsv` means.
@@ -61,10 +69,24 @@ export async function sniffSource(session: DataSession, uri: string, path: strin
     ...(isDefaultDelimiter || delimiter === '\t' ? {} : { delimiter }),
     ...(found.quote === "'" ? { quote: "'" } : {}),
     ...(typeof found.comment === 'string' && found.comment.length === 1 ? { comment: found.comment } : {}),
-    ...(skipRows > 0 ? { skipRows } : {}),
-    ...(hasHeader ? {} : { header: false }),
+    ...(skipRows > 0 || renamed ? { skipRows: skipRows + (renamed ? 1 : 0) } : {}),
+    ...(hasHeader && !renamed ? {} : { header: false }),
+    ...(renamed ? { names: renamed } : {}),
     ...(encoding === undefined ? {} : { encoding }),
   };
+}
+
+/** Names of a header in which some are the same, made different; undefined where all differ. Upper and lower case are the same. Pure. */
+function namesApart(header: readonly string[]): string[] | undefined {
+  const given = header.map((name, i) => name.trim() || `column${i}`);
+  const taken = new Set<string>();
+  const names = given.map((name) => {
+    let apart = name;
+    for (let i = 2; taken.has(apart.toLowerCase()); i++) apart = `${name}_${i}`;
+    taken.add(apart.toLowerCase());
+    return apart;
+  });
+  return names.every((name, i) => name === given[i]) ? undefined : names;
 }
 
 async function headOf(uri: string, path: string): Promise<Uint8Array> {
@@ -83,7 +105,8 @@ async function headOf(uri: string, path: string): Promise<Uint8Array> {
   return Buffer.concat(pieces).subarray(0, headBytes);
 }
 
-function formatOfContent(head: Uint8Array): Format {
+/** Pure. @param head the first bytes, decompressed */
+export function formatOfContent(head: Uint8Array): Format {
   const start = Buffer.from(head.subarray(0, 64)).toString('latin1');
   if (start.startsWith('PAR1')) return 'parquet';
   if (start.startsWith('ARROW1')) return 'arrow';

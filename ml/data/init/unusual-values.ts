@@ -16,6 +16,8 @@ export interface UnusualValues {
   /** Texts that stand for a missing value, as they are written. */
   readonly markers: readonly string[];
   readonly writings: readonly Writing[];
+  /** What the author should know of them, sentences. */
+  readonly remarks?: readonly string[];
 }
 
 /** These stand for a missing value wherever they are found; `none` and `unknown` may be categories. */
@@ -43,16 +45,22 @@ const markers = [
 const words = [...markers, 'none', 'missing', 'unknown', 'unk', 'not available', 'no data', 'n.d.', 'nd', 'nil', 'x', 'tbd', '(null)'];
 /** Fewer values that are not as the others are mistakes. */
 const tolerated = 0.02;
+/** Steps against the order that rows in the order of a time may have. */
+const strays = 0.02;
 
 const currency = '[$\u20ac\u00a3]?';
-const commaIsGroup = `[-+]?${currency} ?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
-const commaIsDecimal = `[-+]?${currency} ?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
-/** The first that reads all is taken, so 3/4/2020 is in March. */
+const commaIsGroup = `[-+]?${currency} ?([1-9][0-9]{0,2}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? ?(%|${currency})`;
+const commaIsDecimal = `[-+]?${currency} ?([1-9][0-9]{0,2}([.][0-9]{3})+|[0-9]+)(,[0-9]+)? ?(%|${currency})`;
+/** `12.5 kg`: a number and a word or a sign that is the same in every row. */
+const withUnit = '[-+]?[0-9]+([.][0-9]+)? ?[^0-9 .,:;+/-][^0-9.,:;/-]{0,9}';
+const unitOf = '[^0-9 .,:;+/-][^0-9.,:;/-]*$';
+/** The one that reads most values; of those that read equally many the first, unless the order of the rows speaks for another. */
 const timeFormats = [
   '%m/%d/%Y',
   '%d/%m/%Y',
   '%d.%m.%Y',
   '%d-%m-%Y',
+  '%m-%d-%Y',
   '%b %d %Y',
   '%b %d, %Y',
   '%d %b %Y',
@@ -65,6 +73,8 @@ const timeFormats = [
   '%d.%m.%Y %H:%M',
   '%d.%m.%Y %H:%M:%S',
   '%d/%m/%Y %H:%M',
+  '%d/%m/%Y %H:%M:%S',
+  '%d-%m-%Y %H:%M',
 ] as const;
 
 /**
@@ -72,11 +82,13 @@ const timeFormats = [
  * a snapshot whose types are weak (CSV, JSON).
  *
  * @param session with the view `inspected`
+ * @param hasDecimalComma whether a comma that could be either is a decimal one
  */
 export async function unusualValues(
   session: DataSession,
   columns: readonly ColumnFacts[],
   typing: SnapshotManifest['typing'],
+  hasDecimalComma = false,
 ): Promise<UnusualValues> {
   if (typing === 'strong') return { markers: [], writings: [] };
   const found = new Set<string>();
@@ -88,7 +100,7 @@ export async function unusualValues(
     const isText = facts.type === 'string';
     if (!isText && facts.unreadable === 0) continue;
     const text = facts.sourceType === 'JSON' ? `(${identifier(facts.name)} ->> '$')` : identifier(facts.name);
-    const writing = isText ? await writingOf(session, facts, text) : undefined;
+    const writing = isText ? await writingOf(session, facts, text, hasDecimalComma) : undefined;
     if (writing) writings.push(writing);
     const isValue = isText && !writing && !(await isReadable(session, text));
     const { spellings, others } = await spellingsOf(session, text, isValue ? markers : words);
@@ -120,11 +132,17 @@ async function isReadable(session: DataSession, text: string): Promise<boolean> 
   return Number(present) > 0 && Number(zeros) === 0 && Math.max(Number(numbers), Number(times)) >= (1 - tolerated) * Number(present);
 }
 
-async function writingOf(session: DataSession, { name }: ColumnFacts, text: string): Promise<Writing | undefined> {
+async function writingOf(
+  session: DataSession,
+  { name }: ColumnFacts,
+  text: string,
+  hasDecimalComma: boolean,
+): Promise<Writing | undefined> {
   const value = `trim(${text})`;
   const matches = (pattern: string): string => `regexp_full_match(${value}, ${textLiteral(pattern)})`;
   const [found] = await session.rows(
     `SELECT count(*) AS present, count(*) FILTER (${matches(commaIsGroup)}) AS "group", count(*) FILTER (${matches(commaIsDecimal)}) AS decimal,` +
+      ` count(*) FILTER (${matches(withUnit)}) AS units, count(DISTINCT regexp_extract(${value}, ${textLiteral(unitOf)})) AS kinds, any_value(regexp_extract(${value}, ${textLiteral(unitOf)})) AS unit,` +
       ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, ` +
       timeFormats.map((format, i) => `count(try_strptime(${value}, ${textLiteral(format)})) AS time${i}`).join(', ') +
       ` FROM inspected WHERE ${isPresent(value)}`,
@@ -132,7 +150,8 @@ async function writingOf(session: DataSession, { name }: ColumnFacts, text: stri
   const needed = (1 - tolerated) * Number(found.present);
   if (Number(found.present) === 0 || Number(found.zeros) > 0 || Number(found.numbers) >= needed) return undefined;
   const [group, decimal] = [Number(found.group), Number(found.decimal)];
-  if (group >= needed && group >= decimal)
+  // 1,234 is either; between semicolons a comma is decimal.
+  if (group >= needed && (group > decimal || (group === decimal && !hasDecimalComma)))
     return {
       column: name,
       sql: `TRY_CAST(regexp_replace(${text}, '[,$\u20ac\u00a3% ]', '', 'g') AS DOUBLE)`,
@@ -144,11 +163,47 @@ async function writingOf(session: DataSession, { name }: ColumnFacts, text: stri
       sql: `TRY_CAST(replace(regexp_replace(${text}, '[.$\u20ac\u00a3% ]', '', 'g'), ',', '.') AS DOUBLE)`,
       description: 'numbers with a decimal comma',
     };
+  if (Number(found.units) === Number(found.present) && Number(found.kinds) === 1)
+    return {
+      column: name,
+      sql: `TRY_CAST(regexp_extract(${text}, '[-+]?[0-9]+([.][0-9]+)?') AS DOUBLE)`,
+      description: `numbers with the unit ${String(found.unit).trim()}`,
+    };
   const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
   const best = read.indexOf(Math.max(...read));
   if (read[best] < needed) return undefined;
-  const format = timeFormats[best];
-  return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}` };
+  const { format, doubt } = await settled(session, value, timeFormats[best], (other) => read[timeFormats.indexOf(other)] === read[best]);
+  return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}${doubt}` };
+}
+
+type TimeFormat = (typeof timeFormats)[number];
+
+/** Where no day above 12 tells day and month apart: the reading in which the rows are in order, or in which all days are the same. */
+async function settled(
+  session: DataSession,
+  value: string,
+  format: TimeFormat,
+  readsAsMuch: (other: TimeFormat) => boolean,
+): Promise<{ readonly format: TimeFormat; readonly doubt: string }> {
+  const twin = timeFormats.find((other) => other === format.replace(/%([md])(.)%([md])/, '%$3$2%$1') && other !== format);
+  if (twin === undefined || !readsAsMuch(twin)) return { format, doubt: '' };
+  const steps = [format, twin].map((candidate, i) => {
+    const time = `try_strptime(${value}, ${textLiteral(candidate)})`;
+    return `count(*) FILTER (${time} < lag${i}) AS falls${i}, count(*) FILTER (${time} > lag${i}) AS rises${i}, count(DISTINCT day(${time})) AS days${i}`;
+  });
+  const before = [format, twin].map((candidate, i) => `lag(try_strptime(${value}, ${textLiteral(candidate)})) OVER () AS lag${i}`);
+  const [found] = await session.rows(`SELECT ${steps.join(', ')} FROM (SELECT *, ${before.join(', ')} FROM inspected)`);
+  const [inOrder, otherInOrder] = [0, 1].map((i) => {
+    const [falls, rises] = [Number(found[`falls${i}`]), Number(found[`rises${i}`])];
+    return Math.min(falls, rises) <= strays * (falls + rises);
+  });
+  const [sameDay, otherSameDay] = [0, 1].map((i) => Number(found[`days${i}`]) === 1);
+  const isSwapped = inOrder === otherInOrder ? otherSameDay && !sameDay : otherInOrder;
+  const chosen = isSwapped ? twin : format;
+  const why =
+    inOrder !== otherInOrder ? ', in which the rows are in order' : sameDay !== otherSameDay ? ', in which all days are the same' : '';
+  const doubt = `${why} (or is it ${chosen === format ? twin : format}? No day above 12 tells; correct the query where it is)`;
+  return { format: chosen, doubt };
 }
 
 function isPresent(value: string): string {

@@ -11,13 +11,15 @@ const dayMs = 86_400_000;
 export function columnCard(column: ColumnStatistics, badges: readonly Html[] = []): Html {
   const parts: ShownPart[] = [{ name: 'all', figures: column }, ...shownSplits(column).filter(({ name }) => name !== 'all')];
   const information = column.mutualInformation;
-  const told = information
-    ? html`<span
-        class="badge"
-        title="Mutual information with the target in the training rows: ${information.nats.toFixed(4)} nats, ${percent(information.normalized, 1)} of the target's entropy"
-        >tells ${percent(information.normalized, 1)} of the target</span
-      >`
-    : undefined;
+  const told = column.isTargetSource
+    ? html`<span class="badge">the target is made of it</span>`
+    : information
+      ? html`<span
+          class="badge"
+          title="Mutual information with the target in the training rows: ${information.nats.toFixed(4)} nats, ${percent(information.normalized, 1)} of the target's entropy"
+          >tells ${percent(information.normalized, 1)} of the target</span
+        >`
+      : undefined;
   const sampled =
     column.sampledRows === undefined
       ? undefined

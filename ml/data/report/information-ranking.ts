@@ -4,10 +4,12 @@ import { type Html, html, shortText } from './html.js';
 
 const mostRanked = 30;
 
-/** The columns by what they tell about the target, most first. */
+/** The columns by what they tell about the target, most first; without those that the target is made of. */
 export function informationRanking(statistics: readonly ColumnStatistics[]): Html | undefined {
   const ranked = statistics
-    .flatMap(({ column, mutualInformation }) => (mutualInformation ? [{ column, ...mutualInformation }] : []))
+    .flatMap(({ column, isTargetSource, mutualInformation }) =>
+      mutualInformation && !isTargetSource ? [{ column, ...mutualInformation }] : [],
+    )
     .toSorted((a, b) => b.nats - a.nats);
   if (ranked.length === 0) return undefined;
   const rows = ranked.slice(0, mostRanked).map(
@@ -23,12 +25,15 @@ export function informationRanking(statistics: readonly ColumnStatistics[]): Htm
   );
   const more =
     ranked.length > mostRanked ? html`<p class="hint">and ${count(ranked.length - mostRanked)} columns that tell less.</p>` : undefined;
+  const sources = statistics.filter(({ isTargetSource }) => isTargetSource).map(({ column }) => column);
+  const leftOut =
+    sources.length > 0 ? html` The target itself is made of ${shortText(sources.join(', '), 160)}, which is left out.` : undefined;
   return html`<section>
     <h2>What the columns tell about the target</h2>
     <div class="card scroll">
       <p class="hint">
         Mutual information of each column alone with the target, in the training rows: numbers in 20 bins of equally many rows, entropies
-        with the correction of Miller and Madow. A column that tells nearly all may be the target in disguise.
+        with the correction of Miller and Madow. A column that tells nearly all may be the target in disguise.${leftOut}
       </p>
       <table>
         <thead>

@@ -52,6 +52,14 @@ function tagsOf(page: string): string[] {
 }
 
 describe('renderDataReport', () => {
+  it('leaves what the target is made of out of the ranking, and says so', () => {
+    const page = renderDataReport(reportOf([{ ...number('delay'), isTargetSource: true }, number('distance')]), spec);
+    const [ranking] = /What the columns tell about the target.*?<\/table>/s.exec(page)!;
+    expect(ranking).toMatch(/The target itself is made of delay, which is left out/);
+    expect([...ranking.matchAll(/<th scope="row">(\w+)/g)].map(([, name]) => name)).toEqual(['distance']);
+    expect(page).toContain('the target is made of it');
+  });
+
   it('shows splits, findings with a way out, the quarantine and the target by the names of its classes', () => {
     const target = {
       ...text('late', 'true'),

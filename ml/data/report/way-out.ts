@@ -17,6 +17,8 @@ const ways: Readonly<Record<string, string>> = {
   'duplicate-rows': 'Remove the copies at the source, or raise expectations.duplicates.max.',
   'duplicate-keys': 'Remove the repeated keys at the source.',
   'constant-column': 'Take the column out of the features: it tells nothing.',
+  'suspicious-value':
+    'Where it stands for a missing value, name it in source.nullText, or turn it into NULL by a query; else allow the column in expectations.suspicious.',
   'missing-values': 'Find out why values are missing that were there before.',
   'type-change': 'Correct the type at the source, or take the new one over with anneal schema --write.',
   'schema-column': 'Bring the column back into the source, or make its presence optional in the frozen schema.',
@@ -27,6 +29,7 @@ const ways: Readonly<Record<string, string>> = {
   drift: 'Find out what changed at the source; accept the data when it is meant.',
   'target-drift': 'Find out what changed at the source; accept the data when it is meant.',
   'split-overlap': 'Give the split a key or a group, so that equal rows stay together.',
+  'few-distinct-rows': 'Give split.key columns that tell rows apart, or split by time or group; else read its metrics with care.',
   'key-overlap': 'Split by that key, so that its rows stay together.',
   'time-gap': 'Fill the gap at the source.',
   split: 'Correct split in the pipeline.',

@@ -1,56 +1,64 @@
 import type { ColumnStatistics, ValidationReport } from '../../../contracts/dataset.js';
-import { AnnealError } from '../../../contracts/failures.js';
 import type { PipelineSpec, Task } from '../../../contracts/pipeline.js';
+import { columnsReadBy } from '../checks/target-reads.js';
 import type { DataSession } from '../duckdb-session.js';
-import type { RowCheck } from '../row-checks.js';
-import { internalPrefix, type Schema } from '../schema-check.js';
-import { splitRelation } from '../split-sql.js';
+import { partColumn, rowNumberColumn } from '../part-relation.js';
+import type { Schema } from '../schema-check.js';
+import { identifier } from '../sql-quoting.js';
 import { targetColumn } from '../target-column.js';
 import { describeColumns } from './describe-columns.js';
-import type { RowsToDescribe } from './described-rows.js';
 
-const splitPosition = `${internalPrefix}split`;
-const targetTypes: Readonly<Record<Task, string>> = { binary: 'boolean', multiclass: 'string', regression: 'float' };
+const targetTypes: Readonly<Record<Task, string>> = { binary: 'boolean', multiclass: 'string', multilabel: 'string', regression: 'float' };
+
+/** The rows that broke no rule, in their parts, and those that did. */
+export interface DividedRows {
+  /** View of `partRelation`, or of `undividedRelation`. */
+  readonly clean: string;
+  readonly isDivided: boolean;
+  /** View of the others: the declared columns and the row number of the schema; absent when there are none. */
+  readonly quarantined?: string;
+}
 
 /**
- * The statistics of a validation report: the declared columns in all rows of the snapshot and in each split of those that
+ * The statistics of a validation report: the declared columns in all rows of the snapshot and in each part of those that
  * broke no rule, and the target of the latter.
  *
  * @param rows how many the snapshot has
- * @param checked leave it out when the columns could not be read, and there are no clean rows
+ * @param divided leave it out when there are no clean rows
  */
 export async function describeSnapshot(
   session: DataSession,
   {
     schema,
-    checked,
+    divided,
     spec,
     rows,
-  }: { readonly schema: Schema; readonly checked?: RowCheck; readonly spec: PipelineSpec; readonly rows: number },
+  }: { readonly schema: Schema; readonly divided?: DividedRows; readonly spec: PipelineSpec; readonly rows: number },
 ): Promise<Pick<ValidationReport, 'statistics' | 'targetStatistics'>> {
-  const source = { relation: schema.view, rowNumber: schema.rowNumber, rows, hasTarget: false };
-  const split = checked && checked.clean > 0 ? await splitRows(session, checked, spec) : undefined;
-  if (!split) return { statistics: await describeColumns(session, source, schema.columns) };
+  if (!divided) {
+    const source = { relation: schema.view, rowNumber: schema.rowNumber, rows, hasTarget: false };
+    return { statistics: await describeColumns(session, source, schema.columns) };
+  }
   const { task } = spec.target;
   const columns = [...schema.columns, { name: targetColumn, type: targetTypes[task] }];
-  const found = await describeColumns(session, { ...source, ...split, hasTarget: true }, columns, task);
+  const split = divided.isDivided ? { split: partColumn } : {};
+  const source = { relation: allRows(divided, schema), rowNumber: rowNumberColumn, rows, ...split, hasTarget: true };
+  const found = await describeColumns(session, source, columns, task);
   const { mutualInformation: _, ...target } = found[found.length - 1];
   const targetStatistics: ColumnStatistics = { ...target, column: spec.target.name };
-  return { statistics: found.slice(0, -1), targetStatistics };
+  const read = await columnsReadBy(
+    session,
+    spec.target,
+    schema.columns.map(({ name }) => name),
+  );
+  const statistics = found.slice(0, -1).map((column) => (read.has(column.column) ? { ...column, isTargetSource: true as const } : column));
+  return { statistics, targetStatistics };
 }
 
-/** Clean rows with their split, and the others without one. */
-async function splitRows(
-  session: DataSession,
-  { cleanView, judgedView, reason, quarantined }: RowCheck,
-  spec: PipelineSpec,
-): Promise<Pick<RowsToDescribe, 'relation' | 'split'> | undefined> {
-  const clean = await splitRelation(session, cleanView, spec, splitPosition).catch((error: unknown) => {
-    // A split that cannot be made is what the next stage refuses; the report is about the data.
-    if (error instanceof AnnealError) return undefined;
-    throw error;
-  });
-  if (clean === undefined) return undefined;
-  const others = `SELECT * REPLACE (NULL AS ${targetColumn}), NULL AS ${splitPosition} FROM ${judgedView} WHERE ${reason} IS NOT NULL`;
-  return { relation: `(${quarantined.length > 0 ? `${clean} UNION ALL BY NAME ${others}` : clean})`, split: splitPosition };
+function allRows({ clean, quarantined }: DividedRows, { columns, rowNumber }: Schema): string {
+  if (quarantined === undefined) return clean;
+  const names = columns.map(({ name }) => identifier(name));
+  const own = [...names, targetColumn, rowNumberColumn, partColumn].join(', ');
+  const others = [...names, 'NULL', rowNumber, 'NULL'].join(', ');
+  return `(SELECT ${own} FROM ${clean} UNION ALL SELECT ${others} FROM ${quarantined})`;
 }

@@ -1,3 +1,4 @@
+import type { RawInput } from '../../../contracts/dataset.js';
 import type { FittedNumeric } from '../../../contracts/fitted-feature.js';
 import type { FeatureSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
@@ -23,15 +24,26 @@ interface Moments {
   readonly max: number;
 }
 
-/** Fit a number's filling, clipping and scale. One pass over the column, two where the scale is fitted on clipped or bent values. */
-export async function fitNumeric(session: DataSession, training: TrainingRows, name: string, spec: NumericSpec): Promise<FittedNumeric> {
+/**
+ * Fit a number's filling, clipping and scale. One pass over the column, two where the scale is fitted on clipped or bent values.
+ *
+ * A column that cannot be missing is filled with its mean, which costs nothing: nobody reads it.
+ */
+export async function fitNumeric(
+  session: DataSession,
+  training: TrainingRows,
+  name: string,
+  spec: NumericSpec,
+  input: RawInput,
+): Promise<FittedNumeric> {
   // `rawColumn` gives finite numbers or NULL.
   const value = `CAST(${identifier(spec.column)} AS DOUBLE)`;
-  const shares = sharesOf(spec);
+  const impute = input.type === 'int64' ? 'mean' : spec.impute;
+  const shares = sharesOf({ ...spec, impute });
   const needsEnds = spec.scale === 'minmax' || shares.includes(0) || shares.includes(1);
   const raw = await describe(session, training, value, shares, needsEnds);
   const at = (share: number) => raw.quantiles.get(share) ?? 0;
-  const fill = typeof spec.impute === 'number' ? spec.impute : spec.impute === 'mean' ? raw.moments.mean : at(0.5);
+  const fill = typeof impute === 'number' ? impute : impute === 'mean' ? raw.moments.mean : at(0.5);
   const clip = boundsOf(spec, at);
   const within = (x: number) => Math.min(clip?.high ?? Infinity, Math.max(clip?.low ?? -Infinity, x));
   const base = { kind: 'numeric', name, input: spec.column, fill, missingIndicator: spec.missingIndicator } as const;

@@ -5,24 +5,21 @@ import {
   type DuckDBDataChunk,
   DuckDBScalarFunction,
   type DuckDBType,
-  INTEGER,
-  LIST,
   type DuckDBValue,
   UINTEGER,
   VARCHAR,
   blobValue,
-  listValue,
 } from '@duckdb/node-api';
 import type { Knots } from '../../../contracts/fitted-feature.js';
 import { murmurHash } from './murmur-hash.js';
 import { piecewise } from './piecewise.js';
-import { type TextParameters, textBuckets, textVector } from './text-counts.js';
+import { type TextParameters, textVector } from './text-counts.js';
 
 /**
  * Give a connection the functions that SQL lacks. They run in JavaScript, at about a million values a second.
  *
- * `anneal_murmur3(text)` UINTEGER; `anneal_piecewise(x, knots)` DOUBLE; `anneal_text(text, parameters)` BLOB of float32;
- * `anneal_text_buckets(text, parameters)` INTEGER[]. Parameters are JSON, constant within a query. NULL gives NULL.
+ * `anneal_murmur3(text)` UINTEGER; `anneal_piecewise(x, knots)` DOUBLE; `anneal_text(text, parameters)` BLOB of float32.
+ * Parameters are JSON, constant within a query. NULL gives NULL.
  */
 export function registerScalarFunctions(connection: DuckDBConnection): void {
   const register = (name: string, parameterTypes: DuckDBType[], returnType: DuckDBType, compute: Compute) =>
@@ -53,11 +50,15 @@ export function registerScalarFunctions(connection: DuckDBConnection): void {
   });
   register('anneal_text', [VARCHAR, VARCHAR], BLOB, (input) => {
     const parameters = text(input);
-    return (value) => blobValue(new Uint8Array(textVector(value as string, parameters).buffer));
-  });
-  register('anneal_text_buckets', [VARCHAR, VARCHAR], LIST(INTEGER), (input) => {
-    const parameters = text(input);
-    return (value) => listValue(textBuckets(value as string, parameters));
+    const { buckets } = parameters;
+    // One piece of memory for the whole chunk.
+    const vectors = new Float32Array(input.rowCount * buckets);
+    let row = 0;
+    return (value) => {
+      const vector = vectors.subarray(row * buckets, ++row * buckets);
+      textVector(value as string, parameters, vector);
+      return blobValue(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+    };
   });
 }
 

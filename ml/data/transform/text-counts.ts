@@ -1,4 +1,5 @@
-import { murmurHash, murmurHashOfBytes } from './murmur-hash.js';
+import { murmurHashOfBytes } from './murmur-hash.js';
+import { wordHashes } from './word-hashes.js';
 
 /** What `anneal_text` reads from its second argument. */
 export interface TextParameters {
@@ -9,53 +10,78 @@ export interface TextParameters {
   readonly inverseDocumentFrequency?: readonly number[];
 }
 
-/** Hashes of words seen lately: texts repeat their words. */
-const knownHashes = new Map<string, number>();
-const mostKnownHashes = 100_000;
 const pair = new DataView(new ArrayBuffer(8));
 const pairBytes = new Uint8Array(pair.buffer);
+let hashes = new Uint32Array(256);
+/** How often each bucket occurs in the text that is read; zeros between texts. */
+let counts = new Float64Array(256);
+/** The buckets that occur, in the order of their first words. */
+let touched = new Uint32Array(512);
 
 /**
- * The buckets of a text's words and pairs of neighbouring words, one entry an occurrence.
+ * Visit the buckets of a text's words and pairs of neighbouring words, once for each occurrence.
  *
- * A word is a run of ASCII letters, ASCII digits and characters beyond ASCII; all other ASCII characters separate. A word's
- * hash is `murmurHash`, a pair's that of eight bytes: the second word's hash, then the first one's halved, both little-endian.
+ * Words are those of `wordHashes`; a pair's hash is that of eight bytes: the second word's hash, then the first one's halved,
+ * both little-endian.
  */
-export function textBuckets(text: string, { buckets, ngrams, lowercase, maxTokens }: TextParameters): number[] {
-  const cased = lowercase ? asciiLowerCase(text) : text;
-  const words = cased.split(/[\0-/:-@[-`{-\x7f]+/).filter((word) => word !== '');
-  const hashes = words.slice(0, maxTokens).map(knownHash);
-  const found = hashes.map((hash) => hash % buckets);
-  for (let i = 1; ngrams === 2 && i < hashes.length; i += 1) {
+function eachBucket(text: string, { buckets, ngrams, lowercase, maxTokens }: TextParameters, visit: (bucket: number) => void): void {
+  if (hashes.length !== maxTokens) hashes = new Uint32Array(maxTokens);
+  const words = wordHashes(text, lowercase, hashes);
+  for (let i = 0; i < words; i += 1) visit(hashes[i] % buckets);
+  for (let i = 1; ngrams === 2 && i < words; i += 1) {
     pair.setUint32(0, hashes[i], true);
     pair.setUint32(4, hashes[i - 1] >>> 1, true);
-    found.push(murmurHashOfBytes(pairBytes, 8) % buckets);
+    visit(murmurHashOfBytes(pairBytes, 8) % buckets);
   }
-  return found;
 }
 
-function asciiLowerCase(text: string): string {
-  return /[^\0-\x7f]/.test(text) ? text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text.toLowerCase();
+/** Count for each bucket the texts that have it. */
+export class TextFrequencies {
+  readonly texts: Float64Array;
+  /** The last text that was seen to have a bucket, from 1. */
+  readonly #seenIn: Float64Array;
+  #text = 0;
+
+  constructor(private readonly parameters: TextParameters) {
+    this.texts = new Float64Array(parameters.buckets);
+    this.#seenIn = new Float64Array(parameters.buckets);
+  }
+
+  add(text: string): void {
+    const number = ++this.#text;
+    eachBucket(text, this.parameters, (bucket) => {
+      if (this.#seenIn[bucket] === number) return;
+      this.#seenIn[bucket] = number;
+      this.texts[bucket] += 1;
+    });
+  }
 }
 
-function knownHash(word: string): number {
-  const known = knownHashes.get(word);
-  if (known !== undefined) return known;
-  if (knownHashes.size >= mostKnownHashes) knownHashes.clear();
-  const hash = murmurHash(word);
-  knownHashes.set(word, hash);
-  return hash;
-}
-
-/** @returns float32 [buckets]: counts times weights, divided by their Euclidean length; zeros for a text without words */
-export function textVector(text: string, parameters: TextParameters): Float32Array {
-  const found = textBuckets(text, parameters);
-  const counts = new Map<number, number>();
-  for (const bucket of found) counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
-  const weighted = [...counts].map(([bucket, count]) => [bucket, count * (parameters.inverseDocumentFrequency?.[bucket] ?? 1)] as const);
-  const length = Math.sqrt(weighted.reduce((sum, [, value]) => sum + value * value, 0));
-  const vector = new Float32Array(parameters.buckets);
+/**
+ * Counts of a text's buckets times their weights, divided by their Euclidean length; zeros for a text without words.
+ *
+ * @param vector zeros [buckets]: where they go
+ */
+export function textVector(text: string, parameters: TextParameters, vector: Float32Array): void {
+  const { buckets, maxTokens, inverseDocumentFrequency } = parameters;
+  if (counts.length < buckets) counts = new Float64Array(buckets);
+  if (touched.length < 2 * maxTokens) touched = new Uint32Array(2 * maxTokens);
+  let different = 0;
+  eachBucket(text, parameters, (bucket) => {
+    if (counts[bucket] === 0) touched[different++] = bucket;
+    counts[bucket] += 1;
+  });
+  let squares = 0;
+  for (let i = 0; i < different; i += 1) {
+    const bucket = touched[i];
+    counts[bucket] *= inverseDocumentFrequency?.[bucket] ?? 1;
+    squares += counts[bucket] * counts[bucket];
+  }
+  const length = Math.sqrt(squares);
   // Most buckets of a text are empty, and stay as they are.
-  for (const [bucket, value] of weighted) vector[bucket] = value / length;
-  return vector;
+  for (let i = 0; i < different; i += 1) {
+    const bucket = touched[i];
+    vector[bucket] = counts[bucket] / length;
+    counts[bucket] = 0;
+  }
 }

@@ -9,7 +9,7 @@ import type { TransformKind } from './transform-kind.js';
 const word = '[^\\x01-/:-@\\[-`{-\\x7f]+';
 
 /**
- * A hashed bag of words; `textBuckets` and `textVector` say what it computes.
+ * A hashed bag of words; `textVector` says what it computes.
  *
  * @see Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning"
  */
@@ -17,7 +17,7 @@ export const textKind: TransformKind<FittedText> = {
   indexColumns: () => [],
   numberColumns: (features) => features.flatMap(({ name, buckets }) => Array.from({ length: buckets }, (_, i) => `${name}[${i}]`)),
   indexSql: () => [],
-  numberSql: (features) => features.map((feature) => ({ sql: textSql('anneal_text', feature.input, feature), width: feature.buckets })),
+  numberSql: (features) => features.map((feature) => ({ sql: textSql(feature.input, feature), width: feature.buckets })),
   lower: (builder, features, inputOf) => {
     if (features.length === 0) return {};
     const parts = features.map((feature) => lowerText(builder, feature, inputOf(feature))); // float32 [N, buckets] each
@@ -25,11 +25,11 @@ export const textKind: TransformKind<FittedText> = {
   },
 };
 
-/** SQL of one of the text functions; a missing text is an empty one. */
-export function textSql(name: 'anneal_text' | 'anneal_text_buckets', column: string, parameters: TextParameters): string {
+/** A missing text is an empty one. */
+function textSql(column: string, parameters: TextParameters): string {
   const { buckets, ngrams, lowercase, maxTokens, inverseDocumentFrequency } = parameters;
   const json = JSON.stringify({ buckets, ngrams, lowercase, maxTokens, inverseDocumentFrequency });
-  return `${name}(coalesce(${identifier(column)}, ''), ${textLiteral(json)})`;
+  return `anneal_text(coalesce(${identifier(column)}, ''), ${textLiteral(json)})`;
 }
 
 function lowerText(builder: GraphBuilder, feature: FittedText, input: RawInput): string {

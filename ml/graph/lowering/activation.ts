@@ -22,6 +22,7 @@ export const activationLowerings: LoweringTable = {
   },
   Relu6: { elementwise: true, lower: (call) => call.node('Clip', [call.input('x'), call.scalar(0), call.scalar(6)]) },
   Prelu: {
+    refuses: 'an input that is broadcast to the shape of alpha',
     elementwise: true,
     lower: (call) => {
       if (call.shape('x').join() !== call.output.shape.join()) call.refuse('broadcasts its input to the shape of alpha');
@@ -35,9 +36,9 @@ export const activationLowerings: LoweringTable = {
       const alpha = call.number('alpha', 0);
       // x > 0 exactly where relu(x) > 0; reading the rectified value leaves ORT free to fuse the rectifier into the product before it.
       const x = call.noted(rectifiedKey(call)) ?? call.input('x');
-      const positive = call.node('Greater', [x, call.scalar(0)]);
-      if (alpha === 0) return call.node('Cast', [positive], { to: 1 });
-      return call.node('Where', [positive, call.scalar(1), call.scalar(alpha)]);
+      // min(1, max(0, steep · x)) is 1 from 3e-39 on: one node, where a comparison and a cast take twice the time.
+      if (alpha === 0) return call.node('HardSigmoid', [x], { alpha: { float: steep }, beta: { float: 0 } });
+      return call.node('Where', [call.node('Greater', [x, call.scalar(0)]), call.scalar(1), call.scalar(alpha)]);
     },
   },
   EluGrad: {
@@ -53,6 +54,9 @@ export const activationLowerings: LoweringTable = {
     lower: (call) => call.node('Softmax', [call.input('logits')], { axis: call.axis('dim', call.shape('logits').length, -1) }),
   },
 };
+
+/** The largest float32. */
+const steep = 3.4028234663852886e38;
 
 function rectifiedKey(call: KernelCall): string {
   return `relu:${call.value('x').id}`;

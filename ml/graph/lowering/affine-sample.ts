@@ -1,10 +1,10 @@
 import { affineSampleKernel, pixelPlaces } from '../affine-sample-kernel.js';
-import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-call.js';
+import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 /** Images seen through affine maps: the places as arithmetic, the reading as ONNX' `GridSample`. */
 export const affineSampleLowerings: LoweringTable = { [affineSampleKernel]: { lower: affineSample } };
 
-function affineSample(call: KernelCall): ChannelsFirstResult {
+function affineSample(call: KernelCall): ImageResult {
   const [batch, height, width] = call.fixed(call.shape('images'));
   const x = call.constant('float32', pixelPlaces(width), [1, 1, width, 1]);
   const y = call.constant('float32', pixelPlaces(height), [1, height, 1, 1]);

@@ -64,6 +64,7 @@ export const arithmeticLowerings: LoweringTable = {
   Multiply: { elementwise: true, types: numericTypes, lower: multiply },
   AddN: { elementwise: true, lower: (call) => call.node('Sum', call.inputs) },
   Cast: {
+    refuses: 'complex numbers and texts',
     elementwise: true,
     attributes: ['dtype'],
     types: anyType,

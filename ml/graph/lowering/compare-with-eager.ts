@@ -30,7 +30,12 @@ export interface Comparison {
 }
 
 /** Run a computation eagerly in the plain JavaScript backend, and once more recorded, lowered and executed by onnxruntime. */
-export async function compareWithEager(inputs: Readonly<Record<string, RandomInput>>, compute: Computation, seed = 1): Promise<Comparison> {
+export async function compareWithEager(
+  inputs: Readonly<Record<string, RandomInput>>,
+  compute: Computation,
+  seed = 1,
+  channelBlock?: number,
+): Promise<Comparison> {
   const data = Object.fromEntries(Object.entries(inputs).map(([name, input], i) => [name, draw(input, createRandom(seed, i))]));
   await tf.setBackend('cpu');
   (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
@@ -40,7 +45,7 @@ export async function compareWithEager(inputs: Readonly<Record<string, RandomInp
     eager = list(compute(Object.fromEntries(tensors))).map((tensor) => plain(tensor.shape, tensor.dtype, tensor.dataSync()));
   });
   const tape = recordTape(inputs, (tensors) => named(compute({ ...tensors })));
-  return { eager, lowered: await execute(tape, inputs, data, 1), kernels: tape.calls.map(({ kernel }) => kernel) };
+  return { eager, lowered: await execute(tape, inputs, data, 1, channelBlock), kernels: tape.calls.map(({ kernel }) => kernel) };
 }
 
 /** Run a recorded and lowered computation alone. */
@@ -63,10 +68,11 @@ async function execute(
   inputs: Readonly<Record<string, RandomInput>>,
   data: Readonly<Record<string, Float32Array | Int32Array | Uint8Array>>,
   threads: number,
+  channelBlock?: number,
 ): Promise<PlainTensor[]> {
   const graph = new GraphBuilder('comparison');
   for (const [name, { shape, dtype }] of Object.entries(inputs)) graph.input(name, dtype, shape);
-  const made = lowerTape(graph, tape, Object.fromEntries(Object.keys(inputs).map((name) => [name, name])));
+  const made = lowerTape(graph, tape, Object.fromEntries(Object.keys(inputs).map((name) => [name, name])), { channelBlock });
   const types: ElementType[] = [];
   for (const [name, id] of Object.entries(tape.outputs)) {
     graph.node('Identity', [made[name]], {}, `result_${name}`);

@@ -25,6 +25,7 @@ export const comparisonLowerings: LoweringTable = {
   LogicalNot: { elementwise: true, types: ['bool'], lower: (call) => call.node('Not', [call.input('x')]) },
   IsNan: { elementwise: true, lower: (call) => call.node('IsNaN', [call.input('x')]) },
   Select: {
+    refuses: 'whole rows by a condition of a lower rank',
     elementwise: true,
     types: anyType,
     lower: (call) => {

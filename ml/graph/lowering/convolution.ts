@@ -1,20 +1,33 @@
-import { fusedActivation } from './fused-activation.js';
+import { fusedActivation, fusedRefusal } from './fused-activation.js';
 import { convolutionWindow, type ImageWindow } from './image-window.js';
-import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-call.js';
+import { blockedConvolution, blockedInputGradient } from './blocked-convolution.js';
+import { slidingProduct } from './filter-gradient.js';
+import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['strides', 'pad', 'dataFormat', 'dilations', 'dimRoundingMode'];
 const fused = [...window, 'activation', 'leakyreluAlpha'];
 
+const channelsLast = 'channels first';
+const fusedRefusals = `${channelsLast}; ${fusedRefusal}; a bias that is not a number per channel`;
+
 /** Convolutions, and their gradients. Images are [N, H, W, C], filters [h, w, in, out], depthwise ones [h, w, channels, multiplier]. */
 export const convolutionLowerings: LoweringTable = {
-  Conv2D: { attributes: window, lower: (call) => ({ channelsFirst: convolve(call, false) }) },
-  FusedConv2D: { attributes: fused, lower: (call) => fuse(call, false) },
-  Conv2DBackpropInput: { attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, false) },
-  Conv2DBackpropFilter: { attributes: [...window, 'filterShape'], lower: filterGradient },
-  DepthwiseConv2dNative: { attributes: window, lower: (call) => ({ channelsFirst: convolve(call, true) }) },
-  FusedDepthwiseConv2D: { attributes: fused, lower: (call) => fuse(call, true) },
-  DepthwiseConv2dNativeBackpropInput: { attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, true) },
-  DepthwiseConv2dNativeBackpropFilter: { attributes: [...window, 'filterShape'], lower: depthwiseFilterGradient },
+  Conv2D: {
+    refuses: channelsLast,
+    attributes: window,
+    lower: (call) => blockedConvolution(call) ?? { channelsFirst: convolve(call, false) },
+  },
+  FusedConv2D: { refuses: fusedRefusals, attributes: fused, lower: (call) => fuse(call, false) },
+  Conv2DBackpropInput: { refuses: channelsLast, attributes: [...window, 'inputShape'], lower: (call) => inputGradient(call, false) },
+  Conv2DBackpropFilter: { refuses: channelsLast, attributes: [...window, 'filterShape'], lower: filterGradient },
+  DepthwiseConv2dNative: { refuses: channelsLast, attributes: window, lower: (call) => ({ channelsFirst: convolve(call, true) }) },
+  FusedDepthwiseConv2D: { refuses: fusedRefusals, attributes: fused, lower: (call) => fuse(call, true) },
+  DepthwiseConv2dNativeBackpropInput: {
+    refuses: channelsLast,
+    attributes: [...window, 'inputShape'],
+    lower: (call) => inputGradient(call, true),
+  },
+  DepthwiseConv2dNativeBackpropFilter: { refuses: channelsLast, attributes: [...window, 'filterShape'], lower: depthwiseFilterGradient },
 };
 
 /** @returns [N, out, H', W'] */
@@ -30,10 +43,12 @@ function convolve(call: KernelCall, depthwise: boolean, bias?: string): string {
   });
 }
 
-function fuse(call: KernelCall, depthwise: boolean): ChannelsFirstResult {
+function fuse(call: KernelCall, depthwise: boolean): ImageResult {
   if (call.has('preluActivationWeights')) call.refuse('carries the weights of a PReLU, which have no translation');
   if (call.has('bias') && call.shape('bias').join() !== `${call.output.shape[3]}`)
     call.refuse('adds a bias that is not a number per channel');
+  const inBlocks = depthwise ? undefined : blockedConvolution(call);
+  if (inBlocks) return inBlocks;
   return { channelsFirst: fusedActivation(call, convolve(call, depthwise, call.has('bias') ? call.input('bias') : undefined)) };
 }
 
@@ -52,7 +67,9 @@ function turnedFilter(call: KernelCall, depthwise: boolean): string {
 }
 
 /** A transposed convolution, which fills up what no position of the filter reached. */
-function inputGradient(call: KernelCall, depthwise: boolean): ChannelsFirstResult {
+function inputGradient(call: KernelCall, depthwise: boolean): ImageResult {
+  const inBlocks = depthwise ? undefined : blockedInputGradient(call);
+  if (inBlocks) return inBlocks;
   const shape = call.integers('inputShape');
   const { pads, strides, rest, filter, dilations } = convolutionWindow(call, shape, call.shape('filter'), depthwise);
   return {
@@ -67,14 +84,21 @@ function inputGradient(call: KernelCall, depthwise: boolean): ChannelsFirstResul
   };
 }
 
-/** The image convolved by the output's gradient, the batch in the place of the channels, strides and dilations swapped. */
+/**
+ * A product of what each element of the filter meets with the output's gradient. For a filter of very many elements, which would need
+ * as many copies of the image, the image convolved by the output's gradient, the batch in the place of the channels, strides and
+ * dilations swapped.
+ */
 function filterGradient(call: KernelCall): string {
   const made = convolutionWindow(call, call.shape('x'), call.integers('filterShape'), false);
+  if (made.filter[0] * made.filter[1] <= mostCopies) return slidingProduct(call, made);
   const x = call.node('Transpose', [call.channelsFirst('x')], { perm: [1, 0, 2, 3] }); // [in, N, H, W]
   const dy = call.node('Transpose', [call.channelsFirst('dy')], { perm: [1, 0, 2, 3] }); // [out, N, H', W']
   const gradient = slide(call, x, dy, made, 1); // [in, out, h, w]
   return call.node('Transpose', [gradient], { perm: [2, 3, 0, 1] }); // [h, w, in, out]
 }
+
+const mostCopies = 25;
 
 /** The same for each channel alone: a group per channel. */
 function depthwiseFilterGradient(call: KernelCall): string {

@@ -1,5 +1,8 @@
 import type { KernelCall } from './kernel-call.js';
 
+/** For the page of lowerings. */
+export const fusedRefusal = 'activations other than linear, relu, relu6, elu, sigmoid and leakyrelu';
+
 /** The activation that a fused kernel carries in its attributes `activation` and `leakyreluAlpha`. */
 export function fusedActivation(call: KernelCall, x: string): string {
   const activation = call.attribute('activation') ?? 'linear';

@@ -3,6 +3,7 @@ import { type KernelCall, type LoweringTable, anyType } from './kernel-call.js';
 /** Look-ups by index, and their gradient. */
 export const gatherLowerings: LoweringTable = {
   GatherV2: {
+    refuses: '`batchDims` other than 0',
     attributes: ['axis', 'batchDims'],
     types: anyType,
     lower: (call) => {
@@ -11,8 +12,14 @@ export const gatherLowerings: LoweringTable = {
       return call.node('Gather', [call.input('x'), call.input('indices')], { axis: call.axis('axis', call.shape('x').length, 0) });
     },
   },
-  UnsortedSegmentSum: { attributes: ['numSegments'], types: ['float32', 'int32'], lower: segmentSum },
+  UnsortedSegmentSum: {
+    refuses: 'integers as summands, segment ids of a rank above 1',
+    attributes: ['numSegments'],
+    types: ['float32', 'int32'],
+    lower: segmentSum,
+  },
   OneHot: {
+    refuses: 'booleans of values other than 1 and 0',
     attributes: ['depth', 'onValue', 'offValue', 'dtype'],
     types: ['int32'],
     // ONNX' own OneHot wraps negative indices around, and is several times slower in ORT.

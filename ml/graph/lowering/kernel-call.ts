@@ -1,14 +1,24 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { Attribute } from '../onnx-builder.js';
 import type { TapeCall, TapeType, TapeValue } from '../tape.js';
-import { channelsFirstName, channelsFirstShape, type Layout, type LoweringState, valueName } from './lowering-state.js';
+import {
+  blockedName,
+  blockedShape,
+  channelsFirstName,
+  channelsFirstShape,
+  fillsBlocks,
+  isOfBatch,
+  type Layout,
+  type LoweringState,
+  valueName,
+} from './lowering-state.js';
 
 /** One call of a tape as a lowering sees it: names and shapes in, ONNX nodes out. */
 export class KernelCall {
   constructor(
     private readonly state: LoweringState,
     private readonly call: TapeCall,
-    /** `channels first`: an element-wise kernel whose operands are read, and whose result is made, in that order. */
+    /** Other than as recorded: an element-wise kernel whose operands are read, and whose result is made, in that order. */
     private readonly layout: Layout = 'as recorded',
   ) {}
 
@@ -113,7 +123,7 @@ export class KernelCall {
   }
 
   isDynamic(length: number): boolean {
-    return length === this.state.dynamicBatch;
+    return isOfBatch(this.state, length);
   }
 
   /** Lengths that are written into the graph, so they must not be the batch's. */
@@ -145,17 +155,47 @@ export class KernelCall {
     return this.state.channelsFirst.get(this.value(input).id);
   }
 
+  /** Channels of a block, where so many channels fill whole blocks of this graph. */
+  blockOf(channels: number): number | undefined {
+    return fillsBlocks(this.state, channels) ? this.state.channelBlock : undefined;
+  }
+
+  /** @returns the ONNX name of an input of rank 4 in blocks of channels, which they must fill */
+  blocked(input: string): string {
+    return blockedName(this.state, this.value(input).id);
+  }
+
+  /** @returns the same, if it is there already */
+  knownBlocked(input: string): string | undefined {
+    return this.state.blocked.get(this.value(input).id);
+  }
+
+  /** A node on images in blocks, which sees them as [N, C, H, W]. @returns name of its result, in blocks */
+  blockedNode(
+    opType: string,
+    images: readonly { readonly name: string; readonly shape: readonly number[] }[],
+    inputs: readonly string[],
+    output: readonly number[],
+    attributes: Readonly<Record<string, Attribute>>,
+  ): string {
+    const seen = images.map(({ name, shape }) => this.reshape(name, channelsFirstShape(shape)));
+    const made = this.state.builder.blockedNode(opType, [...seen, ...inputs], attributes);
+    return this.reshape(made, blockedShape(output, this.state.channelBlock));
+  }
+
   /** @throws AnnealError `InvalidModel` */
   refuse(reason: string): never {
     throw refusal(this.call, reason);
   }
 
   private nameOf(id: number): string {
+    if (this.layout === 'blocked') return blockedName(this.state, id);
     return this.layout === 'channels first' ? channelsFirstName(this.state, id) : valueName(this.state, id);
   }
 
   private laidOut(id: number): TapeValue {
     const value = this.state.values[id];
+    if (this.layout === 'blocked') return { ...value, shape: blockedShape(value.shape, this.state.channelBlock) };
     return this.layout === 'channels first' ? { ...value, shape: channelsFirstShape(value.shape) } : value;
   }
 }
@@ -165,7 +205,7 @@ export function refusal(call: TapeCall, reason: string): AnnealError {
   return new AnnealError(
     failureTypes.invalidModel,
     `The model uses the TensorFlow.js kernel "${call.kernel}"${place}, which ${reason}. The compiled engine runs only kernels that it can translate to ONNX exactly. Write the model with other operations, or train with engine "tfjs-wasm".`,
-    { kernel: call.kernel, layer: call.layer },
+    { kernel: call.kernel, layer: call.layer, reason },
   );
 }
 
@@ -179,15 +219,15 @@ export interface Lowering {
   readonly attributes?: readonly string[];
   /** Element types that every input must have; default float32 alone. */
   readonly types?: readonly TapeType[];
+  /** What `lower` refuses of what it knows, for the page of lowerings. */
+  readonly refuses?: string;
   /** Every element of the output depends on the elements at its place alone; operands may be broadcast. */
   readonly elementwise?: true;
-  readonly lower: (call: KernelCall) => string | readonly string[] | ChannelsFirstResult;
+  readonly lower: (call: KernelCall) => string | readonly string[] | ImageResult;
 }
 
-/** The one output, of rank 4, channels first. */
-export interface ChannelsFirstResult {
-  readonly channelsFirst: string;
-}
+/** The one output, of rank 4, channels first or in blocks of them. */
+export type ImageResult = { readonly channelsFirst: string } | { readonly blocked: string };
 
 export type LoweringTable = Readonly<Record<string, Lowering>>;
 

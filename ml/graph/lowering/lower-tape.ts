@@ -6,12 +6,14 @@ import { arithmeticLowerings } from './arithmetic.js';
 import { comparisonLowerings } from './comparison.js';
 import { convolutionLowerings } from './convolution.js';
 import { gatherLowerings } from './gather.js';
-import { type ChannelsFirstResult, KernelCall, type Lowering, type LoweringTable, refusal } from './kernel-call.js';
-import { isChannelsFirst, type LoweringState, valueName } from './lowering-state.js';
+import { fuseConvolutions } from './fuse-convolutions.js';
+import { type ImageResult, KernelCall, type Lowering, type LoweringTable, refusal } from './kernel-call.js';
+import { elementwiseLayout, type LoweringState, valueName } from './lowering-state.js';
 import { matMulLowerings } from './mat-mul.js';
 import { normalizationLowerings } from './normalization.js';
 import { poolingLowerings } from './pooling.js';
 import { randomNumberLowerings } from './random-numbers.js';
+import { rectifyBeforePooling } from './rectify-before-pooling.js';
 import { reductionLowerings } from './reduction.js';
 import { shapeLowerings } from './shape.js';
 import { sliceLowerings } from './slice.js';
@@ -36,6 +38,8 @@ export const lowerings: LoweringTable = {
 export interface LowerOptions {
   /** The length that stands for a batch of any size in the tape's shapes; must be the length of nothing else. */
   readonly dynamicBatch?: number;
+  /** Channels of a block in this machine's convolutions; absent: the graph is to run on any machine. */
+  readonly channelBlock?: number;
 }
 
 /**
@@ -47,28 +51,41 @@ export interface LowerOptions {
  */
 export function lowerTape<Outputs extends string = string>(
   builder: GraphBuilder,
-  tape: Tape,
+  recorded: Tape,
   inputs: Readonly<Record<string, string>>,
   options: LowerOptions = {},
 ): Record<Outputs, string> {
+  const tape = rectifyBeforePooling(fuseConvolutions(recorded));
   const state: LoweringState = {
     builder,
     values: tape.values,
     names: new Map(),
     notes: new Map(),
     channelsFirst: new Map(),
+    blocked: new Map(),
+    channelBlock: options.channelBlock ?? 1,
     kernels: new Set(tape.calls.map(({ kernel }) => kernel)),
     dynamicBatch: options.dynamicBatch,
+    batchInput: Object.entries(tape.inputs).flatMap(([name, id]) =>
+      inputs[name] !== undefined && options.dynamicBatch !== undefined && tape.values[id].shape[0] === options.dynamicBatch
+        ? [inputs[name]]
+        : [],
+    )[0],
   };
   for (const [name, id] of Object.entries(tape.inputs)) {
     if (inputs[name] !== undefined) state.names.set(id, inputs[name]);
   }
   for (const call of tape.calls) {
     const lowering = checkedLowering(call, state);
-    const turned = lowering.elementwise && isChannelsFirst(state, call);
-    const made = lowering.lower(new KernelCall(state, call, turned ? 'channels first' : 'as recorded'));
-    if (turned || isChannelsFirstResult(made)) {
-      state.channelsFirst.set(call.outputs[0], isChannelsFirstResult(made) ? made.channelsFirst : (made as string));
+    const layout = lowering.elementwise ? elementwiseLayout(state, call) : 'as recorded';
+    const made = lowering.lower(new KernelCall(state, call, layout));
+    if (isImageResult(made)) {
+      if ('blocked' in made) state.blocked.set(call.outputs[0], made.blocked);
+      else state.channelsFirst.set(call.outputs[0], made.channelsFirst);
+      continue;
+    }
+    if (layout !== 'as recorded') {
+      (layout === 'blocked' ? state.blocked : state.channelsFirst).set(call.outputs[0], made as string);
       continue;
     }
     const names = typeof made === 'string' ? [made] : made;
@@ -79,8 +96,8 @@ export function lowerTape<Outputs extends string = string>(
   return Object.fromEntries(Object.entries(tape.outputs).map(([name, id]) => [name, valueName(state, id)])) as Record<Outputs, string>;
 }
 
-function isChannelsFirstResult(made: ReturnType<Lowering['lower']>): made is ChannelsFirstResult {
-  return typeof made === 'object' && 'channelsFirst' in made;
+function isImageResult(made: ReturnType<Lowering['lower']>): made is ImageResult {
+  return typeof made === 'object' && ('channelsFirst' in made || 'blocked' in made);
 }
 
 function checkedLowering(call: TapeCall, state: LoweringState): Lowering {

@@ -1,10 +1,11 @@
-import { fusedActivation } from './fused-activation.js';
+import { fusedActivation, fusedRefusal } from './fused-activation.js';
 import type { KernelCall, LoweringTable } from './kernel-call.js';
 
 /** Matrix products. */
 export const matMulLowerings: LoweringTable = {
   BatchMatMul: { attributes: ['transposeA', 'transposeB'], lower: product },
   _FusedMatMul: {
+    refuses: fusedRefusal,
     attributes: ['transposeA', 'transposeB', 'activation', 'leakyreluAlpha'],
     lower: (call) => {
       const sum = call.has('bias') ? call.node('Add', [product(call), call.input('bias')]) : product(call);

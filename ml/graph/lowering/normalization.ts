@@ -3,6 +3,7 @@ import type { KernelCall, LoweringTable } from './kernel-call.js';
 /** Batch normalization by given statistics; what gathers them in training, and the gradient, are made of other kernels. */
 export const normalizationLowerings: LoweringTable = {
   FusedBatchNorm: {
+    refuses: 'ranks other than 4, statistics that are not a number per channel',
     attributes: ['varianceEpsilon'],
     lower: (call) => {
       const shape = call.shape('x');

@@ -1,13 +1,19 @@
 import { type ImageWindow, poolingWindow } from './image-window.js';
-import type { ChannelsFirstResult, KernelCall, LoweringTable } from './kernel-call.js';
+import { blockedMaxPool, blockedMaxPoolGradient } from './blocked-pooling.js';
+import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['filterSize', 'strides', 'pad', 'dimRoundingMode'];
+
+const windowRefusal = 'padding as long as the window, a number as padding with uneven strides';
 
 /** Pooling over windows, and its gradients. Pooling over whole images is a reduction. */
 export const poolingLowerings: LoweringTable = {
   MaxPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => {
+      const inBlocks = blockedMaxPool(call);
+      if (inBlocks) return inBlocks;
       const x = call.channelsFirst('x');
       const made = poolingWindow(call, call.shape('x'));
       if (!call.tapeHas('MaxPoolGrad')) return { channelsFirst: call.node('MaxPool', [x], poolAttributes(made)) };
@@ -16,8 +22,9 @@ export const poolingLowerings: LoweringTable = {
       return { channelsFirst: largest };
     },
   },
-  MaxPoolGrad: { attributes: window, lower: maxPoolGradient },
+  MaxPoolGrad: { refuses: windowRefusal, attributes: window, lower: maxPoolGradient },
   AvgPool: {
+    refuses: windowRefusal,
     attributes: window,
     lower: (call) => ({
       channelsFirst: call.node('AveragePool', [call.channelsFirst('x')], {
@@ -26,7 +33,11 @@ export const poolingLowerings: LoweringTable = {
       }),
     }),
   },
-  AvgPoolGrad: { attributes: window, lower: averagePoolGradient },
+  AvgPoolGrad: {
+    refuses: `${windowRefusal}; padding, where tfjs divides by another number than forwards`,
+    attributes: window,
+    lower: averagePoolGradient,
+  },
 };
 
 function poolAttributes({ filter, strides, pads }: ImageWindow) {
@@ -38,7 +49,9 @@ function placesKey(call: KernelCall, input: string, { filter, strides, pads }: I
 }
 
 /** Each gradient to the place of its window's first largest element; both sides agree which one is the first. */
-function maxPoolGradient(call: KernelCall): ChannelsFirstResult {
+function maxPoolGradient(call: KernelCall): ImageResult {
+  const inBlocks = blockedMaxPoolGradient(call);
+  if (inBlocks) return inBlocks;
   const shape = call.fixed(call.shape('input')); // [N, H, W, C]
   const made = poolingWindow(call, shape);
   const places =
@@ -56,7 +69,7 @@ function maxPoolGradient(call: KernelCall): ChannelsFirstResult {
 }
 
 /** Each gradient spread over its window in equal parts. */
-function averagePoolGradient(call: KernelCall): ChannelsFirstResult {
+function averagePoolGradient(call: KernelCall): ImageResult {
   const made = poolingWindow(call, call.shape('input'));
   if (made.pads.some((length) => length > 0)) call.refuse('pads, where tfjs divides by another number of elements than forwards');
   const channels = call.shape('input')[3];

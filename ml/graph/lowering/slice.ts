@@ -12,8 +12,8 @@ export const sliceLowerings: LoweringTable = {
       const cut = shape.flatMap((length, axis) => (call.output.shape[axis] === length ? [] : [axis]));
       if (cut.length === 0) return call.input('x');
       const starts = cut.map((axis) => begin[axis] ?? 0);
-      const ends = call.fixed(cut.map((axis, i) => starts[i] + call.output.shape[axis]));
-      call.fixed(cut.map((axis) => shape[axis]));
+      const ends = cut.map((axis, i) => starts[i] + call.output.shape[axis]);
+      for (const axis of cut) call.fixed([shape[axis], call.output.shape[axis]]);
       return call.node('Slice', [call.input('x'), call.int64(...starts), call.int64(...ends), call.int64(...cut)]);
     },
   },
@@ -32,6 +32,8 @@ export const sliceLowerings: LoweringTable = {
       const shape = call.shape('value');
       const axis = call.axis('axis', shape.length, 0);
       call.fixed([shape[axis]]);
+      if (shape.length === 1)
+        return call.outputs.map((_, i) => call.node('Gather', [call.input('value'), call.constant('int64', [i], [])]));
       const sizes = call.int64(...call.outputs.map(() => 1));
       const parts =
         call.outputs.length === 1

@@ -26,7 +26,7 @@ export function checkData(task: Task, { layout, outputs }: Pick<Network, 'layout
     });
   }
   if (task === 'regression') return;
-  const classes = task === 'binary' ? 2 : outputs;
+  const classes = { binary: 2, multiclass: outputs, multilabel: 2 ** outputs }[task];
   data.target.forEach((value, row) => {
     if (!Number.isInteger(value) || value < 0 || value >= classes) throw outOfRange('the class', row, value, classes);
   });

@@ -46,5 +46,5 @@ for (let step = 0; step < steps; step += chunk) {
 }
 const { parameters, firstMoment, secondMoment } = await session.getState();
 const hash = createHash('sha256');
-for (const part of [parameters, firstMoment, secondMoment]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+for (const part of [parameters, firstMoment!, secondMoment!]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
 process.stdout.write(hash.digest('hex'));

@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { buildNetwork } from '../../models/build-network.js';
 import type { StepPlan } from '../engine.js';
-import { automaticEngine, engines, selectEngine } from './index.js';
+import { engines } from './index.js';
+import { onnxruntimeEngine } from './onnxruntime.js';
+import { automaticEngine, fastest, selectEngine } from './select-engine.js';
+import { tfjsCpuEngine, tfjsWasmEngine } from './tfjs.js';
 import { buildTrainingGraph } from './training-graph.js';
 
 const plan: StepPlan = {
@@ -22,19 +25,20 @@ test('auto is the compiled engine for a model that compiles', async () => {
   expect(reason).toContain('compiles to ONNX');
 });
 
-test('auto falls back to wasm for a model that does not compile, and says which kernel it was', () => {
+test('auto falls back to wasm for a model that does not compile, and says which kernel it was', async () => {
   const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
   const forward: typeof network.forward = (parameters, inputs) => tf.tidy('angle', () => tf.atan(network.forward(parameters, inputs)));
-  const { engine, reason } = automaticEngine(() => buildTrainingGraph({ ...network, forward }, plan));
-  expect(engine.name).toBe('tfjs-wasm');
-  expect(reason).toContain('slower engine tfjs-wasm. The model uses the TensorFlow.js kernel "Atan" in layer "angle"');
+  const { engine, reason } = await automaticEngine(plan, async () => buildTrainingGraph({ ...network, forward }, plan));
+  expect(['tfjs-wasm', 'tfjs-node-gpu']).toContain(engine.name);
+  expect(reason).toMatch(/^Timed on this machine: .*tfjs-wasm [0-9.e+]+ ms a step/);
+  expect(reason).toContain('trains on a slower engine. The model uses the TensorFlow.js kernel "Atan" in layer "angle"');
 });
 
-test('an error that is not about the model is no reason to fall back', () => {
-  const compile = () => {
+test('an error that is not about the model is no reason to fall back', async () => {
+  const compile = async () => {
     throw new Error('out of memory');
   };
-  expect(() => automaticEngine(compile)).toThrow('out of memory');
+  await expect(automaticEngine(plan, compile)).rejects.toThrow('out of memory');
 });
 
 test('an engine that is asked for is taken', async () => {
@@ -50,4 +54,26 @@ test('the native engine is taken where its binding is built, and refused with th
 
 test('a model that no engine can build is an error, not a fallback', async () => {
   await expect(selectEngine('auto', { ...plan, layout: { categorical: [], numeric: [] } })).rejects.toThrow('The model has no input');
+});
+
+test('of several engines the one whose steps take least time is taken, with the times in its reason', async () => {
+  const larger: StepPlan = { ...plan, model: { family: 'mlp', hidden: [64, 32], activation: 'relu' }, batchSize: 256 };
+  const chosen = await fastest([tfjsCpuEngine, onnxruntimeEngine], larger);
+  expect(chosen!.engine.name).toBe('onnxruntime');
+  expect(chosen!.reason).toMatch(/^Timed on this machine: onnxruntime [0-9.]+ ms a step, tfjs-cpu [0-9.]+ ms a step\.$/);
+  // Kept for a model of the same shape.
+  expect(await fastest([tfjsCpuEngine, onnxruntimeEngine], { ...larger, seed: 99 })).toBe(chosen);
+});
+
+test('an engine that cannot train the model is out, and says why', async () => {
+  const image = { name: 'image', height: 6, width: 6, channels: 1 };
+  const model = { family: 'cnn', filters: [2], kernelSize: 3, pool: 'max', globalPooling: false, hidden: [], activation: 'relu' } as const;
+  const convolutional: StepPlan = {
+    ...plan,
+    model: { ...model, filters: [2], hidden: [] },
+    layout: { categorical: [], numeric: [], image },
+  };
+  const chosen = await fastest([tfjsWasmEngine, onnxruntimeEngine], convolutional);
+  expect(chosen!.engine.name).toBe('onnxruntime');
+  expect(chosen!.reason).toContain('tfjs-wasm failed');
 });

@@ -3,9 +3,10 @@ import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { randomKeys } from '../../models/random-keys.js';
 import { pixelScale } from '../../graph/lower-pixels.js';
-import { buildNetwork } from '../../models/build-network.js';
+import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
+import { checkState, initialState, servedParameters, stateOf, type StateVector, stateVectors } from '../engine-state.js';
 import { type OptimizedVectors, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
 import { forwardRows } from './forward-rows.js';
@@ -24,7 +25,7 @@ function createTfjsEngine(backend: TfjsBackend): TrainingEngine {
     async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
       const problem = await backend.unavailable();
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-      return openEager(backend, buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed), plan, data);
+      return openEager(backend, networkOf(plan), plan, data);
     },
   };
 }
@@ -43,15 +44,21 @@ export const tfjsNativeEngine = createTfjsEngine(nativeBackend);
 
 class TfjsSession implements EngineSession {
   private state: OptimizedVectors;
+  private readonly vectors: readonly StateVector[];
 
   constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
-    private readonly data: EncodedData,
+    private data: EncodedData,
     private readonly backend: TfjsBackend,
   ) {
-    const empty = new Float32Array(network.parameterCount);
-    this.state = toTensors({ parameters: network.initialParameters(), firstMoment: empty, secondMoment: empty });
+    this.vectors = stateVectors(plan.optimizer, network);
+    this.state = this.toTensors(initialState(plan.optimizer, network));
+  }
+
+  useRows(data: EncodedData): void {
+    checkData(this.plan.task, this.network, data);
+    this.data = data;
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
@@ -63,12 +70,12 @@ class TfjsSession implements EngineSession {
     for (let i = 0; i < steps; i++) {
       const previous = this.state;
       losses[i] = tf.tidy(() => {
-        const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [3]
+        const scalars = tf.tensor1d(stepScalars(optimizer, learningRates[i], firstStep + i + 1), 'float32'); // [stepScalarCount]
         const batch = this.gather(rows.subarray(i * batchSize, (i + 1) * batchSize));
         const streams = randomStreams(this.network, this.plan);
         const keys = streams > 0 ? tf.tensor1d(randomKeys(this.plan.seed, firstStep + i, streams), 'int32') : undefined; // [2S]
-        const { loss, parameters, firstMoment, secondMoment } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
-        this.state = { parameters: tf.keep(parameters), firstMoment: tf.keep(firstMoment), secondMoment: tf.keep(secondMoment) };
+        const { loss, ...next } = trainingStep(this.network, this.plan, previous, batch, scalars, keys);
+        this.state = stateOf(this.vectors, ({ name }) => tf.keep(next[name]!));
         return loss.dataSync()[0];
       });
       tf.dispose(Object.values(previous));
@@ -84,7 +91,7 @@ class TfjsSession implements EngineSession {
     for (let from = 0; from < data.rows; from += atOnce) {
       const rows = Math.min(atOnce, data.rows - from);
       const part = tf.tidy(() =>
-        this.network.forward(splitParameters(this.network, this.state.parameters), this.matrices(data, from, rows)).dataSync(),
+        this.network.forward(splitParameters(this.network, servedParameters(this.state)), this.matrices(data, from, rows)).dataSync(),
       );
       logits.set(part, from * outputs);
     }
@@ -93,20 +100,19 @@ class TfjsSession implements EngineSession {
 
   async getState(): Promise<EngineState> {
     this.backend.activate();
-    const [parameters, firstMoment, secondMoment] = [this.state.parameters, this.state.firstMoment, this.state.secondMoment].map((tensor) =>
-      Float32Array.from(tensor.dataSync()),
-    );
-    return { parameters, firstMoment, secondMoment };
+    return stateOf(this.vectors, ({ name }) => Float32Array.from(this.state[name]!.dataSync()));
   }
 
   async setState(state: EngineState): Promise<void> {
-    for (const [name, values] of Object.entries(state) as [string, Float32Array][]) {
-      if (values.length !== this.network.parameterCount)
-        throw new Error(`the state's ${name} has ${values.length} elements, expected ${this.network.parameterCount}`);
-    }
+    checkState(this.vectors, state);
     this.backend.activate();
     tf.dispose(Object.values(this.state));
-    this.state = toTensors(state);
+    this.state = this.toTensors(state);
+  }
+
+  /** Kept outside any tidy; the arrays are copied, since a backend may hold on to what it is given. */
+  private toTensors(state: EngineState): OptimizedVectors {
+    return stateOf(this.vectors, ({ name }) => tf.tensor1d(state[name]!.slice()));
   }
 
   async dispose(): Promise<void> {
@@ -158,13 +164,4 @@ class TfjsSession implements EngineSession {
     const { image } = this.network.layout;
     return image ? imageSize(image) : 0;
   }
-}
-
-/** Kept outside any tidy; the arrays are copied, since a backend may hold on to what it is given. */
-function toTensors(state: EngineState): OptimizedVectors {
-  return {
-    parameters: tf.tensor1d(state.parameters.slice()),
-    firstMoment: tf.tensor1d(state.firstMoment.slice()),
-    secondMoment: tf.tensor1d(state.secondMoment.slice()),
-  };
 }

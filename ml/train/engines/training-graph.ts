@@ -3,76 +3,108 @@ import { imageSize } from '../../../contracts/image-input.js';
 import { lowerForward } from '../../graph/lower-network.js';
 import { lowerPixels } from '../../graph/lower-pixels.js';
 import { lowerTape } from '../../graph/lowering/lower-tape.js';
-import { GraphBuilder } from '../../graph/onnx-builder.js';
+import { elementTypes, GraphBuilder } from '../../graph/onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
+import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
+import { stateOf, type StateName, stateVectors } from '../engine-state.js';
 import { stepScalarCount } from '../optimizer.js';
+import { isPacked } from './packed-rows.js';
 import { randomStreams, trainingStep } from './training-step.js';
-
-/** Flat vectors that a step reads and writes, in the order of the loop's carried values. */
-export const stateNames = ['parameters', 'firstMoment', 'secondMoment'] as const;
-type StateName = (typeof stateNames)[number];
 
 /**
  * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
  *
- * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, 3], `randomKeys` int32 [K, 2S] where the
- * step draws random numbers, `categorical` int32 [N, C] and `numeric` float32 [N, F]
- * where the layout has such columns, `image` uint8 [N, height · width · channels] where it has one, `target` float32 [N], and the state's three vectors [P].
- * Outputs: `<state>_next` [P] each, and `losses` float32 [K].
+ * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, `stepScalarCount`], `randomKeys` int32 [K, 2S] where the
+ * step draws random numbers, the vectors of `stateVectors`, which the loop carries, and the rows: `packed` float32 [N, C + F + 1] where
+ * `isPacked`; else `categorical` int32 [N, C] and `numeric` float32 [N, F] where the layout has such columns, `image` uint8
+ * [N, height · width · channels] where it has one, and `target` float32 [N].
+ * Outputs: `<state>_next`, and `losses` float32 [K].
  *
+ * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
-export function buildTrainingGraph(network: Network, plan: NetworkPlan): Uint8Array {
+export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelBlock?: number): Uint8Array {
   const { batchSize } = plan;
   const { layout } = network;
   const streams = randomStreams(network, plan);
+  const vectors = stateVectors(plan.optimizer, network);
+  const scalarCount = stepScalarCount(plan.optimizer);
   const graph = new GraphBuilder('train');
   graph.input('steps', 'int64', []);
   graph.input('rows', 'int32', ['K', batchSize]);
-  graph.input('scalars', 'float32', ['K', stepScalarCount]);
+  graph.input('scalars', 'float32', ['K', scalarCount]);
   if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
-  if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
-  if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
-  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
-  graph.input('target', 'float32', ['N']);
-  for (const name of stateNames) graph.input(name, 'float32', [network.parameterCount]);
+  declareRows(graph, layout);
+  for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
 
   const body = graph.subgraph('step');
   body.input('step', 'int64', []);
   body.input('continue', 'bool', []);
-  for (const name of stateNames) body.input(`carried_${name}`, 'float32', [network.parameterCount]);
+  for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
   const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
-  const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
-  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), {
-    ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
-    ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
+  const read = {
+    ...gatherBatch(body, layout, rows, batchSize),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
-    ...Object.fromEntries(stateNames.map((name) => [name, `carried_${name}`])),
-  });
+    ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
+  };
+  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock });
   body.output(body.node('Identity', ['continue']), 'bool', []);
-  for (const name of stateNames) body.output(made[name], 'float32', [network.parameterCount]);
+  for (const { name, size } of vectors) body.output(made[name], 'float32', [size]);
   body.output(made.loss, 'float32', []);
 
-  graph.nodeWithOutputs('Loop', ['steps', '', ...stateNames], [...stateNames.map((name) => `${name}_next`), 'losses'], { body });
-  for (const name of stateNames) graph.output(`${name}_next`, 'float32', [network.parameterCount]);
+  const names = vectors.map(({ name }) => name);
+  graph.nodeWithOutputs('Loop', ['steps', '', ...names], [...names.map((name) => `${name}_next`), 'losses'], { body });
+  for (const { name, size } of vectors) graph.output(`${name}_next`, 'float32', [size]);
   graph.output('losses', 'float32', ['K']);
   return graph.encode();
+}
+
+function declareRows(graph: GraphBuilder, layout: FeatureLayout): void {
+  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
+  if (isPacked(layout)) {
+    graph.input('packed', 'float32', ['N', indices + numbers + 1]);
+    return;
+  }
+  if (indices > 0) graph.input('categorical', 'int32', ['N', indices]);
+  if (numbers > 0) graph.input('numeric', 'float32', ['N', numbers]);
+  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
+  graph.input('target', 'float32', ['N']);
+}
+
+/** @returns names of a mini-batch's matrices and target */
+function gatherBatch(body: GraphBuilder, layout: FeatureLayout, rows: string, batchSize: number): Record<string, string> {
+  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
+  const look = (name: string) => body.node('Gather', [name, rows], { axis: 0 });
+  if (isPacked(layout)) {
+    const widths = [indices, ...(numbers > 0 ? [numbers] : []), 1];
+    const parts = widths.map(() => body.unique('Split'));
+    body.nodeWithOutputs('Split', [look('packed'), body.constant('int64', widths)], parts, { axis: 1 });
+    return {
+      categorical: body.node('Cast', [parts[0]], { to: elementTypes.int32 }), // int32 [B, C]
+      ...(numbers > 0 ? { numeric: parts[1] } : {}), // [B, F]
+      target: body.node('Reshape', [parts.at(-1)!, body.constant('int64', [batchSize])]), // [B]
+    };
+  }
+  return {
+    ...(indices > 0 ? { categorical: look('categorical') } : {}),
+    ...(numbers > 0 ? { numeric: look('numeric') } : {}),
+    target: look('target'),
+    ...(layout.image ? { image: lowerPixels(body, look('image'), batchSize, layout.image) } : {}),
+  };
 }
 
 function recordStep(network: Network, plan: NetworkPlan): Tape {
   const { batchSize } = plan;
   const { layout } = network;
   const streams = randomStreams(network, plan);
-  const vector: TapeInput = { shape: [network.parameterCount], dtype: 'float32' };
+  const vectors = stateVectors(plan.optimizer, network);
   const inputs: Record<string, TapeInput> = {
-    parameters: vector,
-    firstMoment: vector,
-    secondMoment: vector,
+    ...Object.fromEntries(vectors.map(({ name, size }) => [name, { shape: [size], dtype: 'float32' } satisfies TapeInput])),
     target: { shape: [batchSize], dtype: 'float32' },
-    scalars: { shape: [stepScalarCount], dtype: 'float32' },
+    scalars: { shape: [stepScalarCount(plan.optimizer)], dtype: 'float32' },
   };
   if (streams > 0) inputs.randomKeys = { shape: [2 * streams], dtype: 'int32' };
   if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
@@ -82,12 +114,13 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
     inputs.image = { shape: [batchSize, height, width, channels], dtype: 'float32' };
   }
   return recordTape(inputs, (tensors) => {
-    const { parameters, firstMoment, secondMoment, target, scalars } = tensors as Record<string, tf.Tensor1D>;
+    const { target, scalars } = tensors as Record<string, tf.Tensor1D>;
+    const state = stateOf(vectors, ({ name }) => tensors[name] as tf.Tensor1D);
     const dropout = tensors.randomKeys as tf.Tensor1D | undefined;
     const { categorical, numeric } = tensors as Record<string, tf.Tensor2D | undefined>;
     const image = tensors.image as tf.Tensor4D | undefined;
     return {
-      ...trainingStep(network, plan, { parameters, firstMoment, secondMoment }, { categorical, numeric, image, target }, scalars, dropout),
+      ...trainingStep(network, plan, state, { categorical, numeric, image, target }, scalars, dropout),
     };
   });
 }
@@ -95,9 +128,10 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
 /**
  * The forward pass with the parameters as an input: `parameters` [P], `categorical`, `numeric`, `image` → `logits` float32 [N, outputs].
  *
+ * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
  */
-export function buildForwardGraph(network: Network): Uint8Array {
+export function buildForwardGraph(network: Network, channelBlock?: number): Uint8Array {
   const { layout, outputs, parameters, parameterCount } = network;
   const graph = new GraphBuilder('forward');
   graph.input('parameters', 'float32', [parameterCount]);
@@ -113,7 +147,7 @@ export function buildForwardGraph(network: Network): Uint8Array {
   );
   graph.nodeWithOutputs('Split', ['parameters', sizes], parts, { axis: 0 });
   const tensors = parameters.map(({ shape }, i) => graph.node('Reshape', [parts[i], graph.constant('int64', shape)]));
-  graph.node('Identity', [lowerForward(graph, network, inputs, tensors)], {}, 'logits');
+  graph.node('Identity', [lowerForward(graph, network, inputs, tensors, channelBlock)], {}, 'logits');
   graph.output('logits', 'float32', ['N', outputs]);
   return graph.encode();
 }
