@@ -31,6 +31,7 @@ async function exportBundle(store: ArtifactStore, scratchRoot: string, input: Ex
         checkpoint: decodeCheckpoint(await store.readBytes(input.checkpoint)),
         testPath: await store.localPath(prepared.test.data),
         scratchRoot,
+        serving: input.spec.serving,
       },
       context.cancellationSignal,
     );

@@ -7,7 +7,8 @@ import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { exportModel, type ExportedModel } from '../ml/export/export-model.js';
 import { decodeCheckpoint } from '../ml/train/checkpoint.js';
 import { runTrainingJob } from '../ml/train/run-job.js';
-import { loadModel, type LoadedModel } from '../serving/load-model.js';
+import { prepareVersion } from '../serving/loader/prepare-version.js';
+import { openPrepared, type OpenModel, type PreparedVersion } from '../serving/prepared-version.js';
 import { writeVersion } from '../serving/testing/tiny-bundle.js';
 import { DataFixture, pipelineOf } from './data-fixture.js';
 import { localFiles } from './trained-fixture.js';
@@ -40,7 +41,8 @@ describe('images, from a column to a prediction', () => {
   let spec: PipelineSpec;
   let prepared: PreparedManifest;
   let exported: ExportedModel;
-  let served: LoadedModel;
+  let served: OpenModel;
+  let image: PreparedVersion;
 
   beforeAll(async () => {
     spec = specOf(await fixture.parquet('lists.parquet', images), [0, 1]);
@@ -76,7 +78,9 @@ describe('images, from a column to a prediction', () => {
       testPath: await fixture.store.localPath(prepared.test.data),
       scratchRoot: fixture.scratchRoot,
     });
-    served = await loadModel(writeVersion(join(fixture.root, 'version'), exported.model, exported.manifest, exported.golden));
+    const files = writeVersion(join(fixture.root, 'version'), exported.model, exported.manifest, exported.golden);
+    image = await prepareVersion(files, fixture.root);
+    served = await openPrepared(image);
   });
   afterAll(async () => {
     await served?.release();
@@ -112,7 +116,7 @@ describe('images, from a column to a prediction', () => {
     });
     expect(report.rows).toBe(80);
     expect(report.metrics.accuracy).toBeGreaterThan(0.95);
-    expect(served.goldenDifference).toBeLessThanOrEqual(exported.golden.tolerance);
+    expect(image.goldenDifference).toBeLessThanOrEqual(exported.golden.tolerance);
     expect(exported.golden.instances.length).toBeLessThanOrEqual(6);
     expect(exported.manifest.inputs).toContainEqual(expect.objectContaining({ name: 'picture', type: 'uint8', height: 6, width: 4 }));
   });

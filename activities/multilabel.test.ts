@@ -9,7 +9,8 @@ import type { EvaluateInput, EvaluationResult, ExportInput } from '../contracts/
 import type { PreparedManifest } from '../contracts/dataset.js';
 import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
-import { loadModel } from '../serving/load-model.js';
+import { prepareVersion } from '../serving/loader/prepare-version.js';
+import { openPrepared } from '../serving/prepared-version.js';
 import { outputMetadata } from '../serving/oip.js';
 import { toPredictions } from '../serving/predictions.js';
 import { labelFlags } from '../serving/tensors.js';
@@ -59,11 +60,9 @@ it('is measured label by label and in the mean over the labels, far above the ba
 
 it('is served with the names of its labels, which agree with the graph’s own decisions', async () => {
   const file = async (ref: ModelBundle['model']) => ({ path: await store.localPath(ref), sha256: ref.sha256 });
-  const model = await loadModel({
-    model: await file(bundle.model),
-    manifest: await file(bundle.manifest),
-    golden: await file(bundle.golden),
-  });
+  const files = { model: await file(bundle.model), manifest: await file(bundle.manifest), golden: await file(bundle.golden) };
+  const prepared = await prepareVersion(files, root);
+  const model = { manifest: prepared.manifest, ...(await openPrepared(prepared)) };
   const { instances, outputs } = await store.readJson<GoldenOutputs>(bundle.golden);
   const manifest = await store.readJson<ModelManifest>(bundle.manifest);
   expect(manifest).toMatchObject({

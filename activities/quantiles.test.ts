@@ -7,7 +7,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { EvaluateInput, EvaluationResult, ExportInput } from '../contracts/activities.js';
 import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
-import { loadModel } from '../serving/load-model.js';
+import { prepareVersion } from '../serving/loader/prepare-version.js';
+import { openPrepared } from '../serving/prepared-version.js';
 import { toPredictions } from '../serving/predictions.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
@@ -50,11 +51,9 @@ it('are measured on the test rows: most of them lie between the outer ones, and 
 
 it('are served in ascending order, the median as the value', async () => {
   const file = async (ref: ModelBundle['model']) => ({ path: await store.localPath(ref), sha256: ref.sha256 });
-  const model = await loadModel({
-    model: await file(bundle.model),
-    manifest: await file(bundle.manifest),
-    golden: await file(bundle.golden),
-  });
+  const files = { model: await file(bundle.model), manifest: await file(bundle.manifest), golden: await file(bundle.golden) };
+  const prepared = await prepareVersion(files, root);
+  const model = { manifest: prepared.manifest, ...(await openPrepared(prepared)) };
   const { instances, outputs } = await store.readJson<GoldenOutputs>(bundle.golden);
   const { inputs, quantiles: named } = await store.readJson<ModelManifest>(bundle.manifest);
   expect(named).toEqual(quantiles);

@@ -1,5 +1,5 @@
 import type { FeatureLayout, ModelInput } from './dataset.js';
-import type { GateSpec, MetricName, Metrics, Task } from './pipeline.js';
+import type { GateSpec, MetricName, Metrics, ServingSpec, Task } from './pipeline.js';
 import type { ArtifactRef } from './reference.js';
 
 /** Everything that a host needs to serve one version; content-addressed, so equal bundles are the same model. */
@@ -48,6 +48,8 @@ export interface ModelManifest {
   readonly layout: FeatureLayout;
   /** Class shares of the training part (of each label, how many rows have it), or [mean, standard deviation], followed by the quantiles where some are predicted. */
   readonly trainingPrior: readonly number[];
+  /** How hosts serve it, as its pipeline says. */
+  readonly serving?: ServingSpec;
   /** sha256 of the snapshot that it was trained on. */
   readonly dataDigest: string;
   /** What the pipeline declares of the values of an input, by its name; absent in versions from before it was kept. */

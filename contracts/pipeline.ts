@@ -20,6 +20,7 @@ export { isLowerBetter, type MetricName, metricNames, type Metrics, taskMetrics 
 export type { ModelSpec } from './pipeline/model.js';
 export type { ModuleModelSpec } from './pipeline/module-model.js';
 export { type PipelineInput, pipelineSchema, type PipelineSpec, primaryMetric } from './pipeline/schema.js';
+export type { ServingSpec } from './pipeline/serving.js';
 export type { SourceSpec } from './pipeline/source.js';
 export type { SplitSpec } from './pipeline/split.js';
 export type { ParameterRange, SweepSpec } from './pipeline/sweep.js';

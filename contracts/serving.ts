@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { ModelBundle } from './model.js';
 
 /** A registered version that a model's lifecycle can serve. */
@@ -89,6 +89,8 @@ export const promoteUpdate = defineUpdate<RolloutResult, [PromoteInput]>('promot
 export const rollbackUpdate = defineUpdate<RolloutResult, [{ reason: string; hostWaitSeconds: number }]>('rollback');
 /** Blocks until there is something newer than `knownEpoch`; renews the host's lease. */
 export const waitForVersionUpdate = defineUpdate<ServingTarget, [WaitForVersionInput]>('waitForVersion');
+/** A host that stops gives its lease back. */
+export const leaveSignal = defineSignal<[{ hostId: string }]>('leave');
 export const servingStateQuery = defineQuery<ServingState>('servingState');
 
 /** Activity `loadVersion` on the host's own queue: download, verify the digests, load, warm, reproduce the golden outputs. Nothing serves it yet. */
@@ -136,8 +138,13 @@ export interface Prediction {
   readonly quantiles?: Readonly<Record<string, number>>;
 }
 
+/** What answered instead of the version that was asked: another model, the last answer to the same input, the training prior. */
+export type Degradation = 'fallback' | 'cache' | 'prior';
+
 export interface PredictResult {
   readonly model: string;
   readonly version: string;
   readonly predictions: readonly Prediction[];
+  /** Absent: the model itself answered. Of `fallback`, `version` is that of the other model. */
+  readonly degraded?: Degradation;
 }

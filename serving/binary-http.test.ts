@@ -38,7 +38,7 @@ describe('binary tensors and compressed bodies over HTTP', () => {
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess({ maxBodyBytes: 20_000, maxRows: 50 }, ['coming']);
-    await serving.command('stage', { model: 'tiny', version: '1', files: writeTinyVersion(directory, { bias: 0 }) });
+    await serving.stage('tiny', '1', writeTinyVersion(directory, { bias: 0 }));
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
   });
   afterAll(async () => {

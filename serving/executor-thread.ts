@@ -1,37 +1,46 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import type { FromExecutorThread, ToExecutorThread } from './executor-messages.js';
-import { loadModel, type LoadedModel, type VersionFiles } from './load-model.js';
+import type { ExecutorThreadData, FromExecutorThread, ToExecutorThread } from './executor-messages.js';
+import { openPrepared, type OpenModel } from './prepared-version.js';
 
-/** The thread of one loaded version: loads it, then runs the batches that it is sent, one after the other. */
+/** An executor thread: opens a version, runs the batches that it is sent, one after the other, closes it, and takes the next. */
 
 const port = parentPort;
 if (!port) throw new Error('This module runs in a worker thread.');
-const send = (message: FromExecutorThread) => port.postMessage(message);
 
-const startedAt = performance.now();
-try {
-  const model = await loadModel(workerData as VersionFiles);
-  port.on('message', (message: ToExecutorThread) => void handle(model, message));
-  send({ kind: 'ready', manifest: model.manifest, goldenDifference: model.goldenDifference, loadMs: performance.now() - startedAt });
-} catch (error) {
-  const known = error instanceof AnnealError;
-  send({
-    kind: 'failed',
-    type: known ? error.type : failureTypes.loadFailed,
-    message: known ? error.message : `The version cannot be served: ${String(error)}`,
-  });
+let model: OpenModel | undefined;
+
+port.on('message', (message: ToExecutorThread) => {
+  void answer(message).then((reply) => port.postMessage(reply));
+});
+
+async function answer(message: ToExecutorThread): Promise<FromExecutorThread> {
+  switch (message.kind) {
+    case 'open':
+      return open(message.data);
+    case 'run':
+      try {
+        return { kind: 'outputs', outputs: await model!.run(message.batch) };
+      } catch (error) {
+        return { kind: 'error', message: error instanceof Error ? error.message : String(error) };
+      }
+    case 'close':
+      await model?.release();
+      model = undefined;
+      return { kind: 'closed' };
+  }
 }
 
-async function handle(model: LoadedModel, message: ToExecutorThread): Promise<void> {
-  if (message.kind === 'close') {
-    await model.release();
-    port!.close();
-    return;
-  }
+async function open({ prepared, threads }: ExecutorThreadData): Promise<FromExecutorThread> {
   try {
-    send({ kind: 'outputs', outputs: await model.run(message.batch) });
+    model = await openPrepared(prepared, { threads, prepack: true });
+    return { kind: 'opened' };
   } catch (error) {
-    send({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
+    const known = error instanceof AnnealError;
+    return {
+      kind: 'failed',
+      type: known ? error.type : failureTypes.loadFailed,
+      message: known ? error.message : `The version cannot be served: ${String(error)}`,
+    };
   }
 }

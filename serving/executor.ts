@@ -1,135 +1,115 @@
-import type { Worker } from 'node:worker_threads';
-import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ModelManifest } from '../contracts/model.js';
-import type { FromExecutorThread, ToExecutorThread } from './executor-messages.js';
-import type { VersionFiles } from './load-model.js';
 import { imageRowsAtOnce } from '../ml/data/image-input.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
+import { choosePlacement, type Placement } from './placement.js';
+import { openPrepared, type PreparedVersion } from './prepared-version.js';
+import type { RequestTerms } from './request-terms.js';
+import { RunnerPool } from './runner-pool.js';
+import type { Runner } from './runner.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
-import { startTypescriptThread } from './typescript-thread.js';
+import { ThreadRunner } from './thread-runner.js';
 
-/** A model that takes half as long to load as an activity may run is taken for stuck. */
-const loadTimeoutMs = 5 * 60_000;
-
-interface Reply {
-  readonly resolve: (outputs: BatchOutputs) => void;
-  readonly reject: (error: Error) => void;
+export interface ExecutorOptions {
+  /** Where versions execute. @default chosen by what each version costs */
+  readonly placement?: Placement;
+  /** Executor threads of a version that does not execute on the HTTP thread. @default 1 */
+  readonly executors?: number;
+  /** Threads of onnxruntime for one call on an executor thread. @default 1 */
+  readonly threads?: number;
+  /** Size and delay of batches adapt to answer 99 of 100 requests within this. @default 50 */
+  readonly targetP99Ms?: number;
+  /** Beyond this many waiting rows of a version its requests are refused. @default 100,000 */
+  readonly maxWaitingRows?: number;
+  /** A request that would wait longer is refused. @default 2000 */
+  readonly maxWaitMs?: number;
 }
 
-/** One loaded version: its own thread, its own session, so that neither loading nor a slow model blocks another request. */
+/** One loaded version: where it executes, and what collects its requests into batches. */
 export class ModelExecutor {
-  readonly #thread: Worker;
   readonly #batcher: MicroBatcher;
-  #reply: Reply | undefined;
-  #closing = false;
+  readonly #runner: Runner;
+  #closed: Promise<void> | undefined;
 
   private constructor(
-    thread: Worker,
-    readonly manifest: ModelManifest,
-    readonly goldenDifference: number,
-    readonly loadMs: number,
-    onDeath: (error: Error) => void,
+    readonly prepared: PreparedVersion,
+    readonly placement: Placement,
+    runner: Runner,
+    options: ExecutorOptions,
     observer: BatchObserver | undefined,
   ) {
-    this.#thread = thread;
+    this.#runner = runner;
+    const { manifest } = prepared;
     const { image } = manifest.layout;
+    const isBeside = placement === 'executor-thread';
+    const { targetP99Ms, maxWaitingRows, maxWaitMs } = options;
     this.#batcher = new MicroBatcher({
       width: outputWidth(manifest),
-      ...(image ? { maxBatchRows: Math.min(1024, imageRowsAtOnce(image)) } : {}),
-      run: (batch) => this.#run(batch),
+      executors: isBeside ? (options.executors ?? 1) : 1,
+      mayDelay: isBeside,
+      run: (batch) => runner.run(batch),
       observer,
+      ...(image ? { maxBatchRows: Math.min(1024, imageRowsAtOnce(image)) } : {}),
+      ...(targetP99Ms === undefined ? {} : { targetP99Ms }),
+      ...(maxWaitingRows === undefined ? {} : { maxWaitingRows }),
+      ...(maxWaitMs === undefined ? {} : { maxWaitMs }),
     });
-    thread.on('message', (message: FromExecutorThread) => this.#receive(message));
-    const died = (why: string) => {
-      const error = new Error(`The thread that executes a version ended by itself: ${why}.`);
-      this.#settle((reply) => reply.reject(error));
-      if (!this.#closing) onDeath(error);
-    };
-    thread.on('error', (error) => died(error.message));
-    thread.on('exit', (code) => died(`exit code ${code}`));
   }
 
   /**
-   * Load, warm and verify a version in a new thread.
+   * Open and warm a prepared version where it will execute.
    *
-   * @param onDeath called when the thread ends without being asked to; the requests that it held have failed by then
+   * @param onDeath called when a thread of the version ended by itself; it is replaced
    * @throws AnnealError `LoadFailed`; nothing is left running then
    */
-  static async start(files: VersionFiles, onDeath: (error: Error) => void, observer?: BatchObserver): Promise<ModelExecutor> {
-    const thread = startTypescriptThread(new URL('./executor-thread.ts', import.meta.url), { workerData: files });
-    try {
-      const ready = await firstMessage(thread);
-      return new ModelExecutor(thread, ready.manifest, ready.goldenDifference, ready.loadMs, onDeath, observer);
-    } catch (error) {
-      await thread.terminate();
-      throw error;
-    }
+  static async start(
+    prepared: PreparedVersion,
+    options: ExecutorOptions,
+    onDeath: (error: Error) => void,
+    observer?: BatchObserver,
+  ): Promise<ModelExecutor> {
+    const placement = options.placement ?? choosePlacement(prepared.profile, prepared.manifest.layout.image !== undefined);
+    const { executors = 1, threads = 1 } = options;
+    const runner =
+      placement === 'http-thread'
+        ? await openOnThisThread(prepared)
+        : await RunnerPool.open(executors, (onRunnerDeath) => ThreadRunner.start({ prepared, threads }, onRunnerDeath), onDeath);
+    return new ModelExecutor(prepared, placement, runner, options, observer);
   }
 
   /** Told of each request that was answered; must neither throw nor change what it is given. */
   onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number) => void;
 
-  /** @throws Error when the graph fails on these rows, or gives something that is not a number */
-  async infer(batch: Batch): Promise<BatchOutputs> {
+  get manifest(): ModelManifest {
+    return this.prepared.manifest;
+  }
+
+  /** Whether a request would be refused now; cheap, to be asked before a request is read. */
+  get isFull(): boolean {
+    return this.#batcher.isFull;
+  }
+
+  /**
+   * @throws Error when the graph fails on these rows, or gives something that is not a number; OverloadedError,
+   *   DeadlineExceededError, RequestCancelledError when it was not executed
+   */
+  async infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
     const submittedAt = performance.now();
-    const outputs = await this.#batcher.submit(batch);
-    if (!outputs.values.every((value) => Number.isFinite(value)))
-      throw new Error('The model computed a value that is not a finite number.');
+    const outputs = await this.#batcher.submit(batch, terms);
+    const { values } = outputs;
+    for (let i = 0; i < values.length; i++)
+      if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
     this.onAnswered?.(batch, outputs, performance.now() - submittedAt);
     return outputs;
   }
 
-  /** Let the requests that it has finish, then release session and thread. */
-  async close(): Promise<void> {
-    await this.#batcher.idle();
-    if (this.#closing) return;
-    this.#closing = true;
-    const ended = new Promise<void>((resolve) => this.#thread.once('exit', () => resolve()));
-    this.#post({ kind: 'close' });
-    await ended;
-  }
-
-  #run(batch: Batch): Promise<BatchOutputs> {
-    return new Promise((resolve, reject) => {
-      this.#reply = { resolve, reject };
-      this.#post({ kind: 'run', batch });
-    });
-  }
-
-  #post(message: ToExecutorThread): void {
-    this.#thread.postMessage(message);
-  }
-
-  #receive(message: FromExecutorThread): void {
-    if (message.kind === 'outputs') this.#settle((reply) => reply.resolve(message.outputs));
-    else if (message.kind === 'error') this.#settle((reply) => reply.reject(new Error(message.message)));
-  }
-
-  #settle(action: (reply: Reply) => void): void {
-    const reply = this.#reply;
-    this.#reply = undefined;
-    if (reply) action(reply);
+  /** Let the requests that it has finish, then release sessions and threads. */
+  close(): Promise<void> {
+    this.#closed ??= this.#batcher.idle().then(() => this.#runner.close());
+    return this.#closed;
   }
 }
 
-async function firstMessage(thread: Worker): Promise<FromExecutorThread & { kind: 'ready' }> {
-  const failed = (why: string) => new AnnealError(failureTypes.loadFailed, `The version cannot be served: ${why}`);
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise((resolve, reject) => {
-      timer = setTimeout(
-        () => reject(failed(`it was not loaded within ${loadTimeoutMs / 1000} seconds. Look for a machine short of memory.`)),
-        loadTimeoutMs,
-      );
-      thread.once('message', (message: FromExecutorThread) => {
-        if (message.kind === 'ready') resolve(message);
-        else if (message.kind === 'failed') reject(new AnnealError(message.type, message.message));
-      });
-      thread.once('error', (error) => reject(failed(`its thread failed: ${error.message}.`)));
-      thread.once('exit', (code) => reject(failed(`its thread ended with code ${code} while it was loading.`)));
-    });
-  } finally {
-    clearTimeout(timer);
-    for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
-  }
+async function openOnThisThread(prepared: PreparedVersion): Promise<Runner> {
+  const model = await openPrepared(prepared);
+  return { run: (batch) => model.run(batch), close: () => model.release() };
 }

@@ -42,7 +42,7 @@ describe('a serving process under garbage', () => {
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess({ requestTimeoutMs: 300, headersTimeoutMs: 300 });
-    await serving.command('stage', { model: 'tiny', version: '1', files: writeTinyVersion(directory, { bias: 0 }) });
+    await serving.stage('tiny', '1', writeTinyVersion(directory, { bias: 0 }));
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
   });
   afterAll(async () => {

@@ -1,5 +1,5 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import { OverloadedError } from './micro-batcher.js';
+import { DeadlineExceededError, OverloadedError } from './request-terms.js';
 
 /** A refusal with its status. The message is one paragraph and repeats nothing of what the client sent. */
 export class HttpError extends Error {
@@ -23,6 +23,7 @@ export function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof AnnealError && error.type === failureTypes.invalidRequest) return badRequest(error.message);
   if (error instanceof AnnealError && error.type === failureTypes.unknownModelVersion) return new HttpError(404, error.message);
-  if (error instanceof OverloadedError) return new HttpError(503, error.message, { 'retry-after': '1' });
+  if (error instanceof OverloadedError) return new HttpError(429, error.message, { 'retry-after': String(error.retryAfterSeconds) });
+  if (error instanceof DeadlineExceededError) return new HttpError(504, error.message);
   return undefined;
 }

@@ -1,9 +1,13 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { AccessControl } from './access.js';
 import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
+import { requestId } from './request-id.js';
+import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
 
 export interface HttpLimits {
@@ -11,19 +15,47 @@ export interface HttpLimits {
   readonly maxBodyBytes?: number;
   /** Rows of one request. @default 10,000 */
   readonly maxRows?: number;
+  /** Requests for predictions at a time; more are refused with 429. @default 1024 */
+  readonly maxInFlight?: number;
+  /** Connections at a time; more are closed as they come. @default 8192 */
+  readonly maxConnections?: number;
   /** A client must have sent its headers within this time. @default 10,000 */
   readonly headersTimeoutMs?: number;
   /** …and its whole request within this. @default 30,000 */
   readonly requestTimeoutMs?: number;
 }
 
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  /** Clients must show a certificate of this authority. */
+  readonly clientAuthority?: string;
+}
+
+/** One line of the log. */
+export interface AnsweredRequest {
+  readonly requestId: string;
+  readonly status: number;
+  /** That predicted. */
+  readonly version?: string;
+  readonly degraded?: string;
+  readonly ms: number;
+}
+
 export interface HttpServerOptions extends HttpLimits {
+  readonly access?: AccessControl;
+  readonly tls?: TlsIdentity;
   readonly registry: ModelRegistry;
   readonly metrics: ServingMetrics;
   readonly host: string;
   readonly port: number;
   /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
+  /** Told of every answer; left out where nobody would read it. */
+  readonly onAnswer?: (answered: AnsweredRequest) => void;
+  /** For Prometheus: of all processes of the host. */
+  readonly metricsText: () => Promise<string>;
 }
 
 /** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
@@ -33,32 +65,40 @@ const deadSocketMs = 120_000;
 
 /** The HTTP side of a serving process. */
 export class HttpServer {
-  readonly #server: Server;
+  readonly #server: Server | SecureServer;
   readonly #context: RouteContext;
-  readonly #onError: (error: unknown) => void;
+  readonly #onError: HttpServerOptions['onError'];
+  readonly #onAnswer: HttpServerOptions['onAnswer'];
   #drained: Promise<void> | undefined;
 
   private constructor(options: HttpServerOptions) {
     this.#onError = options.onError;
+    this.#onAnswer = options.onAnswer;
     this.#context = {
       registry: options.registry,
       metrics: options.metrics,
+      metricsText: options.metricsText,
+      access: options.access,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
+      load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
       accepting: () => !this.#drained,
     };
     const headersTimeout = options.headersTimeoutMs ?? 10_000;
     const requestTimeout = options.requestTimeoutMs ?? 30_000;
-    this.#server = createServer(
-      {
-        headersTimeout: Math.min(headersTimeout, requestTimeout),
-        requestTimeout,
-        keepAliveTimeout: idleConnectionMs,
-        connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
-        noDelay: true,
-      },
-      (request, response) => void this.#handle(request, response),
-    );
+    const timing = {
+      headersTimeout: Math.min(headersTimeout, requestTimeout),
+      requestTimeout,
+      keepAliveTimeout: idleConnectionMs,
+      connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
+      noDelay: true,
+    };
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    const { tls } = options;
+    this.#server = tls
+      ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
+      : createServer(timing, handle);
+    this.#server.maxConnections = options.maxConnections ?? 8192;
     // A client that stops reading its answer would hold it in memory for ever.
     this.#server.setTimeout(deadSocketMs);
     this.#server.on('clientError', answerClientError);
@@ -89,28 +129,37 @@ export class HttpServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = requestId(request);
+    const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
-      this.#send(response, await answerRequest(this.#context, request));
+      this.#send(response, id, startedAt, await answerRequest(this.#context, request, response));
     } catch (error) {
-      if (error instanceof ClientGone) return;
+      if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error);
+      if (!refusal) this.#onError(error, id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, { status, body: { error: message }, headers });
+      this.#send(response, id, startedAt, { status, body: { error: message }, headers });
     }
   }
 
-  #send(response: ServerResponse, { status, body, headers }: Answer): void {
+  #send(response: ServerResponse, id: string, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
     if (response.destroyed || response.headersSent) return;
-    const content = Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(content),
+      'x-request-id': id,
       ...(this.#drained ? { connection: 'close' } : {}),
       ...headers,
     });
     response.end(content);
+    this.#onAnswer?.({ requestId: id, status, version, degraded, ms: performance.now() - startedAt });
   }
+}
+
+function tlsOptions({ certificate, key, clientAuthority }: TlsIdentity) {
+  const ofClients = clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: true };
+  return { cert: certificate, key, minVersion: 'TLSv1.2' as const, ...ofClients };
 }
 
 /** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */

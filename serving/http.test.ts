@@ -19,9 +19,9 @@ describe('the HTTP interface of a serving process', () => {
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess(limits);
-    await serving.command('stage', { model: 'tiny', version: '1', files: writeTinyVersion(join(directory, '1'), { bias: 0 }) });
+    await serving.stage('tiny', '1', writeTinyVersion(join(directory, '1'), { bias: 0 }));
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
-    await serving.command('stage', { model: 'tiny', version: '2', files: writeTinyVersion(join(directory, '2'), { bias: 1 }) });
+    await serving.stage('tiny', '2', writeTinyVersion(join(directory, '2'), { bias: 1 }));
   });
   afterAll(async () => {
     await serving.stop();
@@ -103,9 +103,24 @@ describe('the HTTP interface of a serving process', () => {
     });
   });
 
+  it('names each request in its answer, by the id that it brought or a new one', async () => {
+    const id = (given?: string) =>
+      predict({ instances: [row] }, given === undefined ? {} : { 'x-request-id': given }).then(({ headers }) =>
+        headers.get('x-request-id'),
+      );
+    expect(await id('abc-123')).toBe('abc-123');
+    const made = [await id(), await id(), await id('not plain <b>'), await id('x'.repeat(200))];
+    expect(new Set(made).size).toBe(4);
+    for (const each of made) expect(each).toMatch(/^[\w-]{10,30}$/);
+  });
+
   describe('Open Inference Protocol', () => {
     it('describes server, model and version', async () => {
-      expect((await call('/v2')).body).toEqual({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] });
+      expect((await call('/v2')).body).toEqual({
+        name: 'anneal',
+        version: '2',
+        extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+      });
       const expected = {
         name: 'tiny',
         versions: ['1', '2'],

@@ -40,7 +40,7 @@ describe('a served model of images', () => {
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess({ maxBodyBytes: 200_000, maxRows: 5000, headersTimeoutMs: 2000, requestTimeoutMs: 5000 });
-    await serving.command('stage', { model: 'light', version: '1', files: writeVersion(directory, lightGraph(), manifest, golden) });
+    await serving.stage('light', '1', writeVersion(directory, lightGraph(), manifest, golden));
     await serving.command('activate', { model: 'light', version: '1', epoch: 1 });
   });
   afterAll(async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ServingMetrics } from './metrics.js';
-import { OverloadedError } from './micro-batcher.js';
+import { OverloadedError } from './request-terms.js';
 import { ModelRegistry } from './model-registry.js';
 import { startServingProcess } from './testing/serving-process.js';
 import { writeTinyVersion } from './testing/tiny-bundle.js';
@@ -16,7 +16,7 @@ describe('the metrics of a serving process', () => {
   beforeAll(async () => {
     serving = await startServingProcess();
     for (const [epoch, version] of ['1', '1', '2'].entries()) {
-      await serving.command('stage', { model: 'tiny', version, files: writeTinyVersion(join(directory, version), { bias: 0 }) });
+      await serving.stage('tiny', version, writeTinyVersion(join(directory, version), { bias: 0 }));
       await serving.command('activate', { model: 'tiny', version, epoch });
     }
   });
@@ -60,7 +60,7 @@ describe('the metrics of a serving process', () => {
 
   it('tells what is loaded, what was refused, and how often the active version changed', async () => {
     const files = writeTinyVersion(join(directory, 'bad'), { bias: 0, goldenError: 1 });
-    await expect(serving.command('stage', { model: 'tiny', version: 'bad', files })).rejects.toThrow('golden');
+    await expect(serving.stage('tiny', 'bad', files)).rejects.toThrow('golden');
     const { series } = await scrape();
     expect(series.get('anneal_model_loaded{model="tiny",version="1"}')).toBe(0);
     expect(series.get('anneal_model_loaded{model="tiny",version="2"}')).toBe(1);
@@ -86,6 +86,6 @@ describe('ServingMetrics', () => {
     const refused = metrics.measure('oip', { model: 'tiny' }, () => Promise.reject(new OverloadedError()));
     await expect(refused).rejects.toBeInstanceOf(OverloadedError);
     expect(await metrics.text()).toContain('anneal_requests_shed_total{model="tiny"} 1');
-    expect(await metrics.text()).toContain('status="503"} 1');
+    expect(await metrics.text()).toContain('status="429"} 1');
   });
 });

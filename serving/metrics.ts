@@ -1,8 +1,19 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Registry,
+  type MetricObjectWithValues,
+  type MetricValue,
+} from 'prom-client';
+import type { Degradation } from '../contracts/serving.js';
 import { toHttpError } from './http-error.js';
-import { OverloadedError, type BatchObserver } from './micro-batcher.js';
+import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
+import type { BatchObserver } from './micro-batcher.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
+import { OverloadedError, RequestCancelledError } from './request-terms.js';
 
 /** How a prediction was asked for: rows over HTTP, tensors over HTTP, tensors over gRPC, the Temporal activity. */
 export type Protocol = 'rows' | 'oip' | 'grpc' | 'activity';
@@ -28,13 +39,16 @@ export class ServingMetrics {
   readonly #registry: ModelRegistry;
   readonly #requests: Counter;
   readonly #shed: Counter;
-  readonly #stages: Histogram;
-  readonly #batchRows: Histogram;
+  readonly #stages: LeanHistogram;
+  readonly #batchRows: LeanHistogram;
   readonly #loads: Counter;
   readonly #reloads: Counter;
   readonly #notLogged: Counter;
-  /** `labels()` makes an object and five functions each time; requests reuse those of the first. */
-  readonly #totals = new Map<string, { readonly observe: (seconds: number) => void }>();
+  readonly #deaths: Counter;
+  readonly #degraded: Counter;
+  readonly #totals = new Map<string, HistogramSeries>();
+  /** `labels()` makes an object and functions each time; requests reuse those of the first. */
+  readonly #counters = new Map<string, Counter.Internal>();
 
   constructor(registry: ModelRegistry) {
     this.#registry = registry;
@@ -47,33 +61,45 @@ export class ServingMetrics {
     });
     this.#shed = new Counter({
       name: 'anneal_requests_shed_total',
-      help: 'Requests refused because too many rows waited already.',
+      help: 'Requests refused with 429, or 503 over gRPC, because there were too many.',
       labelNames: ['model'],
       registers,
     });
-    this.#stages = new Histogram({
+    this.#stages = new LeanHistogram({
       name: 'anneal_stage_seconds',
       help: 'queue: from submission to the start of its batch, by request. execute: by batch. total: from the headers to the answer, by request.',
-      labelNames: ['model', 'stage'],
       buckets: secondsBuckets,
-      registers,
     });
-    this.#batchRows = new Histogram({
+    this.#batchRows = new LeanHistogram({
       name: 'anneal_batch_rows',
       help: 'Rows of the batches that were executed.',
-      labelNames: ['model'],
       buckets: rowsBuckets,
-      registers,
     });
+    for (const histogram of [this.#stages, this.#batchRows]) histogram.registerIn(this.#prometheus);
     this.#loads = new Counter({
       name: 'anneal_model_loads_total',
       help: 'Versions that were loaded and verified, or refused, by outcome.',
       labelNames: ['model', 'outcome'],
+      // Each process of a host opens each version.
+      aggregator: 'max',
       registers,
     });
     this.#reloads = new Counter({
       name: 'anneal_model_reloads_total',
       help: 'Changes of the version that answers by default.',
+      aggregator: 'max',
+      labelNames: ['model'],
+      registers,
+    });
+    this.#degraded = new Counter({
+      name: 'anneal_requests_degraded_total',
+      help: 'Requests that something else answered than the version: fallback, cache or prior.',
+      labelNames: ['model', 'by'],
+      registers,
+    });
+    this.#deaths = new Counter({
+      name: 'anneal_executor_deaths_total',
+      help: 'Executor threads that ended by themselves and were replaced.',
       labelNames: ['model'],
       registers,
     });
@@ -85,6 +111,7 @@ export class ServingMetrics {
     new Gauge({
       name: 'anneal_model_loaded',
       help: 'Versions in memory: 1 for the one that answers by default, 0 for the others.',
+      aggregator: 'max',
       labelNames: ['model', 'version'],
       registers,
       collect() {
@@ -101,8 +128,9 @@ export class ServingMetrics {
     collectDefaultMetrics({ register: this.#prometheus });
   }
 
-  get contentType(): string {
-    return this.#prometheus.contentType;
+  /** @returns everything, to be rolled up with other processes of the host */
+  values(): Promise<MetricObjectWithValues<MetricValue<string>>[]> {
+    return this.#prometheus.getMetricsAsJSON();
   }
 
   /** @returns everything, in Prometheus' text format */
@@ -112,9 +140,9 @@ export class ServingMetrics {
 
   /** Measures of one model's batches. */
   batchObserver(model: string): BatchObserver {
-    const queue = this.#stages.labels({ model, stage: 'queue' });
-    const execute = this.#stages.labels({ model, stage: 'execute' });
-    const rows = this.#batchRows.labels({ model });
+    const queue = this.#stages.series({ model, stage: 'queue' });
+    const execute = this.#stages.series({ model, stage: 'execute' });
+    const rows = this.#batchRows.series({ model });
     return {
       queued: (milliseconds) => queue.observe(milliseconds / 1000),
       executed: (batchRows, milliseconds) => {
@@ -129,14 +157,20 @@ export class ServingMetrics {
    *
    * @throws what `work` throws
    */
-  async measure<T extends { readonly version?: string }>(protocol: Protocol, target: Target, work: () => T | Promise<T>): Promise<T> {
+  async measure<T extends { readonly version?: string; readonly degraded?: Degradation }>(
+    protocol: Protocol,
+    target: Target,
+    work: () => T | Promise<T>,
+  ): Promise<T> {
     const startedAt = performance.now();
     try {
       const answer = await work();
+      if (answer.degraded) this.#degraded.inc({ model: target.model, by: answer.degraded });
       this.#answered(protocol, target, answer.version, 200, startedAt);
       return answer;
     } catch (error) {
-      const status = error instanceof ClientGone ? clientClosedRequest : (toHttpError(error)?.status ?? 500);
+      const status =
+        error instanceof ClientGone || error instanceof RequestCancelledError ? clientClosedRequest : (toHttpError(error)?.status ?? 500);
       if (error instanceof OverloadedError) this.#shed.inc({ model: target.model });
       this.#answered(protocol, target, undefined, status, startedAt);
       throw error;
@@ -151,6 +185,10 @@ export class ServingMetrics {
     this.#notLogged.inc(requests);
   }
 
+  executorDied(model: string): void {
+    this.#deaths.inc({ model });
+  }
+
   reloaded(model: string): void {
     this.#reloads.inc({ model });
   }
@@ -159,9 +197,22 @@ export class ServingMetrics {
     const served = answered === undefined ? this.#registry.peek(target.model, target.version) : undefined;
     const isKnown = answered !== undefined || served !== undefined;
     const model = isKnown ? target.model : '';
-    this.#requests.inc({ model, version: answered ?? served?.version ?? '', protocol, status });
+    const version = answered ?? served?.version ?? '';
+    const key = `${status} ${protocol} ${version} ${model}`;
+    let counter = this.#counters.get(key);
+    if (!counter) this.#counters.set(key, (counter = this.#requests.labels({ model, version, protocol, status: String(status) })));
+    counter.inc();
     let total = this.#totals.get(model);
-    if (!total) this.#totals.set(model, (total = this.#stages.labels({ model, stage: 'total' })));
+    if (!total) this.#totals.set(model, (total = this.#stages.series({ model, stage: 'total' })));
     total.observe((performance.now() - startedAt) / 1000);
   }
+}
+
+/** Content type of what `text` and `rollUp` give. */
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+/** @returns the metrics of several processes as those of one host, in Prometheus' text format */
+export function rollUp(processes: readonly (readonly MetricObjectWithValues<MetricValue<string>>[])[]): Promise<string> {
+  // Its type says `object[]`; it takes what `getMetricsAsJSON` gives, once for each process.
+  return AggregatorRegistry.aggregate(processes as unknown as object[]).metrics();
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { MicroBatcher, OverloadedError } from './micro-batcher.js';
+import { MicroBatcher } from './micro-batcher.js';
+import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms } from './request-terms.js';
 import type { Batch, BatchOutputs } from './tensors.js';
 
 const batchOf = (...values: number[]): Batch => ({ rows: values.length, columns: [Float64Array.from(values)] });
@@ -28,7 +29,22 @@ describe('MicroBatcher', () => {
     });
     const answers = await Promise.all([batcher.submit(batchOf(1)), batcher.submit(batchOf(2, 3)), batcher.submit(batchOf(4))]);
     expect(answers.map(({ values }) => Array.from(values))).toEqual([[2], [4, 6], [8]]);
-    expect(sizes).toEqual([4]);
+    // A lone request is not held back for company.
+    expect(sizes).toEqual([1, 3]);
+  });
+
+  it('waits for the end of the turn once requests have lately come in company', async () => {
+    const sizes: number[] = [];
+    const batcher = new MicroBatcher({
+      width: 1,
+      run: async (batch) => {
+        sizes.push(batch.rows);
+        return doubled(batch);
+      },
+    });
+    for (let i = 0; i < 10; i++) await Promise.all([1, 2, 3, 4].map((value) => batcher.submit(batchOf(value))));
+    expect(sizes.slice(0, 2)).toEqual([1, 3]);
+    expect(sizes.at(-1)).toBe(4);
   });
 
   it('collects what comes in while a batch runs, and runs it as one', async () => {
@@ -106,6 +122,97 @@ describe('MicroBatcher', () => {
     expect(isIdle).toBe(true);
   });
 
+  it('executes requests of a higher priority first, and refuses those of a lower one first', async () => {
+    const { held, run } = heldExecutor();
+    const batcher = new MicroBatcher({ width: 1, run, maxWaitingRows: 3, maxBatchRows: 1 });
+    const first = batcher.submit(batchOf(0));
+    await turn();
+    const order: number[] = [];
+    const submit = (value: number, priority: 'high' | 'normal' | 'low') =>
+      batcher.submit(batchOf(value), requestTerms({ priority })).then(() => order.push(value));
+    const low = [submit(1, 'low'), submit(2, 'low')];
+    const refused = expect(low[1]).rejects.toThrow(OverloadedError);
+    const others = [submit(3, 'normal'), submit(4, 'high')];
+    await refused;
+    await expect(submit(5, 'low')).rejects.toThrow(OverloadedError);
+    for (let i = 0; i < 4; i++) {
+      held[i].finish();
+      await turn();
+    }
+    await Promise.all([first, low[0], ...others]);
+    expect(order).toEqual([4, 3, 1]);
+  });
+
+  it('does not begin work whose time is over or that nobody waits for, and says so without waiting for the executor', async () => {
+    const { held, run } = heldExecutor();
+    const batcher = new MicroBatcher({ width: 1, run });
+    const first = batcher.submit(batchOf(0));
+    await turn();
+    const gone = requestTerms();
+    const late = batcher.submit(batchOf(1), requestTerms({ deadlineAt: performance.now() + 5 }));
+    const cancelled = batcher.submit(batchOf(2), gone);
+    const wanted = batcher.submit(batchOf(3), requestTerms({ deadlineAt: performance.now() + 60_000 }));
+    const isCancelled = expect(cancelled).rejects.toThrow(RequestCancelledError);
+    await expect(late).rejects.toThrow(DeadlineExceededError);
+    gone.isCancelled = true;
+    held[0].finish();
+    await first;
+    await isCancelled;
+    expect(held.map(({ batch }) => Array.from(batch.columns[0] as Float64Array))).toEqual([[0], [3]]);
+    held[1].finish();
+    expect((await wanted).values[0]).toBe(6);
+  });
+
+  it('refuses a request that would wait too long by what the last batches took, and says when to try again', async () => {
+    const batcher = new MicroBatcher({
+      width: 1,
+      maxBatchRows: 1,
+      maxWaitMs: 60,
+      run: async (batch) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return doubled(batch);
+      },
+    });
+    await batcher.submit(batchOf(0));
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => batcher.submit(batchOf(i))));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(5);
+    expect(refused.length).toBeLessThan(19);
+    expect(refused[0].reason).toMatchObject({ name: 'OverloadedError', retryAfterSeconds: 1 });
+  });
+
+  it('runs as many batches at a time as there are executors', async () => {
+    const { held, run } = heldExecutor();
+    const batcher = new MicroBatcher({ width: 1, run, executors: 2, maxBatchRows: 1 });
+    const answers = [1, 2, 3].map((value) => batcher.submit(batchOf(value)));
+    await turn();
+    expect(held.length).toBe(2);
+    held[1].finish();
+    await answers[1];
+    expect(held.length).toBe(3);
+    held[0].finish();
+    held[2].finish();
+    await Promise.all(answers);
+  });
+
+  it('makes smaller batches when large ones take longer than the target allows', async () => {
+    const batcher = new MicroBatcher({
+      width: 1,
+      targetP99Ms: 10,
+      run: async (batch) => {
+        // A millisecond a row: batches of more than ten miss the target.
+        await new Promise((resolve) => setTimeout(resolve, batch.rows));
+        return doubled(batch);
+      },
+    });
+    const until = performance.now() + 1500;
+    const client = async () => {
+      while (performance.now() < until) await batcher.submit(batchOf(1));
+    };
+    await Promise.all(Array.from({ length: 30 }, client));
+    expect(batcher.policy.maxRows).toBeLessThanOrEqual(15);
+  });
+
   it('keeps text, 64-bit integers and missing values of each row when it stacks requests', async () => {
     const seen: Batch[] = [];
     const batcher = new MicroBatcher({
@@ -116,10 +223,11 @@ describe('MicroBatcher', () => {
       },
     });
     await Promise.all([
+      batcher.submit({ rows: 1, columns: [['x'], BigInt64Array.of(0n), Float64Array.of(0)] }),
       batcher.submit({ rows: 1, columns: [['a'], BigInt64Array.of(2n ** 60n), Float64Array.of(Number.NaN)] }),
       batcher.submit({ rows: 2, columns: [['', 'c'], BigInt64Array.of(-(2n ** 63n), 3n), Float64Array.of(1, 2)] }),
     ]);
-    expect(seen).toEqual([
+    expect(seen.slice(1)).toEqual([
       { rows: 3, columns: [['a', '', 'c'], BigInt64Array.of(2n ** 60n, -(2n ** 63n), 3n), Float64Array.of(Number.NaN, 1, 2)] },
     ]);
   });

@@ -1,11 +1,9 @@
+import { adaptBatchPolicy, type BatchPolicy } from './batch-policy.js';
+import { LatencyWindow } from './latency-window.js';
+import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms, type RequestTerms } from './request-terms.js';
+import { RunnerDiedError } from './runner.js';
 import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from './tensors.js';
-
-interface Waiting {
-  readonly batch: Batch;
-  readonly arrivedAt: number;
-  readonly resolve: (outputs: BatchOutputs) => void;
-  readonly reject: (error: unknown) => void;
-}
+import { WaitingQueue, type Waiting } from './waiting-queue.js';
 
 /** Is told how long things took, in milliseconds; what it does with that is on the way of every request. */
 export interface BatchObserver {
@@ -16,92 +14,169 @@ export interface BatchObserver {
 }
 
 export interface MicroBatcherOptions {
-  /** Runs one batch; never called again before its promise has settled. */
+  /** Runs one batch; called again before its promise has settled while fewer than `executors` batches run. */
   readonly run: (batch: Batch) => Promise<BatchOutputs>;
   /** Numbers a row of `BatchOutputs.values`. */
   readonly width: number;
-  /** No request joins a batch that has this many rows. @default 1024 */
+  /** Batches at a time. @default 1 */
+  readonly executors?: number;
+  /** No request joins a batch that has this many rows, however the size adapts. @default 1024 */
   readonly maxBatchRows?: number;
   /** Beyond this many waiting rows a request is refused: it would only wait, and memory is finite. @default 100,000 */
   readonly maxWaitingRows?: number;
+  /** A request that would wait longer than this, by what the last batches took, is refused. @default 2000 */
+  readonly maxWaitMs?: number;
+  /** Size and delay of batches adapt to answer 99 of 100 requests within this. @default 50 */
+  readonly targetP99Ms?: number;
+  /** Whether an idle executor may wait for company. @default false */
+  readonly mayDelay?: boolean;
   /** @default nobody */
   readonly observer?: BatchObserver;
 }
 
-/** There are more requests than the executor can answer; worth a retry a little later. */
-export class OverloadedError extends Error {
-  constructor() {
-    super('This host has more requests than it can answer. Try again shortly, or add a host.');
-    this.name = 'OverloadedError';
-  }
-}
+const adaptEveryMs = 250;
+/** Weight of the newest batch in what is remembered. */
+const memory = 0.1;
 
 /**
  * Collects what has arrived anyway: while one batch runs, the requests that come in wait together for the next.
  *
- * Nothing waits for company: an idle executor takes the first request at the end of the event loop's turn,
- * together with those that the same turn brought.
+ * Under light load nothing waits: an idle executor takes a lone request at once. When batches have lately had company, it takes it
+ * at the end of the event loop's turn, together with those that the same turn brought.
  */
 export class MicroBatcher {
   readonly #options: Required<Omit<MicroBatcherOptions, 'observer'>>;
   readonly #observer: BatchObserver | undefined;
-  #waiting: Waiting[] = [];
-  #waitingRows = 0;
-  #running = false;
+  readonly #queue = new WaitingQueue();
+  readonly #window = new LatencyWindow();
+  #policy: BatchPolicy;
+  #running = 0;
   #scheduled = false;
+  #requestsPerBatch = 1;
+  /** 0: not known yet. */
+  #msPerRow = 0;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #sweep: NodeJS.Timeout | undefined;
   #onIdle: (() => void)[] = [];
 
   constructor(options: MicroBatcherOptions) {
     this.#observer = options.observer;
-    this.#options = { maxBatchRows: 1024, maxWaitingRows: 100_000, ...options };
+    this.#options = {
+      executors: 1,
+      maxBatchRows: 1024,
+      maxWaitingRows: 100_000,
+      maxWaitMs: 2000,
+      targetP99Ms: 50,
+      mayDelay: false,
+      ...options,
+    };
+    this.#policy = { maxRows: this.#options.maxBatchRows, delayMs: 0 };
   }
 
-  /** @throws OverloadedError when too many rows wait already */
-  submit(batch: Batch): Promise<BatchOutputs> {
+  /** How requests are collected at present. */
+  get policy(): BatchPolicy {
+    return this.#policy;
+  }
+
+  /** Whether a request of normal priority would be refused now; cheap, to be asked before a request is read. */
+  get isFull(): boolean {
+    if (!this.#exceeds()) return false;
+    this.#dropOver();
+    return this.#exceeds();
+  }
+
+  #exceeds(): boolean {
+    return this.#queue.rows >= this.#options.maxWaitingRows || this.#expectedWaitMs() > this.#options.maxWaitMs;
+  }
+
+  /**
+   * @throws OverloadedError when too many rows wait already, DeadlineExceededError when its time passed before its batch began,
+   *   RequestCancelledError when nobody waits for it any more
+   */
+  submit(batch: Batch, terms: RequestTerms = requestTerms()): Promise<BatchOutputs> {
     return new Promise((resolve, reject) => {
-      if (this.#waitingRows + batch.rows > this.#options.maxWaitingRows) throw new OverloadedError();
-      this.#waitingRows += batch.rows;
-      this.#waiting.push({ batch, arrivedAt: performance.now(), resolve, reject });
-      if (this.#running || this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#next();
-      });
+      this.#admit(batch, terms);
+      this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject });
+      if (terms.deadlineAt < this.#sweepAt) this.#sweepBy(terms.deadlineAt);
+      if (this.#running >= this.#options.executors || this.#scheduled) return;
+      if (this.#requestsPerBatch < 1.3 && this.#policy.delayMs === 0) this.#next();
+      else this.#schedule();
     });
   }
 
   /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
-    if (this.#waiting.length === 0 && !this.#running) return;
+    if (this.#queue.length === 0 && this.#running === 0) return;
     await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  #next(): void {
-    const group = this.#takeGroup();
-    if (group.length === 0) {
-      for (const resolve of this.#onIdle.splice(0)) resolve();
-      return;
-    }
-    this.#running = true;
-    void this.#execute(group);
+  #admit(batch: Batch, terms: RequestTerms): void {
+    const { maxWaitingRows, maxWaitMs } = this.#options;
+    if (this.#queue.rows + batch.rows > maxWaitingRows || this.#expectedWaitMs() > maxWaitMs) this.#dropOver();
+    const surplus = this.#queue.rows + batch.rows - maxWaitingRows;
+    const isLate = this.#expectedWaitMs() > maxWaitMs;
+    if (surplus <= 0 && !isLate) return;
+    const evicted = this.#queue.evict(Math.max(surplus, isLate ? batch.rows : 0), terms.priority);
+    if (evicted.length === 0) throw this.#overloaded();
+    for (const { reject } of evicted) reject(this.#overloaded());
   }
 
-  #takeGroup(): Waiting[] {
-    let rows = 0;
-    let count = 0;
-    while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count].batch.rows <= this.#options.maxBatchRows)) {
-      rows += this.#waiting[count++].batch.rows;
+  /** Those that nobody waits for hold no place. */
+  #dropOver(): void {
+    const now = performance.now();
+    for (const waiting of this.#queue.remove((each) => isOver(each, now))) waiting.reject(overError(waiting));
+  }
+
+  #expectedWaitMs(): number {
+    return (this.#queue.rows * this.#msPerRow) / this.#options.executors;
+  }
+
+  #overloaded(): OverloadedError {
+    return new OverloadedError(Math.max(1, Math.ceil(this.#expectedWaitMs() / 1000)));
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    const begin = (): void => {
+      this.#scheduled = false;
+      this.#next();
+    };
+    if (this.#policy.delayMs === 0) setImmediate(begin);
+    else setTimeout(begin, this.#policy.delayMs);
+  }
+
+  #next(): void {
+    while (this.#running < this.#options.executors) {
+      const group = this.#takeGroup();
+      if (group.length === 0) break;
+      this.#running++;
+      void this.#execute(group);
     }
-    this.#waitingRows -= rows;
-    return this.#waiting.splice(0, count);
+    if (this.#queue.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Without those that nobody waits for. */
+  #takeGroup(): Waiting[] {
+    while (this.#queue.length > 0) {
+      const group = this.#queue.take(this.#policy.maxRows);
+      const now = performance.now();
+      const wanted = group.filter((waiting) => !isOver(waiting, now));
+      if (wanted.length < group.length) for (const waiting of group) if (isOver(waiting, now)) waiting.reject(overError(waiting));
+      if (wanted.length > 0) return wanted;
+    }
+    return [];
   }
 
   async #execute(group: readonly Waiting[]): Promise<void> {
     let settle: () => void;
+    const startedAt = performance.now();
     try {
-      const outputs = await this.#run(group);
+      const outputs = await this.#run(group, startedAt);
       settle = () => {
+        if (group.length === 1) {
+          group[0].resolve(outputs);
+          return;
+        }
         let from = 0;
         for (const { batch, resolve } of group) {
           resolve(sliceOutputs(outputs, from, batch.rows, this.#options.width));
@@ -109,24 +184,30 @@ export class MicroBatcher {
         }
       };
     } catch (error) {
-      settle = group.length === 1 ? () => group[0].reject(error) : await this.#oneByOne(group);
+      const isShared = group.length > 1 && !(error instanceof RunnerDiedError);
+      settle = isShared ? await this.#oneByOne(group) : () => group.forEach(({ reject }) => reject(error));
     }
     // The next batch first: its thread computes while this one's answers are written.
-    this.#running = false;
-    this.#next();
+    this.#running--;
+    if (!this.#scheduled) this.#next();
     settle();
+    this.#learn(group);
   }
 
-  async #run(group: readonly Waiting[]): Promise<BatchOutputs> {
-    const startedAt = performance.now();
-    const batch = concatBatches(group.map((waiting) => waiting.batch));
+  async #run(group: readonly Waiting[], startedAt: number): Promise<BatchOutputs> {
+    const batch = group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch));
     try {
       return await this.#options.run(batch);
     } finally {
+      const executeMs = performance.now() - startedAt;
       if (this.#observer) {
         for (const { arrivedAt } of group) this.#observer.queued(startedAt - arrivedAt);
-        this.#observer.executed(batch.rows, performance.now() - startedAt);
+        this.#observer.executed(batch.rows, executeMs);
       }
+      this.#window.executed(batch.rows, executeMs, this.#queue.length > 0);
+      const msPerRow = executeMs / batch.rows;
+      this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
+      this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
     }
   }
 
@@ -143,4 +224,37 @@ export class MicroBatcher {
     }
     return () => settled.forEach((settle) => settle());
   }
+
+  #learn(group: readonly Waiting[]): void {
+    const now = performance.now();
+    for (const { arrivedAt } of group) this.#window.answered(now - arrivedAt);
+    if (this.#window.elapsedMs < adaptEveryMs) return;
+    const { executors, targetP99Ms, maxBatchRows, mayDelay } = this.#options;
+    this.#policy = adaptBatchPolicy(this.#policy, this.#window.take(executors), { p99Ms: targetP99Ms, maxRows: maxBatchRows, mayDelay });
+  }
+
+  /** Answer those whose time is over while they wait, also behind a batch that takes long. */
+  #sweepBy(deadlineAt: number): void {
+    clearTimeout(this.#sweep);
+    this.#sweepAt = deadlineAt;
+    this.#sweep = setTimeout(
+      () => {
+        this.#sweepAt = Number.POSITIVE_INFINITY;
+        this.#dropOver();
+        const next = this.#queue.earliestDeadline();
+        if (next < Number.POSITIVE_INFINITY) this.#sweepBy(next);
+        if (this.#running === 0 && !this.#scheduled) this.#next();
+      },
+      Math.max(1, deadlineAt - performance.now()),
+    );
+    this.#sweep.unref();
+  }
+}
+
+function isOver({ terms }: Waiting, now: number): boolean {
+  return terms.isCancelled || terms.deadlineAt <= now;
+}
+
+function overError({ terms }: Waiting): Error {
+  return terms.isCancelled ? new RequestCancelledError() : new DeadlineExceededError();
 }

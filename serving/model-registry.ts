@@ -103,11 +103,30 @@ export class ModelRegistry {
     return entry ? versionsOf(entry) : [];
   }
 
-  /** Every version that answers when it is asked for, and the models that are about to be loaded. */
-  index(): IndexEntry[] {
+  /**
+   * @param label `champion`: the version that answers by default; `previous`: the one before it, if there was one
+   * @throws AnnealError `UnknownModelVersion`, HttpError 503 as `resolve` does
+   */
+  resolveLabel(model: string, label: string): ServedModel {
+    const active = this.resolve(model);
+    const labelled = label === 'champion' ? active : label === 'previous' ? this.#models.get(model)?.previous : undefined;
+    if (labelled) return labelled;
+    throw new AnnealError(
+      failureTypes.unknownModelVersion,
+      'This host knows no version of the model by that label. It knows "champion", and "previous" once there was a promotion after the first.',
+    );
+  }
+
+  /**
+   * Every version that answers when it is asked for, and the models that are about to be loaded.
+   *
+   * @param isReadyOnly leave the latter out
+   */
+  index(isReadyOnly = false): IndexEntry[] {
     const loaded = this.list().flatMap(({ name, loaded: versions }) =>
       versions.map((version): IndexEntry => ({ name, version, state: 'READY', reason: '' })),
     );
+    if (isReadyOnly) return loaded;
     const awaited = [...this.#expected].filter((name) => !this.peek(name));
     return [...loaded, ...awaited.map((name): IndexEntry => ({ name, state: 'LOADING', reason: 'its last version is being loaded' }))];
   }

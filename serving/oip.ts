@@ -1,9 +1,12 @@
 import { modelOutputs, type ModelManifest } from '../contracts/model.js';
+import type { Degradation } from '../contracts/serving.js';
 import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
+import { inferOrDegrade } from './degradation.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
+import type { RequestTerms } from './request-terms.js';
 import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
 
 /**
@@ -36,9 +39,14 @@ export interface InferAnswer {
   readonly response: InferResponse;
   /** What follows the JSON, in the order of the outputs. */
   readonly binary: readonly Buffer[];
+  readonly degraded?: Degradation;
 }
 
-export const serverMetadata = { name: 'anneal', version: '2', extensions: ['binary_tensor_data'] } as const;
+export const serverMetadata = {
+  name: 'anneal',
+  version: '2',
+  extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+} as const;
 
 export function modelMetadata(served: ServedModel, versions: readonly string[]): Readonly<Record<string, unknown>> {
   const { manifest } = served.executor;
@@ -77,6 +85,7 @@ export interface TensorRequest {
 export interface TensorResult {
   readonly model: string;
   readonly version: string;
+  readonly degraded?: Degradation;
   readonly outputs: readonly OutputTensor[];
 }
 
@@ -95,14 +104,16 @@ export async function runTensors(
   registry: ModelRegistry,
   target: { readonly model: string; readonly version?: string },
   read: (manifest: ModelManifest) => TensorRequest,
+  terms?: RequestTerms,
 ): Promise<TensorResult> {
   const served = registry.resolve(target.model, target.version);
   const { manifest } = served.executor;
   const { batch, outputs: names } = read(manifest);
-  const outputs = await served.executor.infer(batch);
+  const { version, outputs, degraded } = await inferOrDegrade(registry, served, batch, terms);
   return {
     model: served.name,
-    version: served.version,
+    version,
+    ...(degraded ? { degraded } : {}),
     outputs: outputMetadata(manifest, batch.rows)
       .filter((tensor) => names.includes(tensor.name))
       .map((tensor) => ({ ...tensor, values: valuesOf(tensor.name, manifest, outputs) })),
@@ -126,6 +137,7 @@ export async function inferTensors(
   target: { readonly model: string; readonly version?: string },
   { json: body, binary }: TensorBody,
   maxRows: number,
+  terms?: RequestTerms,
 ): Promise<InferAnswer> {
   if (!isObject(body)) throw badRequest('The body must be a JSON object with "inputs", an array of tensors.');
   const { id, parameters } = body;
@@ -144,7 +156,7 @@ export async function inferTensors(
     for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
     return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
   };
-  const { model, version, outputs } = await runTensors(registry, target, read);
+  const { model, version, outputs, degraded } = await runTensors(registry, target, read, terms);
   const parts: Buffer[] = [];
   const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
     if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };
@@ -157,10 +169,11 @@ export async function inferTensors(
       model_name: model,
       model_version: version,
       ...(id === undefined ? {} : { id }),
-      ...(parameters === undefined ? {} : { parameters }),
+      ...(parameters === undefined && !degraded ? {} : { parameters: { ...parameters, ...(degraded ? { degraded } : {}) } }),
       outputs: tensors,
     },
     binary: parts,
+    degraded,
   };
 }
 

@@ -3,28 +3,50 @@ import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
+import { inferOrDegrade, type Inference } from './degradation.js';
 import type { ModelRegistry } from './model-registry.js';
+import type { RequestTerms } from './request-terms.js';
 import { labelFlags, outputWidth, rowValues, type BatchOutputs } from './tensors.js';
 
+/** What a version computed for rows. */
+export interface ComputedRows extends Inference {
+  readonly manifest: ModelManifest;
+}
+
 /**
- * Answer rows with the active version of a model, or with the one that is named.
+ * Run rows through the active version of a model, or the one that is named.
  *
+ * @param instances unchecked
  * @throws AnnealError `InvalidRequest` naming row and column, `UnknownModelVersion`; HttpError 400, 503
  */
+export async function computeRows(
+  registry: ModelRegistry,
+  model: string,
+  version: string | undefined,
+  instances: unknown,
+  maxRows: number,
+  terms?: RequestTerms,
+): Promise<ComputedRows> {
+  if (!Array.isArray(instances))
+    throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
+  checkRowCount(instances.length, maxRows);
+  const served = registry.resolve(model, version);
+  const { inputs, layout } = served.executor.manifest;
+  const tensors = rowsToTensors(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
+  const columns = inputs.map((input) => tensors[input.name].data);
+  const inference = await inferOrDegrade(registry, served, { rows: instances.length, columns }, terms);
+  return { ...inference, manifest: served.executor.manifest };
+}
+
+/** `computeRows`, with the answer as objects. */
 export async function predictRows(
   registry: ModelRegistry,
   request: { readonly model: string; readonly version?: string; readonly instances: unknown },
   maxRows: number,
 ): Promise<PredictResult> {
-  const { instances } = request;
-  if (!Array.isArray(instances))
-    throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
-  checkRowCount(instances.length, maxRows);
-  const { version, executor } = registry.resolve(request.model, request.version);
-  const tensors = rowsToTensors(executor.manifest.inputs, await decodeImages(executor.manifest.inputs, instances));
-  const columns = executor.manifest.inputs.map((input) => tensors[input.name].data);
-  const outputs = await executor.infer({ rows: instances.length, columns });
-  return { model: request.model, version, predictions: toPredictions(executor.manifest, outputs) };
+  const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows);
+  const { manifest, outputs, version, degraded } = rows;
+  return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...(degraded ? { degraded } : {}) };
 }
 
 export function checkRowCount(rows: number, maxRows: number): void {
@@ -61,4 +83,42 @@ function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: 
     labels: byName((i) => flags[i] === 1, row),
     probabilities: byName((i) => outputs.values[i], row),
   }));
+}
+
+/** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */
+export function rowsJson(model: string, { manifest, version, outputs, degraded }: ComputedRows): string {
+  const { values, classIndex } = outputs;
+  const { task, classes } = manifest;
+  if (task === 'multilabel' || manifest.quantiles) {
+    const predictions = toPredictions(manifest, outputs);
+    return JSON.stringify({ model, version, predictions, ...(degraded ? { degraded } : {}) });
+  }
+  const width = outputWidth(manifest);
+  const rows = values.length / width;
+  const names = namesJson(classes);
+  let json = `{"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"predictions":[`;
+  for (let row = 0; row < rows; row++) {
+    if (row > 0) json += ',';
+    if (!classIndex) {
+      json += `{"value":${values[row]}}`;
+      continue;
+    }
+    let probabilities = '';
+    let last = '';
+    for (let k = 0; k < width; k++) {
+      last = String(values[row * width + k]);
+      probabilities += `${k > 0 ? ',' : ''}${names[k]}:${last}`;
+    }
+    // Binary: the positive class is the second and last one.
+    json += `{"label":${names[classIndex[row]]},${task === 'binary' ? `"probability":${last},` : ''}"probabilities":{${probabilities}}}`;
+  }
+  return `${json}]${degraded ? `,"degraded":"${degraded}"` : ''}}`;
+}
+
+const writtenNames = new WeakMap<readonly string[], readonly string[]>();
+
+function namesJson(classes: readonly string[]): readonly string[] {
+  let names = writtenNames.get(classes);
+  if (!names) writtenNames.set(classes, (names = classes.map((name) => JSON.stringify(name))));
+  return names;
 }

@@ -1,35 +1,53 @@
 import type { FailureType } from '../contracts/failures.js';
 import type { PredictInput, PredictResult } from '../contracts/serving.js';
-import type { HttpLimits } from './http-server.js';
-import type { VersionFiles } from './load-model.js';
+import type { MetricObjectWithValues, MetricValue } from 'prom-client';
+import type { AccessEntry } from './access.js';
+import type { HttpLimits, TlsIdentity } from './http-server.js';
+import type { ExecutorOptions } from './executor.js';
 import type { ModelState } from './model-registry.js';
 import type { PredictionLogOptions } from './prediction-log/prediction-log.js';
+import type { Placement } from './placement.js';
+import type { PreparedVersion } from './prepared-version.js';
 
 export type ListenerName = 'http' | 'grpc';
 
 /** What the supervisor asks of a serving process, over Node's IPC channel; every command is answered once. */
 export interface ServingCommands {
-  /** Open the HTTP server, and the gRPC server. The first command, sent once. */
+  /** The first command, sent once. */
   start: {
     readonly input: {
-      readonly host: string;
-      readonly port: number;
-      /** Left out: no gRPC server. */
-      readonly grpcPort?: number;
       readonly logLevel: string;
+      /** Serving processes of the host, this one included; `GET /metrics` of each tells of all. @default 1 */
+      readonly processes?: number;
       readonly limits?: HttpLimits;
+      readonly executors?: ExecutorOptions;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
       /** Left out: predictions are not logged. */
       readonly predictionLog?: Pick<PredictionLogOptions, 'directory' | 'share'>;
     };
+    readonly result: null;
+  };
+  /** Open the HTTP server, and the gRPC server; once. A process that replaces another does so when it holds the models. */
+  listen: {
+    readonly input: {
+      readonly host: string;
+      readonly port: number;
+      /** Left out: no gRPC server. */
+      readonly grpcPort?: number;
+      /** Absent: whoever reaches the host may ask. */
+      readonly access?: readonly AccessEntry[];
+      readonly tls?: TlsIdentity;
+    };
     readonly result: { readonly port: number; readonly grpcPort?: number };
   };
-  /** Load, warm and verify a version in a thread of its own. Idempotent: a version with the same files is not loaded twice. */
+  /** Open and warm a version that the loader has prepared. Idempotent: a version with the same files is not opened twice. */
   stage: {
-    readonly input: { readonly model: string; readonly version: string; readonly files: VersionFiles };
-    readonly result: { readonly loadMs: number; readonly goldenDifference: number };
+    readonly input: { readonly model: string; readonly version: string; readonly prepared: PreparedVersion };
+    readonly result: { readonly placement: Placement };
   };
+  /** A version of the model could not be prepared. */
+  refused: { readonly input: { readonly model: string }; readonly result: null };
   /** Route new requests to a staged version. */
   activate: {
     readonly input: { readonly model: string; readonly version: string; readonly epoch: number };
@@ -38,6 +56,10 @@ export interface ServingCommands {
   /** Release a version that is not active. */
   retire: { readonly input: { readonly model: string; readonly version: string }; readonly result: null };
   predict: { readonly input: PredictInput; readonly result: PredictResult };
+  /** What the process counts, for the roll-up of its host. */
+  metrics: { readonly input: null; readonly result: readonly MetricObjectWithValues<MetricValue<string>>[] };
+  /** Answered by a process whose event loop turns. */
+  ping: { readonly input: null; readonly result: null };
   state: { readonly input: null; readonly result: readonly ModelState[] };
   /** Not ready any more: take no new connection, finish the HTTP requests and gRPC calls that are here. Answered when they are done. */
   closeServers: { readonly input: null; readonly result: null };
@@ -67,3 +89,19 @@ export type ReplyMessage =
       readonly message: string;
       readonly details?: unknown;
     };
+
+/** A serving process asks its supervisor for the metrics of all processes of the host. */
+export interface CollectMessage {
+  readonly collect: number;
+}
+
+/** What each process that answered in time has counted. */
+export interface CollectedMessage {
+  readonly collected: number;
+  readonly metrics: readonly ServingCommands['metrics']['result'][];
+}
+
+/** The first message of a serving process: from now on it hears commands. */
+export interface ListeningMessage {
+  readonly isListening: true;
+}

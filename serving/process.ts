@@ -1,6 +1,15 @@
+import cluster from 'node:cluster';
 import { pino } from 'pino';
 import { AnnealError } from '../contracts/failures.js';
-import type { CommandMessage, ListenerName, ReplyMessage, ServingCommands } from './process-messages.js';
+import type {
+  CollectedMessage,
+  CollectMessage,
+  CommandMessage,
+  ListenerName,
+  ListeningMessage,
+  ReplyMessage,
+  ServingCommands,
+} from './process-messages.js';
 import { ServingHost } from './serving-host.js';
 
 /**
@@ -18,19 +27,35 @@ if (!process.send) throw new Error('serving/process.ts is started by the inferen
 // Ctrl-C reaches the whole process group; the supervisor decides when this process ends.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => logger.debug({ signal }, 'left to the supervisor'));
 
-const host = new ServingHost(logger, (error) => {
-  logger.fatal({ error: error.message }, 'a version cannot be executed any more; this process is replaced');
-  process.exit(1);
-});
+// Node ends a worker whose primary is gone at once; this one finishes what it has first.
+if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+
+const collecting = new Map<number, (metrics: CollectedMessage['metrics']) => void>();
+let nextCollect = 1;
+const host = new ServingHost(
+  logger,
+  () =>
+    new Promise((resolve) => {
+      const collect = nextCollect++;
+      collecting.set(collect, resolve);
+      send({ collect });
+    }),
+);
 
 process.on('disconnect', () => {
   setTimeout(() => process.exit(0), orphanDrainMs).unref();
   void host.handlers.drain(null).then(() => process.exit(0));
 });
 
-process.on('message', (message: CommandMessage) => {
-  void handle(message).then(reply);
+process.on('message', (message: CommandMessage | CollectedMessage) => {
+  if ('collected' in message) {
+    collecting.get(message.collected)?.(message.metrics);
+    collecting.delete(message.collected);
+  } else void handle(message).then(send);
 });
+
+// What is sent to a worker of a cluster before it listens is lost.
+send({ isListening: true });
 
 async function handle({ id, command, input }: CommandMessage): Promise<ReplyMessage> {
   try {
@@ -51,7 +76,7 @@ async function handle({ id, command, input }: CommandMessage): Promise<ReplyMess
   }
 }
 
-function reply(message: ReplyMessage): void {
+function send(message: ReplyMessage | CollectMessage | ListeningMessage): void {
   // The callback takes the error of a channel that closed in the meantime; the supervisor does not wait for this reply then.
   if (process.connected) process.send!(message, undefined, undefined, () => undefined);
 }

@@ -30,7 +30,7 @@ describe('a reload under load', () => {
 
   async function promote(version: number): Promise<void> {
     const files = writeTinyVersion(join(directory, String(version)), { bias: biasOf(version) });
-    await serving.command('stage', { model: 'tiny', version: String(version), files });
+    await serving.stage('tiny', String(version), files);
     await serving.command('activate', { model: 'tiny', version: String(version), epoch: version });
   }
 
@@ -96,14 +96,14 @@ describe('a reload under load', () => {
   it('keeps the old version serving when the new one fails to load', async () => {
     const before = (await predict()).version;
     const files = writeTinyVersion(join(directory, 'bad'), { bias: 9, goldenError: 0.01 });
-    await expect(serving.command('stage', { model: 'tiny', version: 'bad', files })).rejects.toThrow('Version bad of tiny was not loaded');
+    await expect(serving.stage('tiny', 'bad', files)).rejects.toThrow('Version bad of tiny was not loaded');
     await expect(serving.command('activate', { model: 'tiny', version: 'bad', epoch: 101 })).rejects.toThrow('has not been staged');
     expect((await predict()).version).toBe(before);
   });
 
   it('loads a version once that is staged twice at the same time', async () => {
     const files = writeTinyVersion(join(directory, 'twice'), { bias: 9 });
-    const stage = () => serving.command('stage', { model: 'tiny', version: 'twice', files });
+    const stage = () => serving.stage('tiny', 'twice', files);
     const [first, second] = await Promise.all([stage(), stage()]);
     expect(second).toEqual(first);
     expect(await stage()).toEqual(first);
@@ -115,7 +115,7 @@ describe('a reload under load', () => {
     const [{ version }] = await serving.command('state', null);
     const files = writeTinyVersion(join(directory, 'other'), { bias: -5 });
     const before = (await predict()).predictions[0].probability;
-    await serving.command('stage', { model: 'tiny', version: version!, files });
+    await serving.stage('tiny', version!, files);
     expect((await predict()).predictions[0].probability).toBe(before);
     await serving.command('activate', { model: 'tiny', version: version!, epoch: 102 });
     expect((await predict()).predictions[0].probability).toBeCloseTo(tinyProbability({ bias: -5 }, row), 6);

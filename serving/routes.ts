@@ -1,28 +1,40 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Degradation } from '../contracts/serving.js';
+import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
-import type { Protocol, ServingMetrics } from './metrics.js';
+import { metricsContentType, type Protocol, type ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { inferTensors, modelMetadata, serverMetadata } from './oip.js';
 import { isObject } from './oip-input.js';
-import { predictRows } from './predictions.js';
+import { computeRows, rowsJson } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
+import { confirmLoaded, refuseUnload } from './repository.js';
+import { openApiDocument } from './openapi.js';
+import { OverloadedError, type RequestTerms } from './request-terms.js';
+import { termsOfRequest } from './terms-of-request.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
   readonly metrics: ServingMetrics;
+  readonly metricsText: () => Promise<string>;
   readonly maxBodyBytes: number;
   readonly maxRows: number;
+  /** Requests for predictions that are being answered; beyond the limit they are refused before they are read. */
+  readonly load: { inFlight: number; readonly maxInFlight: number };
+  /** Absent: whoever reaches the host may ask. */
+  readonly access?: AccessControl;
   /** False while the process drains. */
   readonly accepting: () => boolean;
 }
 
 export interface Answer {
   readonly status: number;
-  /** A buffer is sent as it is, anything else as JSON. */
+  /** A buffer is sent as it is, and so is a string, which is JSON already; anything else becomes JSON. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string | number>>;
   /** Version that predicted. */
   readonly version?: string;
+  readonly degraded?: Degradation;
 }
 
 interface Target {
@@ -33,9 +45,13 @@ interface Target {
 interface Route {
   readonly method: 'GET' | 'POST';
   readonly pattern: RegExp;
+  /** Needs no token: load balancers and orchestrators have none. */
+  readonly isOpen?: true;
+  /** The path names a label instead of a version. */
+  readonly isLabel?: true;
   /** Of a route that predicts: its requests are counted. */
   readonly protocol?: Protocol;
-  readonly answer: (context: RouteContext, target: Target, request: IncomingMessage) => Answer | Promise<Answer>;
+  readonly answer: (context: RouteContext, target: Target, request: IncomingMessage, response: ServerResponse) => Answer | Promise<Answer>;
 }
 
 const name = '([^/:]+)';
@@ -50,6 +66,9 @@ const withBinary = (response: unknown, binary: readonly Buffer[]): Answer => {
     headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': json.length },
   };
 };
+/** Says in the answer, and to the metrics, what answered instead. */
+const degradable = (answer: Answer, degraded: Degradation | undefined): Answer =>
+  degraded ? { ...answer, degraded, headers: { ...answer.headers, 'x-anneal-degraded': degraded } } : answer;
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 const routes: readonly Route[] = [
@@ -57,29 +76,41 @@ const routes: readonly Route[] = [
     method: 'POST',
     pattern: new RegExp(`^/v1/models/${name}${version}:predict$`),
     protocol: 'rows',
-    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
+    answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readJsonBody(request, maxBodyBytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
-      const result = await predictRows(registry, { ...target, instances: body.instances }, maxRows);
-      return { ...ok(result), version: result.version };
+      const terms = termsOfBody(body, response);
+      const { model, version: answered } = target;
+      const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
+      return degradable({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows.degraded);
     },
+  },
+  {
+    method: 'POST',
+    pattern: new RegExp(`^/v1/models/${name}/labels/([^/:]+):predict$`),
+    protocol: 'rows',
+    isLabel: true,
+    answer: (context, target, request, response) => routes[0].answer(context, target, request, response),
   },
   {
     method: 'POST',
     pattern: new RegExp(`^/v2/models/${name}${version}/infer$`),
     protocol: 'oip',
-    answer: async ({ registry, maxBodyBytes, maxRows }, target, request) => {
-      const { response, binary } = await inferTensors(registry, target, await readTensorBody(request, maxBodyBytes), maxRows);
-      return { ...(binary.length === 0 ? ok(response) : withBinary(response, binary)), version: response.model_version };
+    answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
+      const body = await readTensorBody(request, maxBodyBytes);
+      const terms = termsOfBody(body.json, response);
+      const { response: answer, binary, degraded } = await inferTensors(registry, target, body, maxRows, terms);
+      const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
+      return degradable({ ...sent, version: answer.model_version }, degraded);
     },
   },
   {
     method: 'GET',
     pattern: /^\/metrics$/,
-    answer: async ({ metrics }) => ({
+    answer: async ({ metricsText }) => ({
       status: 200,
-      body: Buffer.from(await metrics.text()),
-      headers: { 'content-type': metrics.contentType },
+      body: Buffer.from(await metricsText()),
+      headers: { 'content-type': metricsContentType },
     }),
   },
   { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok({ models: registry.list() }) },
@@ -94,13 +125,21 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes }, _target, request) => {
       const body = (await readOptionalJsonBody(request, maxBodyBytes)) ?? {};
       if (!isObject(body)) throw badRequest('The body must be empty or a JSON object: {"ready": true} for the loaded versions alone.');
-      return ok(registry.index().filter((entry) => body.ready !== true || entry.state === 'READY'));
+      return ok(registry.index(body.ready === true));
     },
   },
-  { method: 'GET', pattern: /^\/v2\/health\/live$/, answer: () => ok({ live: true }) },
+  {
+    method: 'POST',
+    pattern: new RegExp(`^/v2/repository/models/${name}/load$`),
+    answer: ({ registry }, target) => ok(confirmLoaded(registry, target.model)),
+  },
+  { method: 'POST', pattern: new RegExp(`^/v2/repository/models/${name}/unload$`), answer: () => refuseUnload() },
+  { method: 'GET', pattern: /^\/openapi\.json$/, answer: ({ registry }) => ok(openApiDocument(registry)) },
+  { method: 'GET', pattern: /^\/v2\/health\/live$/, isOpen: true, answer: () => ok({ live: true }) },
   {
     method: 'GET',
     pattern: /^\/v2\/health\/ready$/,
+    isOpen: true,
     answer: ({ registry, accepting }) => {
       const isReady = accepting() && registry.isReady;
       return ready(isReady, { ready: isReady });
@@ -124,33 +163,83 @@ const routes: readonly Route[] = [
   },
 ];
 
+interface Found {
+  readonly route: Route;
+  readonly target: Target;
+}
+
+/** Routes of the paths that were asked for last. A client repeats its path with each request, and matching costs more than the rest. */
+const found = new Map<string, Found>();
+const maxFound = 256;
+
 /**
  * Answer one request.
  *
  * @throws HttpError 404 for a path that is none of ours, 405 for another method, and what the routes themselves refuse
  */
-export async function answerRequest(context: RouteContext, request: IncomingMessage): Promise<Answer> {
-  const url = request.url ?? '/';
+export function answerRequest(context: RouteContext, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+  const { route, target: named } = findRoute(request.method ?? '', request.url ?? '/');
+  if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
+  // What a label stands for changes, the path does not.
+  const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
+  if (!route.protocol) return route.answer(context, target, request, response);
+  return context.metrics.measure(route.protocol, target, () => predict(context, route, target, request, response));
+}
+
+function findRoute(method: string, url: string): Found {
+  const key = `${method} ${url}`;
+  const known = found.get(key);
+  if (known) return known;
+  const matched = matchRoute(method === 'HEAD' ? 'GET' : method, url);
+  if (found.size >= maxFound) found.clear();
+  if (key.length < 512) found.set(key, matched);
+  return matched;
+}
+
+function matchRoute(method: string, url: string): Found {
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
   const allowed: string[] = [];
   for (const route of routes) {
     const match = route.pattern.exec(path);
     if (!match) continue;
-    if (route.method !== method) {
-      allowed.push(route.method);
-      continue;
-    }
-    const target: Target = { model: decode(match[1]) ?? '', version: decode(match[2]) };
-    const answer = () => route.answer(context, target, request);
-    return route.protocol ? context.metrics.measure(route.protocol, target, answer) : answer();
+    if (route.method === method) return { route, target: { model: decode(match[1]) ?? '', version: decode(match[2]) } };
+    allowed.push(route.method);
   }
   if (allowed.length > 0) throw new HttpError(405, `This path takes ${allowed.join(', ')}.`, { allow: allowed.join(', ') });
   throw new HttpError(
     404,
     'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served, GET /metrics is for Prometheus.',
   );
+}
+
+async function predict(
+  context: RouteContext,
+  route: Route,
+  target: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer> {
+  const { load, registry } = context;
+  // Before the body is read: what is shed must cost little.
+  if (load.inFlight >= load.maxInFlight) throw new OverloadedError();
+  const executor = registry.peek(target.model, target.version)?.executor;
+  // One that can be answered otherwise is read all the same.
+  if (executor?.isFull && !executor.manifest.serving?.degrade) throw new OverloadedError();
+  load.inFlight++;
+  try {
+    return await route.answer(context, target, request, response);
+  } finally {
+    load.inFlight--;
+  }
+}
+
+/** A client that goes away while its request waits takes it back. */
+function termsOfBody(body: unknown, response: ServerResponse): RequestTerms {
+  const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
+  const terms = termsOfRequest(parameters);
+  response.once('close', () => (terms.isCancelled = true));
+  return terms;
 }
 
 function decode(segment: string | undefined): string | undefined {

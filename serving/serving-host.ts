@@ -1,15 +1,16 @@
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { PredictResult } from '../contracts/serving.js';
-import { ModelExecutor } from './executor.js';
+import { AccessControl } from './access.js';
+import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
-import { HttpServer } from './http-server.js';
-import type { VersionFiles } from './load-model.js';
-import { ServingMetrics } from './metrics.js';
+import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server.js';
+import { rollUp, ServingMetrics } from './metrics.js';
 import { ModelRegistry } from './model-registry.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
+import type { PreparedVersion } from './prepared-version.js';
 import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -27,39 +28,59 @@ export class ServingHost {
   #http: HttpServer | undefined;
   #grpc: GrpcServer | undefined;
   #log: PredictionLog | undefined;
-  #maxRows = defaultMaxRows;
+  #limits: HttpLimits = {};
+  #executors: ExecutorOptions = {};
+  #processes = 1;
 
-  /** @param onFatal called when the process should be replaced: a thread of a version died */
+  /** @param collect asks the other processes of the host for their metrics, and this one */
   constructor(
     private readonly logger: Logger,
-    private readonly onFatal: (error: Error) => void,
+    private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
   ) {}
 
   readonly handlers: Handlers = {
-    start: async ({ host, port, grpcPort, limits, expected, predictionLog }) => {
+    start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog }) => {
       if (predictionLog) this.#log = new PredictionLog({ ...predictionLog, onLost: (requests) => this.#metrics.notLogged(requests) });
       this.#registry.expect(expected);
       this.#metrics.observeProcess();
-      this.#maxRows = limits?.maxRows ?? defaultMaxRows;
+      this.#limits = limits;
+      this.#executors = executors;
+      this.#processes = processes;
+      return null;
+    },
+    listen: async ({ host, port, grpcPort, access, tls }) => {
+      const { maxBodyBytes = defaultMaxBodyBytes, requestTimeoutMs = defaultRequestTimeoutMs } = this.#limits;
       const shared = {
         registry: this.#registry,
         metrics: this.#metrics,
         host,
+        tls,
+        access: access && new AccessControl(access),
         maxRows: this.#maxRows,
-        onError: (error: unknown) => this.logger.error({ error: String(error) }, 'a request failed'),
+        onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
-      this.#http = await named('http', HttpServer.listen({ ...limits, ...shared, port }));
+      const metricsText = (): Promise<string> => this.#metricsText();
+      const onAnswer = this.logger.isLevelEnabled('debug')
+        ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
+        : undefined;
+      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, onAnswer }));
       if (grpcPort !== undefined) {
-        const maxMessageBytes = limits?.maxBodyBytes ?? defaultMaxBodyBytes;
-        const drainTimeoutMs = limits?.requestTimeoutMs ?? defaultRequestTimeoutMs;
-        this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, maxMessageBytes, drainTimeoutMs }));
+        const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
+        this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
       }
       return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
     },
-    stage: async ({ model, version, files }) => {
-      const executor = await this.#stage(model, version, files);
-      return { loadMs: executor.loadMs, goldenDifference: executor.goldenDifference };
+    metrics: () => this.#metrics.values(),
+    stage: async ({ model, version, prepared }) => {
+      const { placement } = await this.#stage(model, version, prepared);
+      return { placement };
     },
+    refused: async ({ model }) => {
+      this.#registry.unexpect(model);
+      this.#metrics.loaded(model, 'refused');
+      return null;
+    },
+    ping: async () => null,
     activate: async ({ model, version, epoch }) => {
       const before = this.#registry.peek(model);
       const state = this.#registry.activate(model, version, epoch);
@@ -84,38 +105,43 @@ export class ServingHost {
     },
   };
 
+  get #maxRows(): number {
+    return this.#limits.maxRows ?? defaultMaxRows;
+  }
+
+  async #metricsText(): Promise<string> {
+    return this.#processes > 1 && this.collect ? rollUp(await this.collect()) : this.#metrics.text();
+  }
+
   async #closeServers(): Promise<void> {
     await Promise.all([this.#http?.drain(), this.#grpc?.drain()]);
   }
 
-  async #stage(model: string, version: string, files: VersionFiles): Promise<ModelExecutor> {
-    const digest = [files.model, files.manifest, files.golden].map((file) => file.sha256).join();
+  async #stage(model: string, version: string, prepared: PreparedVersion): Promise<ModelExecutor> {
+    const { digest } = prepared;
     const held = this.#registry.find(model, version);
     if (held && this.#digests.get(held.executor) === digest) return held.executor;
     const key = JSON.stringify([model, version, digest]);
     let loading = this.#loading.get(key);
     if (!loading) {
-      loading = this.#load(model, version, files, digest).finally(() => this.#loading.delete(key));
+      loading = this.#open(model, version, prepared).finally(() => this.#loading.delete(key));
       this.#loading.set(key, loading);
     }
     return loading;
   }
 
-  async #load(model: string, version: string, files: VersionFiles, digest: string): Promise<ModelExecutor> {
-    try {
-      const executor = await ModelExecutor.start(files, this.onFatal, this.#metrics.batchObserver(model));
-      const logged = { model, version, manifest: executor.manifest };
-      if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
-      this.#digests.set(executor, digest);
-      this.#registry.stage({ name: model, version, executor });
-      this.#metrics.loaded(model, 'verified');
-      return executor;
-    } catch (error) {
-      this.#registry.unexpect(model);
-      this.#metrics.loaded(model, 'refused');
-      if (!(error instanceof AnnealError)) throw error;
-      throw new AnnealError(error.type, `Version ${version} of ${model} was not loaded. ${error.message}`, error.details, { cause: error });
-    }
+  async #open(model: string, version: string, prepared: PreparedVersion): Promise<ModelExecutor> {
+    const onDeath = (error: Error): void => {
+      this.#metrics.executorDied(model);
+      this.logger.error({ model, version, error: error.message }, 'an executor of the version died; starting another');
+    };
+    const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, this.#metrics.batchObserver(model));
+    const logged = { model, version, manifest: executor.manifest };
+    if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
+    this.#digests.set(executor, prepared.digest);
+    this.#registry.stage({ name: model, version, executor });
+    this.#metrics.loaded(model, 'verified');
+    return executor;
   }
 
   async #predict(input: ServingCommands['predict']['input']): Promise<PredictResult> {

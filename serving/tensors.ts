@@ -63,7 +63,9 @@ function concatColumn(first: Column, batches: readonly Batch[], i: number, rows:
     return joined;
   }
   if (first instanceof Uint8Array) return Buffer.concat(batches.map((batch) => batch.columns[i] as Uint8Array));
-  return batches.flatMap((batch) => batch.columns[i] as string[]);
+  const joined: string[] = [];
+  for (const batch of batches) for (const text of batch.columns[i] as string[]) joined.push(text);
+  return joined;
 }
 
 /** Rows [from, from + rows) of the outputs of a stacked batch; views, nothing is copied. */

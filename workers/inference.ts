@@ -1,11 +1,15 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { hostTaskQueue } from '../contracts/task-queues.js';
+import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
-import { ServingChild } from './inference/serving-child.js';
+import { isLoopback, readProtection } from './inference/protection.js';
+import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
 import { createLogger, installRuntime } from './runtime.js';
@@ -25,25 +29,40 @@ const lastCollectionMs = 3000;
  * @throws Error that names the variable to set when an address cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
+  const directory = join(settings.home, 'inference', settings.hostId);
   const store = await openArtifactStore(settings);
-  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), store);
+  const cache = await VersionCache.open(directory, store);
   const logDirectory = join(settings.home, 'prediction-log', settings.hostId);
-  const host = await InferenceHost.open({ hostId: settings.hostId, cache, logger });
+  // Of this process alone: another one that was started by mistake must not take the images away.
+  const images = join(directory, 'prepared');
+  const loader = await VersionLoader.open(join(images, String(process.pid)));
+  const host = await InferenceHost.open({ hostId: settings.hostId, cache, loader, logger });
+  const plan = await planServing(settings.serving);
+  const protection = await readProtection(settings.serving);
+  if (!protection.access && !isLoopback(settings.httpHost))
+    logger.warn(
+      { host: settings.httpHost },
+      'whoever reaches this host may ask it: set ANNEAL_SERVING_TOKENS, or keep it on a private network',
+    );
   const restored = signalOnce();
-  const serving = new ServingChild({
+  const pool = new ServingPool({
     logger,
     host: settings.httpHost,
     port: settings.ports.http,
     grpcPort: settings.ports.grpc,
+    processes: plan.processes,
+    executors: plan.executors,
+    ...protection,
     ...(settings.predictionLog.share > 0 ? { predictionLog: { directory: logDirectory, share: settings.predictionLog.share } } : {}),
     expected: () => host.models(),
-    onStarted: () => host.restore().finally(restored.fire),
+    restore: (member) => host.restore(member).finally(restored.fire),
   });
-  host.attach(serving);
-  await serving.start();
+  host.attach(pool);
+  await pool.start();
   await cache.removeLeftovers();
-  const url = `http://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${serving.port}`;
-  logger.info({ url, grpcPort: serving.grpcPort, hostId: settings.hostId }, 'listening');
+  await removeOthers(images, String(process.pid));
+  const url = `${protection.tls ? 'https' : 'http'}://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${pool.port}`;
+  logger.info({ url, grpcPort: pool.grpcPort, hostId: settings.hostId, ...plan }, 'listening');
 
   const keeper = new PredictionLogKeeper({
     hostId: settings.hostId,
@@ -68,11 +87,18 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await stopped;
   logger.info({ reason: String(stop.reason) }, 'stopping');
   // Activities still predict on the serving process, so its versions stay until the workers have ended.
-  await Promise.all([serving.request('closeServers', null).catch(() => undefined), link]);
-  await serving.stop();
+  await Promise.all([pool.broadcast('closeServers', null).catch(() => undefined), link]);
+  await pool.stop();
   await keeping;
-  // What the serving process closed as it ended; a store that is away gets it after the next start.
+  // What the serving processes closed as they ended; a store that is away gets it after the next start.
   await Promise.race([keeper.collect().catch(() => undefined), sleep(lastCollectionMs, undefined, { ref: false })]);
+  loader.close();
+  await rm(join(images, String(process.pid)), { recursive: true, force: true });
+}
+
+/** What hosts that were killed have left in a directory. */
+async function removeOthers(directory: string, kept: string): Promise<void> {
+  for (const name of await readdir(directory)) if (name !== kept) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 function signalOnce(): { readonly fired: Promise<void>; readonly fire: () => void } {

@@ -34,6 +34,21 @@ const environment = z.object({
   ANNEAL_GRPC_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   /** Interface that the inference host listens on. */
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Serving processes of the inference host, which share its ports; default: measured at its start. */
+  ANNEAL_SERVING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  /** Executor threads of a version in each serving process, and threads of one call of theirs; default: measured. */
+  ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
+  ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
+  /** Where versions execute; default: chosen by what each version costs. */
+  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread']).optional(),
+  /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
+  ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
+  /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
+  ANNEAL_SERVING_TOKENS: z.string().min(1).optional(),
+  /** PEM files: the inference host speaks TLS, and with the third wants certificates of its clients. */
+  ANNEAL_TLS_CERT: z.string().min(1).optional(),
+  ANNEAL_TLS_KEY: z.string().min(1).optional(),
+  ANNEAL_TLS_CLIENT_CA: z.string().min(1).optional(),
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
@@ -84,6 +99,7 @@ export interface Settings {
   };
   readonly httpHost: string;
   readonly hostId: string;
+  readonly serving: ServingSettings;
   readonly training: {
     /** Absent: by the devices that the worker finds. */
     readonly slots?: number;
@@ -98,6 +114,19 @@ export interface Settings {
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
+}
+
+/** What is absent is measured or chosen by the host. */
+export interface ServingSettings {
+  readonly processes?: number;
+  readonly executors?: number;
+  readonly threads?: number;
+  readonly placement?: 'http-thread' | 'executor-thread';
+  readonly targetP99Ms?: number;
+  /** Path of the file of tokens. */
+  readonly tokens?: string;
+  /** Paths of PEM files. */
+  readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
 /** @throws Error that names the variable, what it holds and what it takes */
@@ -134,6 +163,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       `${hostname()
         .replace(/[^A-Za-z0-9_.-]/g, '-')
         .slice(0, 48)}-${values.ANNEAL_HTTP_PORT}`,
+    serving: {
+      processes: values.ANNEAL_SERVING_PROCESSES,
+      executors: values.ANNEAL_SERVING_EXECUTORS,
+      threads: values.ANNEAL_SERVING_THREADS,
+      placement: values.ANNEAL_SERVING_PLACEMENT,
+      targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+      tokens: values.ANNEAL_SERVING_TOKENS,
+      tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
+    },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
       threads: values.ANNEAL_TRAINING_THREADS,

@@ -14,6 +14,7 @@ import {
 import { failureTypes } from '../contracts/failures.js';
 import { rolloutWorkflowId } from '../contracts/ids.js';
 import {
+  leaveSignal,
   promoteUpdate,
   rollbackUpdate,
   servingMemoKey,
@@ -53,6 +54,8 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
   };
 
   setHandler(servingStateQuery, () => lifecycle.state());
+
+  setHandler(leaveSignal, ({ hostId }) => lifecycle.left(hostId));
 
   setHandler(waitForVersionUpdate, async (host) => {
     lifecycle.seen(host, Date.now());

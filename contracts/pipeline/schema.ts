@@ -10,6 +10,7 @@ import type { MetricName } from './metrics.js';
 import { modelSpec } from './model.js';
 import { columnName, pipelineName } from './scalars.js';
 import { sourceSpec } from './source.js';
+import { servingSpec } from './serving.js';
 import { splitSpec } from './split.js';
 import { sweepSpec } from './sweep.js';
 import { targetSpec } from './target.js';
@@ -34,6 +35,7 @@ export const pipelineSchema = z.strictObject({
   evaluation: evaluationSpec.prefault({}),
   gates: z.array(gateSpec).default([]),
   promotion: promotionSpec.prefault({}),
+  serving: servingSpec.optional(),
 });
 
 export type PipelineInput = z.input<typeof pipelineSchema>;

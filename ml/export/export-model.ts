@@ -1,6 +1,6 @@
 import type { FittedTransform, ModelInput, PreparedManifest } from '../../contracts/dataset.js';
 import type { DeclaredValues, GoldenOutputs, ModelManifest } from '../../contracts/model.js';
-import type { PipelineSpec } from '../../contracts/pipeline.js';
+import type { PipelineSpec, ServingSpec } from '../../contracts/pipeline.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
@@ -35,6 +35,8 @@ export interface ExportSource {
   readonly checkpoint: Checkpoint;
   /** Local Parquet file of the raw test rows. */
   readonly testPath: string;
+  /** Goes into the manifest as it is. */
+  readonly serving?: ServingSpec;
   readonly scratchRoot: string;
 }
 
@@ -105,6 +107,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       inputs,
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,
+      ...(source.serving ? { serving: source.serving } : {}),
       dataDigest: source.dataDigest,
       ...(source.columns ? { declared: declaredValues(source.columns, inputs) } : {}),
     },

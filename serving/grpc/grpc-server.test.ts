@@ -48,7 +48,7 @@ describe('the gRPC interface of a serving process', () => {
     serving = await startServingProcess({ maxBodyBytes: 20_000, maxRows: 50 });
     client = new Client(serving.grpcAddress, credentials.createInsecure());
     for (const [i, version] of ['1', '2'].entries())
-      await serving.command('stage', { model: 'tiny', version, files: writeTinyVersion(join(directory, version), { bias: i }) });
+      await serving.stage('tiny', version, writeTinyVersion(join(directory, version), { bias: i }));
   });
   afterAll(async () => {
     client.close();
@@ -76,7 +76,7 @@ describe('the gRPC interface of a serving process', () => {
     expect(await call(health.Check)).toMatchObject({ status: 2 });
     expect(await refusal({ inputs: typed })).toMatchObject({ code: status.UNAVAILABLE });
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
-    await serving.command('stage', { model: 'tiny', version: '2', files: writeTinyVersion(join(directory, '2'), { bias: 1 }) });
+    await serving.stage('tiny', '2', writeTinyVersion(join(directory, '2'), { bias: 1 }));
     expect(await call(inference.ServerReady)).toMatchObject({ ready: true });
     expect(await call(health.Check, { service: inferenceServiceName })).toMatchObject({ status: 1 });
     expect(await call(inference.ModelReady, { name: 'tiny' })).toMatchObject({ ready: true });
@@ -85,7 +85,11 @@ describe('the gRPC interface of a serving process', () => {
   });
 
   it('describes server and model as HTTP does', async () => {
-    expect({ ...(await call(inference.ServerMetadata)) }).toEqual({ name: 'anneal', version: '2', extensions: ['binary_tensor_data'] });
+    expect({ ...(await call(inference.ServerMetadata)) }).toEqual({
+      name: 'anneal',
+      version: '2',
+      extensions: ['binary_tensor_data', 'model_repository', 'schedule_policy'],
+    });
     const overHttp = (await (await fetch(`${serving.url}/v2/models/tiny`)).json()) as object;
     const overGrpc = await call(inference.ModelMetadata, { name: 'tiny' });
     const plain = JSON.parse(JSON.stringify(overGrpc), (key, value: unknown) =>
@@ -157,7 +161,7 @@ describe('the gRPC interface of a serving process', () => {
     });
     for (let epoch = 2; epoch < 8; epoch++) {
       const version = epoch % 2 ? '1' : '2';
-      await serving.command('stage', { model: 'tiny', version, files: writeTinyVersion(join(directory, version), { bias: epoch }) });
+      await serving.stage('tiny', version, writeTinyVersion(join(directory, version), { bias: epoch }));
       await serving.command('activate', { model: 'tiny', version, epoch });
     }
     stop = true;

@@ -7,19 +7,29 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   type sendUnaryData,
+  type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
+import type { AccessControl } from '../access.js';
 import { HttpError, toHttpError } from '../http-error.js';
+import type { TlsIdentity } from '../http-server.js';
 import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { confirmLoaded, refuseUnload } from '../repository.js';
+import { RequestCancelledError } from '../request-terms.js';
+import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
+import { reflectionHandler } from './reflection.js';
 import { loadService } from './service-definition.js';
 
 export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
+export const reflectionServiceName = 'grpc.reflection.v1.ServerReflection';
 
 export interface GrpcServerOptions {
+  readonly access?: AccessControl;
+  readonly tls?: TlsIdentity;
   readonly registry: ModelRegistry;
   readonly metrics: ServingMetrics;
   readonly host: string;
@@ -37,12 +47,19 @@ interface ModelTarget {
   readonly version: string;
 }
 
+type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>;
+
 const healthStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const watchEveryMs = 500;
 const grpcStatusByHttp: Readonly<Record<number, number>> = {
   400: grpcStatus.INVALID_ARGUMENT,
+  401: grpcStatus.UNAUTHENTICATED,
+  403: grpcStatus.PERMISSION_DENIED,
   404: grpcStatus.NOT_FOUND,
+  409: grpcStatus.FAILED_PRECONDITION,
+  429: grpcStatus.UNAVAILABLE,
   503: grpcStatus.UNAVAILABLE,
+  504: grpcStatus.DEADLINE_EXCEEDED,
 };
 
 /** The gRPC side of a serving process: the Open Inference Protocol and gRPC's own health checks. */
@@ -71,6 +88,9 @@ export class GrpcServer {
       }),
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
     });
+    this.#server.addService(loadService('./reflection.proto', reflectionServiceName), {
+      ServerReflectionInfo: reflectionHandler(['inference.proto', 'health.proto', 'reflection.proto']),
+    });
   }
 
   /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */
@@ -80,7 +100,7 @@ export class GrpcServer {
     const grpc = new GrpcServer(options);
     const host = options.host.includes(':') ? `[${options.host}]` : options.host;
     grpc.#port = await new Promise<number>((resolve, reject) => {
-      grpc.#server.bindAsync(`${host}:${options.port}`, ServerCredentials.createInsecure(), (error, port) => {
+      grpc.#server.bindAsync(`${host}:${options.port}`, credentialsOf(options.tls), (error, port) => {
         if (!error) resolve(port);
         // grpc-js keeps the system's code in the text only.
         else reject(Object.assign(error, { code: /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1] }));
@@ -111,43 +131,48 @@ export class GrpcServer {
   }
 
   #inferenceMethods() {
-    const { registry, metrics, maxRows } = this.#options;
+    const { registry, metrics, maxRows, access } = this.#options;
+    const guarded = <Request>(answer: Answer<Request>): handleUnaryCall<Request, object> =>
+      this.#unary((request, call) => {
+        const [authorization] = call.metadata.get('authorization');
+        access?.check(authorization === undefined ? undefined : String(authorization), modelOf(request));
+        return answer(request, call);
+      });
     return {
       ServerLive: this.#unary(() => ({ live: true })),
       ServerReady: this.#unary(() => ({ ready: this.#isReady })),
-      ModelReady: this.#unary(({ name, version }: ModelTarget) => ({
+      ModelReady: guarded(({ name, version }: ModelTarget) => ({
         ready: !this.#drained && registry.peek(name, version || undefined) !== undefined,
       })),
-      ServerMetadata: this.#unary(() => serverMetadata),
-      ModelMetadata: this.#unary(({ name, version }: ModelTarget) => {
+      ServerMetadata: guarded(() => serverMetadata),
+      ModelMetadata: guarded(({ name, version }: ModelTarget) => {
         const served = registry.resolve(name, version || undefined);
         return modelMetadata(served, registry.versions(served.name));
       }),
-      ModelInfer: this.#unary(async (request: InferRequestMessage) => {
+      ModelInfer: guarded(async (request: InferRequestMessage, call) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
         const result = await metrics.measure('grpc', target, () =>
-          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows)),
+          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), termsOfCall(request, call)),
         );
         return toInferResponse(request, result);
       }),
+      RepositoryIndex: guarded(({ ready }: { ready: boolean }) => ({ models: registry.index(ready) })),
+      RepositoryModelLoad: guarded(({ model_name: name }: { model_name: string }) => confirmLoaded(registry, name)),
+      RepositoryModelUnload: guarded(() => refuseUnload()),
     };
   }
 
-  #unary<Request>(answer: (request: Request) => object | Promise<object>): handleUnaryCall<Request, object> {
-    return (call, callback) => void this.#answer(call.request, answer, callback);
+  #unary<Request>(answer: Answer<Request>): handleUnaryCall<Request, object> {
+    return (call, callback) => void this.#answer(call, answer, callback);
   }
 
-  async #answer<Request>(
-    request: Request,
-    answer: (request: Request) => object | Promise<object>,
-    callback: sendUnaryData<object>,
-  ): Promise<void> {
+  async #answer<Request>(call: ServerUnaryCall<Request, object>, answer: Answer<Request>, callback: sendUnaryData<object>): Promise<void> {
     let response: object;
     try {
-      response = await answer(request);
+      response = await answer(call.request, call);
     } catch (error) {
       const refusal = toHttpError(error);
-      if (!refusal) this.#options.onError(error);
+      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error);
       callback({
         code: grpcStatusByHttp[refusal?.status ?? 500] ?? grpcStatus.INTERNAL,
         details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
@@ -180,4 +205,20 @@ export class GrpcServer {
     call.on('cancelled', end);
     tell();
   }
+}
+
+/** The model that a request is about, whatever its message calls it. */
+function modelOf(request: unknown): string | undefined {
+  const { name, model_name: modelName } = request as { name?: string; model_name?: string };
+  return name || modelName || undefined;
+}
+
+function credentialsOf(tls: TlsIdentity | undefined): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  const { certificate, key, clientAuthority } = tls;
+  return ServerCredentials.createSsl(
+    clientAuthority === undefined ? null : Buffer.from(clientAuthority),
+    [{ cert_chain: Buffer.from(certificate), private_key: Buffer.from(key) }],
+    clientAuthority !== undefined,
+  );
 }

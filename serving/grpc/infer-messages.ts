@@ -82,13 +82,13 @@ export function readInferRequest(request: InferRequestMessage, manifest: ModelMa
 }
 
 /** Answers in the form of the request: bytes to who sent bytes. */
-export function toInferResponse(request: InferRequestMessage, { model, version, outputs }: TensorResult): object {
+export function toInferResponse(request: InferRequestMessage, { model, version, outputs, degraded }: TensorResult): object {
   const isRaw = request.raw_input_contents.length > 0;
   return {
     model_name: model,
     model_version: version,
     id: request.id,
-    parameters: request.parameters,
+    parameters: degraded ? { ...request.parameters, degraded: { string_param: degraded } } : request.parameters,
     outputs: outputs.map(({ values, ...tensor }) => (isRaw ? tensor : { ...tensor, contents: outputContents(values) })),
     raw_output_contents: isRaw ? outputs.map(({ values }) => outputBytes(values)) : [],
   };

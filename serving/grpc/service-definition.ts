@@ -21,16 +21,22 @@ export function loadService(file: string, serviceName: string): ServiceDefinitio
     service.methodsArray.map((method) => {
       method.resolve();
       const { resolvedRequestType: request, resolvedResponseType: response } = method;
-      return [method.name, definition(`/${serviceName}/${method.name}`, request!, response!, method.responseStream ?? false)];
+      const streams = { request: method.requestStream ?? false, response: method.responseStream ?? false };
+      return [method.name, definition(`/${serviceName}/${method.name}`, request!, response!, streams)];
     }),
   );
 }
 
-function definition(path: string, request: protobuf.Type, response: protobuf.Type, responseStream: boolean): Method {
+interface Streams {
+  readonly request: boolean;
+  readonly response: boolean;
+}
+
+function definition(path: string, request: protobuf.Type, response: protobuf.Type, streams: Streams): Method {
   return {
     path,
-    requestStream: false,
-    responseStream,
+    requestStream: streams.request,
+    responseStream: streams.response,
     requestSerialize: (message) => Buffer.from(request.encode(message).finish()),
     requestDeserialize: (bytes) => request.decode(bytes),
     responseSerialize: (message) => Buffer.from(response.encode(message).finish()),

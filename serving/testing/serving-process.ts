@@ -1,16 +1,32 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { HttpLimits } from '../http-server.js';
+import type { ExecutorOptions } from '../executor.js';
+import type { AccessEntry } from '../access.js';
+import type { HttpLimits, TlsIdentity } from '../http-server.js';
+import { prepareVersion, type VersionFiles } from '../loader/prepare-version.js';
+import { stageVersion } from '../loader/stage-version.js';
 import type { CommandName, ReplyMessage, ServingCommands } from '../process-messages.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 
-/** A real serving process for tests, with this process as its supervisor. */
-export async function startServingProcess(limits: HttpLimits = {}, expected: readonly string[] = []) {
+export interface TestProcessOptions {
+  readonly executors?: ExecutorOptions;
+  readonly access?: readonly AccessEntry[];
+  readonly tls?: TlsIdentity;
+}
+
+/** A real serving process for tests, with this process as its supervisor and loader. */
+export async function startServingProcess(limits: HttpLimits = {}, expected: readonly string[] = [], options: TestProcessOptions = {}) {
   const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+  const images = mkdtempSync(join(tmpdir(), 'anneal-images-'));
   let id = 0;
   const waiting = new Map<number, (reply: ReplyMessage) => void>();
-  child.on('message', (reply: ReplyMessage) => waiting.get(reply.id)?.(reply));
+  child.on('message', (reply: ReplyMessage) => {
+    if (reply.id !== undefined) waiting.get(reply.id)?.(reply);
+  });
 
   async function command<K extends CommandName>(name: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result']> {
     const reply = await new Promise<ReplyMessage>((resolve) => {
@@ -21,14 +37,23 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
     return reply.result as ServingCommands[K]['result'];
   }
 
-  const { port, grpcPort } = await command('start', { host: '127.0.0.1', port: 0, grpcPort: 0, logLevel: 'error', limits, expected });
+  const stage = async (model: string, version: string, files: VersionFiles) => {
+    const prepared = await stageVersion((each) => prepareVersion(each, images), command, { model, version, files });
+    return { goldenDifference: prepared.goldenDifference };
+  };
+
+  const { executors, access, tls } = options;
+  await command('start', { logLevel: 'error', limits, expected, executors });
+  const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0, access, tls });
   return {
     child,
     port,
     grpcAddress: `127.0.0.1:${grpcPort}`,
     url: `http://127.0.0.1:${port}`,
     command,
+    stage,
     async stop(): Promise<number | null> {
+      rmSync(images, { recursive: true, force: true });
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exited = once(child, 'exit') as Promise<[number | null]>;
       if (child.connected) child.disconnect();

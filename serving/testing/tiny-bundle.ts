@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { RawInput } from '../../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { GraphBuilder } from '../../ml/graph/onnx-builder.js';
-import type { LocalFile, VersionFiles } from '../load-model.js';
+import type { VersionFiles } from '../loader/prepare-version.js';
+import type { LocalFile } from '../prepared-version.js';
 
 /** A real, tiny version for tests: late = sigmoid(bias + weight of the origin + distance / 1000), with the hour of the day read but not weighed. */
 
@@ -12,6 +13,8 @@ export interface TinyModel {
   readonly bias: number;
   /** Added to every golden output: other than 0, the version does not reproduce them. */
   readonly goldenError?: number;
+  /** The graph computes NaN for rows of a larger distance. */
+  readonly failsBeyond?: number;
 }
 
 export const tinyInputs: readonly RawInput[] = [
@@ -40,7 +43,12 @@ export function tinyGraph(model: TinyModel): Uint8Array {
   const far = graph.node('Div', [graph.node('Cast', [distance], { to: 1 }), graph.scalar('float32', 1000)]); // [N, 1]
   const hour = graph.node('Mod', [graph.node('Div', [date, graph.scalar('int64', 3_600_000)]), graph.scalar('int64', 24)]); // [N, 1]
   const nothing = graph.node('Mul', [graph.node('Cast', [hour], { to: 1 }), graph.scalar('float32', 0)]); // [N, 1]
-  const sum = graph.node('Sum', [weight, far, nothing, graph.scalar('float32', model.bias)]); // [N, 1]
+  const terms = [weight, far, nothing, graph.scalar('float32', model.bias)];
+  if (model.failsBeyond !== undefined) {
+    const room = graph.node('Sub', [graph.scalar('float32', model.failsBeyond / 1000), far]); // [N, 1]
+    terms.push(graph.node('Mul', [graph.node('Sqrt', [room]), graph.scalar('float32', 0)])); // [N, 1]: 0, or NaN
+  }
+  const sum = graph.node('Sum', terms); // [N, 1]
   const late = graph.node('Sigmoid', [sum]); // [N, 1]
   const onTime = graph.node('Sub', [graph.scalar('float32', 1), late]); // [N, 1]
   graph.node('Concat', [onTime, late], { axis: 1 }, 'probabilities'); // [N, 2]

@@ -9,7 +9,8 @@ import { ServingHost } from '../../serving/serving-host.js';
 import { tinyGolden, tinyGraph, tinyManifest } from '../../serving/testing/tiny-bundle.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
 import { InferenceHost } from './inference-host.js';
-import type { ServingChild } from './serving-child.js';
+import { VersionLoader } from '../../serving/loader/version-loader.js';
+import type { ServingMember } from './serving-member.js';
 import { VersionCache } from './version-cache.js';
 
 const logger = pino({ level: 'silent' });
@@ -29,27 +30,40 @@ describe('InferenceHost', () => {
   let directory: string;
   let store: FileArtifactStore;
   const processes: ServingHost[] = [];
+  const loaders: VersionLoader[] = [];
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'anneal-host-'));
     store = new FileArtifactStore(join(directory, 'artifacts'));
   });
   afterEach(async () => {
+    for (const loader of loaders.splice(0)) loader.close();
     await Promise.all(processes.splice(0).map((serving) => serving.handlers.drain(null)));
     rmSync(directory, { recursive: true, force: true });
   });
 
   /** Real executors, in this process: what matters here is the order of the commands. */
-  function serve(host: InferenceHost): void {
-    const serving = new ServingHost(logger, () => undefined);
-    processes.push(serving);
-    const request: ServingChild['request'] = (command, input) => serving.handlers[command](input);
-    host.attach({ request });
+  function serve(host: InferenceHost): Pick<ServingMember, 'request'> {
+    const members = Array.from({ length: 2 }, (): Pick<ServingMember, 'request'> => {
+      const serving = new ServingHost(logger);
+      processes.push(serving);
+      return { request: (command, input) => serving.handlers[command](input) };
+    });
+    host.attach({
+      broadcast: (command, input) => Promise.all(members.map((member) => member.request(command, input))),
+      // The last one: what only the first one holds is not enough.
+      ask: (command, input) => members[1].request(command, input),
+    });
+    return { request: async (command, input) => (await Promise.all(members.map((member) => member.request(command, input))))[0] };
   }
+
+  let restoring: Pick<ServingMember, 'request'>;
 
   async function open(): Promise<InferenceHost> {
     const cache = await VersionCache.open(join(directory, 'host'), store);
-    const host = await InferenceHost.open({ hostId: 'h', cache, logger });
-    serve(host);
+    const loader = await VersionLoader.open(join(directory, 'host', 'prepared', String(loaders.length)));
+    loaders.push(loader);
+    const host = await InferenceHost.open({ hostId: 'h', cache, loader, logger });
+    restoring = serve(host);
     return host;
   }
 
@@ -122,7 +136,7 @@ describe('InferenceHost', () => {
     rmSync(join(directory, 'artifacts'), { recursive: true });
     const host = await open();
     expect(host.models()).toEqual([model]);
-    await host.restore();
+    await host.restore(restoring);
     expect(await served(host)).toBe('2');
     expect(host.known(model)).toEqual({ epoch: 2, version: '2' });
     expect((await host.predict({ model, version: '1', instances })).version).toBe('1');
@@ -132,8 +146,8 @@ describe('InferenceHost', () => {
     const host = await open();
     await host.reconcile(model, { epoch: 1, champion: await storeVersion(store, '1', 1) });
     await host.load({ model, version: await storeVersion(store, '2', 2), epoch: 2 });
-    serve(host);
-    await host.restore();
+    restoring = serve(host);
+    await host.restore(restoring);
     expect(await served(host)).toBe('1');
     await host.activate({ model, version: '2', epoch: 2 });
     expect(await served(host)).toBe('2');
@@ -149,7 +163,7 @@ describe('InferenceHost', () => {
     }
     rmSync(join(directory, 'artifacts'), { recursive: true });
     const host = await open();
-    await host.restore();
+    await host.restore(restoring);
     expect(host.known(model)).toEqual({ epoch: 1, version: undefined });
     store = new FileArtifactStore(join(directory, 'artifacts'));
     await storeVersion(store, '1', 1);

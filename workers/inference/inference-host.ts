@@ -9,8 +9,10 @@ import type {
   ServedVersion,
   ServingTarget,
 } from '../../contracts/serving.js';
-import type { ServingCommands } from '../../serving/process-messages.js';
-import type { ServingChild } from './serving-child.js';
+import { stageVersion } from '../../serving/loader/stage-version.js';
+import type { VersionLoader } from '../../serving/loader/version-loader.js';
+import type { ServingMember } from './serving-member.js';
+import type { ServingPool } from './serving-pool.js';
 import type { CachedModel, VersionCache } from './version-cache.js';
 
 interface HostedModel {
@@ -21,7 +23,7 @@ interface HostedModel {
   previous?: ServedVersion;
   /** Loaded for a rollout that has not activated them, by version. */
   readonly staged: Map<string, ServedVersion>;
-  /** The serving process does not hold `active`: it could not be loaded again after a restart. */
+  /** A serving process does not hold `active`: it could not be loaded again after a restart. */
   missing: boolean;
   /** One change of a model at a time. */
   turn: Promise<unknown>;
@@ -30,8 +32,11 @@ interface HostedModel {
 export interface InferenceHostOptions {
   readonly hostId: string;
   readonly cache: VersionCache;
+  readonly loader: VersionLoader;
   readonly logger: Logger;
 }
+
+type Processes = Pick<ServingPool, 'broadcast' | 'ask'>;
 
 /**
  * What one host serves, and how that changes: by a rollout's activities, by the watcher, or from the local cache.
@@ -43,7 +48,7 @@ export class InferenceHost {
   readonly #models = new Map<string, HostedModel>();
   /** Versions whose files are in use although no model holds them yet. */
   readonly #loading = new Set<ServedVersion>();
-  #serving: Pick<ServingChild, 'request'> | undefined;
+  #processes: Processes | undefined;
 
   private constructor(private readonly options: InferenceHostOptions) {}
 
@@ -59,8 +64,8 @@ export class InferenceHost {
     return host;
   }
 
-  attach(serving: Pick<ServingChild, 'request'>): void {
-    this.#serving = serving;
+  attach(processes: Processes): void {
+    this.#processes = processes;
   }
 
   get hostId(): string {
@@ -78,19 +83,27 @@ export class InferenceHost {
     return { epoch: hosted?.epoch ?? 0, version: hosted?.missing ? undefined : hosted?.active?.version };
   }
 
-  /** Load into a new serving process what the last one held. */
-  async restore(): Promise<void> {
-    for (const hosted of this.#models.values()) hosted.missing = hosted.active !== undefined;
+  /** Load into a new serving process what the host serves. */
+  async restore(member: Pick<ServingMember, 'request'>): Promise<void> {
+    const into: Processes = {
+      broadcast: async (command, input) => [await member.request(command, input)],
+      ask: (command, input) => member.request(command, input),
+    };
     await Promise.all(
       this.models().map((model) =>
         this.#inTurn(model, async (hosted) => {
           const { active, previous, epoch } = hosted;
-          if (!active || !hosted.missing) return;
-          await this.#stage(model, hosted, active);
-          await this.#request('activate', { model, version: active.version, epoch });
-          hosted.missing = false;
+          if (!active) return;
+          try {
+            await this.#stage(model, hosted, active, into);
+            await into.broadcast('activate', { model, version: active.version, epoch });
+            hosted.missing = false;
+          } catch (error) {
+            hosted.missing = true;
+            throw error;
+          }
           this.options.logger.info({ model, version: active.version, epoch }, 'serving again from the local cache');
-          for (const version of [previous, ...hosted.staged.values()]) if (version) await this.#stage(model, hosted, version);
+          for (const version of [previous, ...hosted.staged.values()]) if (version) await this.#stage(model, hosted, version, into);
         }).catch((error: unknown) =>
           this.options.logger.error({ model, error: String(error) }, 'the version that was served last could not be loaded'),
         ),
@@ -156,18 +169,31 @@ export class InferenceHost {
   }
 
   predict(input: PredictInput): Promise<PredictResult> {
-    return this.#request('predict', input);
+    return this.#all().ask('predict', input);
   }
 
-  async #stage(model: string, hosted: HostedModel, version: ServedVersion): Promise<ServingCommands['stage']['result']> {
+  async #stage(
+    model: string,
+    hosted: HostedModel,
+    version: ServedVersion,
+    into: Processes = this.#all(),
+  ): Promise<Omit<LoadVersionResult, 'hostId'>> {
+    const { cache, loader } = this.options;
     this.#loading.add(version);
     try {
-      const files = await this.options.cache.files(version.bundle);
-      const result = await this.#request('stage', { model, version: version.version, files });
+      const files = await cache.files(version.bundle);
+      const prepared = await stageVersion(
+        (each) => loader.prepare(each),
+        (command, input) => into.broadcast(command, input),
+        { model, version: version.version, files },
+      ).catch((error: unknown) => {
+        loader.forget(files);
+        throw error;
+      });
       if (!isSame(hosted.active, version) && !isSame(hosted.previous, version)) hosted.staged.set(version.version, version);
-      return result;
+      return { loadMs: prepared.loadMs, goldenDifference: prepared.goldenDifference };
     } catch (error) {
-      this.options.cache.distrust(version.bundle);
+      cache.distrust(version.bundle);
       throw error;
     } finally {
       this.#loading.delete(version);
@@ -177,7 +203,7 @@ export class InferenceHost {
   async #activate(model: string, hosted: HostedModel, version: ServedVersion, epoch: number): Promise<void> {
     // Costs nothing where it is loaded already, and covers a serving process that was restarted since.
     await this.#stage(model, hosted, version);
-    await this.#request('activate', { model, version: version.version, epoch });
+    await this.#all().broadcast('activate', { model, version: version.version, epoch });
     if (hosted.active && !isSame(hosted.active, version)) hosted.previous = hosted.active;
     hosted.active = version;
     hosted.epoch = epoch;
@@ -193,7 +219,9 @@ export class InferenceHost {
     try {
       await this.options.cache.save(state);
       const held = [...this.#models.values()].flatMap((hosted) => [hosted.active, hosted.previous, ...hosted.staged.values()]);
-      await this.options.cache.keepOnly([...held, ...this.#loading].filter((version) => version !== undefined));
+      const kept = [...held, ...this.#loading].filter((version) => version !== undefined);
+      await this.options.cache.keepOnly(kept);
+      await this.options.loader.keepOnly(new Set(kept.map(({ bundle }) => bundle.model.sha256)));
     } catch (error) {
       this.options.logger.error(
         { model, error: String(error) },
@@ -202,9 +230,9 @@ export class InferenceHost {
     }
   }
 
-  #request<K extends keyof ServingCommands>(command: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result']> {
-    if (!this.#serving) return Promise.reject(new Error('The serving process of this host is not running.'));
-    return this.#serving.request(command, input);
+  #all(): Processes {
+    if (!this.#processes) throw new Error('The serving processes of this host are not running.');
+    return this.#processes;
   }
 
   #inTurn<T>(model: string, change: (hosted: HostedModel) => Promise<T>): Promise<T> {

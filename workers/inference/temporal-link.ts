@@ -68,8 +68,10 @@ async function pollAndWatch(options: TemporalLinkOptions, temporal: TemporalHand
   if (end.aborted) shutDown();
   options.onPolling();
   logger.info({ taskQueues: [taskQueues.inference, lease.taskQueue] }, 'polling');
-  const watching = new Watcher({ client, host, lease, logger }).run(end);
+  const watcher = new Watcher({ client, host, lease, logger });
+  const watching = watcher.run(end);
   const outcomes = await Promise.allSettled([...running, watching]);
+  if (signal.aborted) await watcher.leave();
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
 }

@@ -9,7 +9,8 @@ import type { ModelBundle } from '../../contracts/model.js';
 import type { ArtifactRef } from '../../contracts/reference.js';
 import type { ServedVersion } from '../../contracts/serving.js';
 import { withArtifactsInUse } from '../../stores/artifact-use.js';
-import type { LocalFile, VersionFiles } from '../../serving/load-model.js';
+import type { VersionFiles } from '../../serving/loader/prepare-version.js';
+import type { LocalFile } from '../../serving/prepared-version.js';
 
 /** What a host served last of one model; enough to serve it again with nothing but this directory. */
 export interface CachedModel {

@@ -2,7 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { modelWorkflowId, parseModelWorkflowId } from '../../contracts/ids.js';
-import { servingMemoKey, waitForVersionUpdate, type ServingTarget, type WaitForVersionInput } from '../../contracts/serving.js';
+import {
+  leaveSignal,
+  servingMemoKey,
+  waitForVersionUpdate,
+  type ServingTarget,
+  type WaitForVersionInput,
+} from '../../contracts/serving.js';
 import type { InferenceHost } from './inference-host.js';
 
 export interface WatcherOptions {
@@ -24,6 +30,7 @@ const discoverQuery = "WorkflowType = 'modelLifecycle' AND ExecutionStatus = 'Ru
 const readTimeoutMs = 10_000;
 /** A lifecycle that continues as new answers at once; do not ask it again in the same breath. */
 const betweenWaitsMs = 50;
+const leaveTimeoutMs = 2000;
 const firstBackoffMs = 500;
 const maxBackoffMs = 15_000;
 
@@ -34,6 +41,8 @@ const maxBackoffMs = 15_000;
 export class Watcher {
   readonly #options: Required<WatcherOptions>;
   readonly #watched = new Map<string, Promise<void>>();
+  /** All that were ever watched. */
+  readonly #models: string[] = [];
 
   constructor(options: WatcherOptions) {
     this.#options = { discoverEveryMs: 2000, memoEveryMs: 3000, waitSeconds: 20, ...options };
@@ -45,11 +54,23 @@ export class Watcher {
       for (const model of await this.#discover(signal)) {
         if (this.#watched.has(model)) continue;
         this.#options.logger.info({ model }, 'watching');
+        if (!this.#models.includes(model)) this.#models.push(model);
         const watch = this.#watch(model, signal).finally(() => this.#watched.delete(model));
         this.#watched.set(model, watch);
       }
     });
     await Promise.all(this.#watched.values());
+  }
+
+  /** Tell the lifecycles that this host stops, so that no rollout waits for it. Best effort: an unreachable one lets the lease run out. */
+  async leave(): Promise<void> {
+    const { client, lease } = this.#options;
+    const told = this.#models.map((model) =>
+      client.withDeadline(Date.now() + leaveTimeoutMs, () =>
+        client.workflow.getHandle(modelWorkflowId(model)).signal(leaveSignal, { hostId: lease.hostId }),
+      ),
+    );
+    await Promise.allSettled(told);
   }
 
   async #discover(signal: AbortSignal): Promise<string[]> {

@@ -64,6 +64,16 @@ describe('LifecycleState', () => {
     expect(state.state().hosts.map(({ hostId }) => hostId)).toEqual(['b']);
   });
 
+  it('forgets a host that says that it goes, and takes it back when it calls again', () => {
+    const state = new LifecycleState('m');
+    for (const host of ['a', 'b']) state.seen(caller(host), 0);
+    state.left('a');
+    state.left('unknown');
+    expect(state.liveHosts(1).map(({ hostId }) => hostId)).toEqual(['b']);
+    state.seen(caller('a'), 2);
+    expect(state.liveHosts(3)).toHaveLength(2);
+  });
+
   it('lists a host once, however often it calls', () => {
     const state = new LifecycleState('m');
     state.seen(caller('a', 1), 0);

@@ -52,6 +52,11 @@ export class LifecycleState {
     this.serving = { ...this.serving, hosts: [...others, lease].sort((a, b) => (a.hostId < b.hostId ? -1 : 1)) };
   }
 
+  /** A host says that it goes: no rollout waits for it. */
+  left(hostId: string): void {
+    this.serving = { ...this.serving, hosts: this.serving.hosts.filter((known) => known.hostId !== hostId) };
+  }
+
   liveHosts(nowMs: number): HostLease[] {
     return this.serving.hosts.filter((host) => nowMs - host.seenAtMs < leaseMs);
   }

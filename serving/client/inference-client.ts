@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PredictResult } from '../../contracts/serving.js';
+
+export interface InferenceClientOptions {
+  /** Of a host or a load balancer, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Sent as `Authorization: Bearer …`. */
+  readonly token?: string;
+  /** For an answer, tries and pauses included. @default 5000 */
+  readonly timeoutMs?: number;
+  /** After the first try. @default 4 */
+  readonly retries?: number;
+}
+
+export interface PredictOptions {
+  /** Default: the version that answers by default. */
+  readonly version?: string;
+  /** Instead of a version: `champion` or `previous`. */
+  readonly label?: string;
+  /** Overrides the client's. */
+  readonly timeoutMs?: number;
+  /** 1 before others, 2 as others, 3 after others. */
+  readonly priority?: 1 | 2 | 3;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal;
+}
+
+export interface InferenceClient<Models extends ModelRows> {
+  /**
+   * Ask a model. Safe to repeat: predictions change nothing. Connections are kept alive; overload (429), hosts that are not ready
+   * (503) and broken connections are tried again, with growing pauses or after what the host says, for as long as the time allows.
+   *
+   * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`
+   */
+  predict<Name extends keyof Models & string>(
+    model: Name,
+    instances: readonly Models[Name][],
+    options?: PredictOptions,
+  ): Promise<PredictResult>;
+}
+
+/** Columns of each model: `{ 'flight-delay': { origin: string | null; distance: number } }`. */
+export type ModelRows = Readonly<Record<string, object>>;
+
+/** The host refused the request, or went on being unable to answer it. */
+export class InferenceError extends Error {
+  constructor(
+    /** HTTP status; undefined where no host answered. */
+    readonly status: number | undefined,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'InferenceError';
+  }
+}
+
+const firstPauseMs = 50;
+const maxPauseMs = 2000;
+const retried = [429, 502, 503];
+
+/**
+ * A client for inference hosts, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
+ *
+ * @example
+ * const client = createInferenceClient<{ 'flight-delay': { origin: string; distance: number } }>({ url: 'http://127.0.0.1:8080' });
+ * const { predictions } = await client.predict('flight-delay', [{ origin: 'SFO', distance: 337 }]);
+ */
+export function createInferenceClient<Models extends ModelRows = Record<string, Record<string, unknown>>>({
+  url,
+  token,
+  timeoutMs = 5000,
+  retries = 4,
+}: InferenceClientOptions): InferenceClient<Models> {
+  const base = url.replace(/\/+$/, '');
+  const headers = { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  return {
+    async predict(model, instances, options = {}) {
+      const until = performance.now() + (options.timeoutMs ?? timeoutMs);
+      const timeout = AbortSignal.timeout(Math.max(1, options.timeoutMs ?? timeoutMs));
+      const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+      for (let attempt = 0; ; attempt++) {
+        // What the host cannot begin in time it need not begin.
+        const micros = Math.max(1, Math.floor((until - performance.now()) * 1000));
+        const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
+        const body = JSON.stringify({ instances, parameters });
+        const outcome = await fetch(`${base}${pathOf(model, options)}`, { method: 'POST', headers, body, signal }).then(
+          readAnswer,
+          (error: unknown) => unreachable(base, signal, error),
+        );
+        if ('result' in outcome) return outcome.result;
+        if (!outcome.isPassing || attempt >= retries) throw outcome.error;
+        // Half of the pause at random, so that clients which were refused together do not come back together.
+        const growing = Math.min(maxPauseMs, firstPauseMs * 2 ** attempt) * (0.5 + Math.random() / 2);
+        const pauseMs = Math.max(growing, outcome.retryAfterMs ?? 0);
+        if (performance.now() + pauseMs >= until) throw outcome.error;
+        await sleep(pauseMs, undefined, { signal });
+      }
+    },
+  };
+}
+
+type Outcome =
+  | { readonly result: PredictResult }
+  | { readonly error: InferenceError; readonly isPassing: boolean; readonly retryAfterMs?: number };
+
+function pathOf(model: string, { version, label }: PredictOptions): string {
+  const target =
+    version !== undefined ? `/versions/${encodeURIComponent(version)}` : label !== undefined ? `/labels/${encodeURIComponent(label)}` : '';
+  return `/v1/models/${encodeURIComponent(model)}${target}:predict`;
+}
+
+async function readAnswer(response: Response): Promise<Outcome> {
+  const text = await response.text();
+  if (response.status === 200) return { result: JSON.parse(text) as PredictResult };
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+  return {
+    error: new InferenceError(response.status, messageIn(text) ?? `The inference host answered with status ${response.status}.`),
+    isPassing: retried.includes(response.status),
+    ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
+  };
+}
+
+function messageIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === 'string' ? error : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unreachable(base: string, signal: AbortSignal, error: unknown): Outcome {
+  signal.throwIfAborted();
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = `The inference host at ${base} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}. Start it, or correct the address.`;
+  return { error: new InferenceError(undefined, message, { cause: error }), isPassing: true };
+}

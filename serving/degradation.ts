@@ -1,0 +1,86 @@
+import { AnnealError } from '../contracts/failures.js';
+import type { ModelManifest } from '../contracts/model.js';
+import type { Degradation } from '../contracts/serving.js';
+import { AnswerCache } from './answer-cache.js';
+import { HttpError } from './http-error.js';
+import type { ModelRegistry, ServedModel } from './model-registry.js';
+import { DeadlineExceededError, RequestCancelledError, type RequestTerms } from './request-terms.js';
+import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
+
+/** What answered. */
+export interface Inference {
+  readonly version: string;
+  readonly outputs: BatchOutputs;
+  /** Absent: the version that was asked. */
+  readonly degraded?: Degradation;
+}
+
+/** By name of the model. */
+const caches = new WeakMap<ModelRegistry, Map<string, AnswerCache>>();
+
+/**
+ * Run a batch through a version, or answer it in the way that the version's pipeline has configured for when that cannot be done: by
+ * another model, by the last answer to the same input, by the shares of the training data.
+ *
+ * @throws what the version's executor throws, where nothing is configured or applies
+ */
+export async function inferOrDegrade(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<Inference> {
+  const { executor, version, name } = served;
+  const degrade = executor.manifest.serving?.degrade;
+  if (!degrade) return { version, outputs: await executor.infer(batch, terms) };
+  const cache = degrade.cachedAnswers === undefined ? undefined : cacheOf(registry, name, degrade.cachedAnswers);
+  try {
+    const outputs = await executor.infer(batch, terms);
+    cache?.put(batch, { version, outputs });
+    return { version, outputs };
+  } catch (error) {
+    if (isOfTheRequest(error)) throw error;
+    const fallback = degrade.fallbackModel === undefined ? undefined : registry.peek(degrade.fallbackModel);
+    if (fallback && fallback.name !== name && predictsTheSame(executor.manifest, fallback.executor.manifest)) {
+      try {
+        return { version: fallback.version, outputs: await fallback.executor.infer(batch, terms), degraded: 'fallback' };
+      } catch (failure) {
+        if (isOfTheRequest(failure)) throw failure;
+      }
+    }
+    const cached = cache?.get(batch);
+    if (cached) return { ...cached, degraded: 'cache' };
+    if (degrade.prior) return { version, outputs: priorOutputs(executor.manifest, batch.rows), degraded: 'prior' };
+    throw error;
+  }
+}
+
+/** Another answer would not be one to this request. */
+function isOfTheRequest(error: unknown): boolean {
+  const kinds = [HttpError, AnnealError, DeadlineExceededError, RequestCancelledError];
+  return kinds.some((kind) => error instanceof kind);
+}
+
+/** A batch of one is a batch of the other, and so are the answers. */
+function predictsTheSame(a: ModelManifest, b: ModelManifest): boolean {
+  const shape = ({ task, classes, quantiles, inputs }: ModelManifest): string =>
+    JSON.stringify([task, classes, quantiles, inputs.map(({ name, type, nullable }) => [name, type, nullable])]);
+  return shape(a) === shape(b);
+}
+
+/** @returns the class shares of the training part for each row, or its mean */
+export function priorOutputs(manifest: ModelManifest, rows: number): BatchOutputs {
+  const { task, trainingPrior, threshold = 0.5, quantiles } = manifest;
+  const width = outputWidth(manifest);
+  // Of a regression: mean, standard deviation, then the quantiles where some are predicted.
+  const row = task === 'regression' ? trainingPrior.slice(quantiles ? 2 : 0) : trainingPrior;
+  const values = new Float32Array(rows * width); // [rows, width]
+  for (let i = 0; i < values.length; i++) values[i] = row[i % width];
+  if (task === 'regression' || task === 'multilabel') return { values };
+  const likeliest = trainingPrior.indexOf(Math.max(...trainingPrior));
+  const chosen = task === 'binary' ? Number(trainingPrior[1] >= threshold) : likeliest;
+  return { values, classIndex: new Int32Array(rows).fill(chosen) };
+}
+
+function cacheOf(registry: ModelRegistry, model: string, capacity: number): AnswerCache {
+  let ofRegistry = caches.get(registry);
+  if (!ofRegistry) caches.set(registry, (ofRegistry = new Map()));
+  let cache = ofRegistry.get(model);
+  if (!cache) ofRegistry.set(model, (cache = new AnswerCache(capacity)));
+  return cache;
+}

@@ -1,0 +1,14 @@
+import type { FailureType } from '../../contracts/failures.js';
+import type { PreparedVersion } from '../prepared-version.js';
+import type { VersionFiles } from './prepare-version.js';
+
+/** What a supervisor asks of its loader process; every request is answered once. */
+export interface PrepareMessage {
+  readonly id: number;
+  readonly files: VersionFiles;
+  readonly directory: string;
+}
+
+export type PreparedMessage =
+  | { readonly id: number; readonly ok: true; readonly prepared: PreparedVersion }
+  | { readonly id: number; readonly ok: false; readonly type?: FailureType; readonly message: string };

@@ -1,0 +1,36 @@
+import { setPriority } from 'node:os';
+import { AnnealError } from '../../contracts/failures.js';
+import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
+import { prepareVersion } from './prepare-version.js';
+
+/**
+ * A loader process: prepares versions, one after the other, for the serving processes of its host. What a model does while it is
+ * loaded for the first time (take memory, take seconds, crash onnxruntime) it does here.
+ */
+
+if (!process.send) throw new Error('serving/loader/loader-process.ts is started by the inference worker: run workers/inference.ts.');
+
+/** Requests that are being served come first; low enough for that, high enough to go on on a machine that is busy. */
+const niceness = 10;
+setPriority(niceness);
+
+process.on('disconnect', () => process.exit(0));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+
+let last: Promise<unknown> = Promise.resolve();
+process.on('message', (message: PrepareMessage) => {
+  last = last.then(() => prepare(message)).then(reply);
+});
+
+async function prepare({ id, files, directory }: PrepareMessage): Promise<PreparedMessage> {
+  try {
+    return { id, ok: true, prepared: await prepareVersion(files, directory) };
+  } catch (error) {
+    const type = error instanceof AnnealError ? error.type : undefined;
+    return { id, ok: false, type, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function reply(message: PreparedMessage): void {
+  if (process.connected) process.send!(message, undefined, undefined, () => undefined);
+}

@@ -1,0 +1,187 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InferenceSession } from 'onnxruntime-node';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
+import { loadFailed, messageOf } from '../load-failed.js';
+import { goldenBatch, manyRows, openImage, readLarge, sessionOptions, type LocalFile, type PreparedVersion } from '../prepared-version.js';
+import { runInParts } from '../run-session.js';
+import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
+
+const openTries = 7;
+const callTries = 25;
+const longestMeasureMs = 100;
+
+/** The files of one version on this machine. */
+export interface VersionFiles {
+  readonly model: LocalFile;
+  readonly manifest: LocalFile;
+  readonly golden: LocalFile;
+}
+
+/** @returns the same for the same content; begins with the digest of the model */
+export function versionDigest(files: VersionFiles): string {
+  return [files.model, files.manifest, files.golden].map((file) => file.sha256).join();
+}
+
+/**
+ * Read a version from local files, check its digests, optimize it for this machine, make it reproduce its golden outputs, and
+ * measure what it costs.
+ *
+ * What is verified is the very image that serving processes open. Blocks the thread for as long as onnxruntime takes (some hundred
+ * milliseconds for a model of 40 MB), so it belongs into a process of its own. Safe to repeat.
+ *
+ * @param directory takes `<sha256 of the model>.<of the image>.ort`
+ * @throws AnnealError `LoadFailed` that names the file, the input or the row that is not as expected
+ */
+export async function prepareVersion(files: VersionFiles, directory: string): Promise<PreparedVersion> {
+  const startedAt = performance.now();
+  const bytes = await readLarge('model', files.model);
+  const manifest = parseJson<ModelManifest>('manifest', await readLarge('manifest', files.manifest));
+  const golden = parseJson<GoldenOutputs>('golden outputs', await readLarge('golden outputs', files.golden));
+  if (manifest.formatVersion !== 1 || !Array.isArray(manifest.inputs)) {
+    throw loadFailed(
+      'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
+    );
+  }
+  const { image, path, sha256 } = await writeImage(bytes, manifest, join(directory, files.model.sha256));
+  const openMs = await leastMs(openTries, async () => (await openImage(image, {})).release());
+  const session = await openImage(image, {});
+  try {
+    const run = (batch: Batch) => runInParts(session, manifest, batch);
+    const { difference, rows } = await reproduceGolden(manifest, golden, run);
+    const oneRowMs = await leastMs(callTries, () => run(tileBatch(rows, 1)));
+    const manyRowsMs = await leastMs(callTries, () => run(tileBatch(rows, manyRows)));
+    return {
+      digest: versionDigest(files),
+      image: { path, sha256, sizeBytes: image.byteLength },
+      manifest,
+      golden: files.golden,
+      goldenDifference: difference,
+      loadMs: performance.now() - startedAt,
+      profile: { openMs, oneRowMs, manyRowsMs },
+    };
+  } catch (error) {
+    if (error instanceof AnnealError && error.type === failureTypes.loadFailed) throw error;
+    throw loadFailed(`it failed on its golden inputs: ${messageOf(error)}. Export the model again.`, error);
+  } finally {
+    await session.release();
+  }
+}
+
+async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: string): Promise<LocalFile & { readonly image: Uint8Array }> {
+  const temporary = `${stem}.${randomUUID()}.tmp`;
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(bytes, {
+      ...sessionOptions(1),
+      graphOptimizationLevel: 'all',
+      optimizedModelFilePath: temporary,
+      extra: { session: { save_model_format: 'ORT', disable_prepacking: '1' } },
+    });
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw loadFailed(`onnxruntime does not accept its graph: ${messageOf(error)}. Export the model again.`, error);
+  }
+  try {
+    checkSignature(session, manifest);
+    const image = await readFile(temporary);
+    const sha256 = createHash('sha256').update(image).digest('hex');
+    // Two preparations of one model differ in some bytes: each keeps a file of its own.
+    const path = `${stem}.${sha256.slice(0, 16)}.ort`;
+    await rename(temporary, path);
+    return { image, path, sha256 };
+  } finally {
+    await rm(temporary, { force: true });
+    await session.release();
+  }
+}
+
+/**
+ * The least of some tries, by the clock or by the processor's time of this process: whatever else the machine does makes a call
+ * longer, never shorter, and on a busy machine this process is at the end of the queue. Fewer tries where a call is slow.
+ */
+async function leastMs(tries: number, work: () => Promise<unknown>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  const until = performance.now() + longestMeasureMs;
+  for (let i = 0; i < tries && (i < 2 || performance.now() < until); i++) {
+    const startedAt = performance.now();
+    const before = process.cpuUsage();
+    await work();
+    const wallMs = performance.now() - startedAt;
+    const { user, system } = process.cpuUsage(before);
+    const computedMs = (user + system) / 1000;
+    least = Math.min(least, computedMs > 0 ? Math.min(wallMs, computedMs) : wallMs);
+  }
+  return least;
+}
+
+function parseJson<T>(what: string, bytes: Uint8Array): T {
+  try {
+    const value = JSON.parse(new TextDecoder().decode(bytes)) as T | null;
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Not JSON at all: told below.
+  }
+  throw loadFailed(`its ${what} should be a JSON object and is not. Export the model again.`);
+}
+
+function checkSignature(session: InferenceSession, manifest: ModelManifest): void {
+  const declared = manifest.inputs.map((input) => input.name);
+  const missing = declared.filter((name) => !session.inputNames.includes(name));
+  const extra = session.inputNames.filter((name) => !declared.includes(name));
+  const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
+  const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
+  const outputs = manifest.task === 'regression' ? ofValues : ofClasses;
+  const absent = outputs.filter((name) => !session.outputNames.includes(name));
+  const problems = [
+    missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
+    extra.length > 0 && `the manifest does not name the graph's input ${extra.join(', ')}`,
+    absent.length > 0 && `the graph has no output ${absent.join(', ')}`,
+  ].filter((problem) => problem !== false);
+  if (problems.length > 0) throw loadFailed(`${problems.join('; ')}. Export the model again.`);
+}
+
+async function reproduceGolden(
+  manifest: ModelManifest,
+  golden: GoldenOutputs,
+  run: (batch: Batch) => Promise<BatchOutputs>,
+): Promise<{ readonly difference: number; readonly rows: Batch }> {
+  const rows = golden.instances.length;
+  if (rows === 0 || golden.outputs.length !== rows) {
+    throw loadFailed(
+      `it brings ${rows} golden inputs with ${golden.outputs.length} outputs; expected at least one of each, as many outputs as inputs. Export the model again.`,
+    );
+  }
+  const batch = goldenBatch(manifest, golden);
+  let largest = 0;
+  for (const size of [1, manyRows, rows]) {
+    const outputs = await run(tileBatch(batch, size));
+    largest = Math.max(largest, compareGolden(manifest, golden, outputs, size));
+  }
+  return { difference: largest, rows: batch };
+}
+
+function compareGolden(manifest: ModelManifest, golden: GoldenOutputs, outputs: BatchOutputs, size: number): number {
+  const width = outputWidth(manifest);
+  if (outputs.values.length !== size * width) {
+    throw loadFailed(`for ${size} rows it gave ${outputs.values.length} numbers, expected ${size} × ${width}. Export the model again.`);
+  }
+  let largest = 0;
+  for (let row = 0; row < size; row++) {
+    const expected = golden.outputs[row % golden.outputs.length];
+    for (let k = 0; k < width; k++) {
+      const found = outputs.values[row * width + k];
+      const difference = Math.abs(found - expected[k]);
+      // Written so that NaN on either side is a difference.
+      if (!(difference <= golden.tolerance)) {
+        throw loadFailed(
+          `golden row ${row % golden.outputs.length}, output ${k}, in a batch of ${size}: this host computes ${found}, expected ${expected[k]} ± ${golden.tolerance}. The exporting machine and this one do not agree; compare their versions of onnxruntime, and export the model again.`,
+        );
+      }
+      largest = Math.max(largest, difference);
+    }
+  }
+  return largest;
+}

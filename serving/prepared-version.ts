@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { InferenceSession } from 'onnxruntime-node';
+import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
+import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { loadFailed, messageOf } from './load-failed.js';
+import { runInParts } from './run-session.js';
+import { tileBatch, type Batch, type BatchOutputs } from './tensors.js';
+
+export interface LocalFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** What a version costs on this machine, in milliseconds; the least of some tries. */
+export interface VersionProfile {
+  /** To open a session on the image without prepacking. Blocks the thread that does it. */
+  readonly openMs: number;
+  /** A call with one row. */
+  readonly oneRowMs: number;
+  /** A call with `manyRows` rows. */
+  readonly manyRowsMs: number;
+}
+
+/** Rows of the larger batch that a version is measured and warmed up with. */
+export const manyRows = 32;
+
+/** A version that was loaded and verified in another process, in a form that opens within milliseconds. */
+export interface PreparedVersion {
+  /** Of the files that it was made of; the image's bytes may differ from one preparation to the next. */
+  readonly digest: string;
+  /** onnxruntime's own format: the graph as it was optimized for this machine, weights ready to be used where they lie. */
+  readonly image: LocalFile & { readonly sizeBytes: number };
+  readonly manifest: ModelManifest;
+  /** JSON of `GoldenOutputs`: rows to warm up with. */
+  readonly golden: LocalFile;
+  /** Largest absolute difference from the golden outputs, over all batch sizes that were tried. */
+  readonly goldenDifference: number;
+  readonly loadMs: number;
+  readonly profile: VersionProfile;
+}
+
+export interface OpenOptions {
+  /** Threads of one call. @default 1 */
+  readonly threads?: number;
+  /**
+   * Lay the weights out for larger batches: half again as fast from some rows on, and tens of milliseconds to open for a model
+   * of tens of megabytes. Without it the weights are used where they lie. @default false
+   */
+  readonly prepack?: boolean;
+}
+
+export interface OpenModel {
+  run(batch: Batch): Promise<BatchOutputs>;
+  release(): Promise<void>;
+}
+
+/**
+ * Open a session on a verified image and run its golden rows, so that no request meets a cold session.
+ *
+ * Blocks the thread for about `profile.openMs` plus `oneRowMs` plus `manyRowsMs`; with `prepack` for longer.
+ *
+ * @throws AnnealError `LoadFailed` when the files changed since they were verified
+ */
+export async function openPrepared(prepared: PreparedVersion, options: OpenOptions = {}): Promise<OpenModel> {
+  const { manifest } = prepared;
+  const bytes = await readLarge('prepared image', prepared.image);
+  const golden = JSON.parse(new TextDecoder().decode(await readLarge('golden outputs', prepared.golden))) as GoldenOutputs;
+  const session = await openImage(bytes, options);
+  const run = (batch: Batch) => runInParts(session, manifest, batch);
+  const rows = goldenBatch(manifest, golden);
+  for (const size of [1, manyRows]) await run(tileBatch(rows, size));
+  // The closure keeps the bytes: the session reads its weights from them.
+  return { run, release: () => session.release().then(() => void bytes) };
+}
+
+/** @throws AnnealError `LoadFailed` */
+export async function openImage(bytes: Uint8Array, { threads = 1, prepack = false }: OpenOptions): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, {
+      ...sessionOptions(threads),
+      graphOptimizationLevel: 'disabled',
+      extra: {
+        session: {
+          use_ort_model_bytes_directly: '1',
+          use_ort_model_bytes_for_initializers: prepack ? '0' : '1',
+          disable_prepacking: prepack ? '0' : '1',
+        },
+      },
+    });
+  } catch (error) {
+    throw loadFailed(
+      `onnxruntime does not open the image that was prepared of it: ${messageOf(error)}. The host prepares it again.`,
+      error,
+    );
+  }
+}
+
+export function sessionOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+  };
+}
+
+export function goldenBatch(manifest: ModelManifest, golden: GoldenOutputs): Batch {
+  const tensors = rowsToTensors(manifest.inputs, golden.instances);
+  return { rows: golden.instances.length, columns: manifest.inputs.map((input) => tensors[input.name].data) };
+}
+
+/** Small enough that hashing one is not noticed by the requests of the same thread. */
+const chunkBytes = 256 * 1024;
+
+/**
+ * Read a file and check its digest, a piece at a time, so that a thread which serves meanwhile is never held up for long.
+ *
+ * @returns bytes at the beginning of an `ArrayBuffer` of their own, aligned as onnxruntime wants them
+ * @throws AnnealError `LoadFailed`
+ */
+export async function readLarge(what: string, file: LocalFile): Promise<Uint8Array> {
+  const hash = createHash('sha256');
+  let bytes: Uint8Array;
+  try {
+    const handle = await open(file.path);
+    try {
+      const { size } = await handle.stat();
+      bytes = new Uint8Array(new ArrayBuffer(size));
+      for (let at = 0; at < size;) {
+        const { bytesRead } = await handle.read(bytes, at, Math.min(chunkBytes, size - at), at);
+        if (bytesRead === 0) throw new Error('it became shorter while it was read');
+        hash.update(bytes.subarray(at, at + bytesRead));
+        at += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw loadFailed(`the file of its ${what} cannot be read (${messageOf(error)}). The host downloads it again on the next try.`, error);
+  }
+  const sha256 = hash.digest('hex');
+  if (sha256 === file.sha256) return bytes;
+  throw loadFailed(
+    `the file of its ${what} has the SHA-256 ${sha256}, expected ${file.sha256}. It was damaged on this machine; the host downloads it again on the next try.`,
+  );
+}

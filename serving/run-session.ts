@@ -1,0 +1,50 @@
+import { Tensor, type InferenceSession } from 'onnxruntime-node';
+import { modelOutputs, type ModelManifest } from '../contracts/model.js';
+import { imageRowsAtOnce } from '../ml/data/image-input.js';
+import { outputWidth, sliceBatch, type Batch, type BatchOutputs } from './tensors.js';
+
+/** Run a batch through a version's session: images in parts of bounded memory, everything else at once. Blocks the thread. */
+export async function runInParts(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
+  const { image } = manifest.layout;
+  const atOnce = image ? imageRowsAtOnce(image) : batch.rows;
+  if (batch.rows <= atOnce) return runSession(session, manifest, batch);
+  const width = outputWidth(manifest);
+  const values = new Float32Array(batch.rows * width); // [N, width]
+  const classIndex = new Int32Array(batch.rows); // [N]
+  for (let from = 0; from < batch.rows; from += atOnce) {
+    const part = await runSession(session, manifest, sliceBatch(batch, from, Math.min(batch.rows, from + atOnce)));
+    values.set(part.values, from * width);
+    if (part.classIndex) classIndex.set(part.classIndex, from);
+  }
+  return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values } : { values, classIndex };
+}
+
+async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
+  const dims = [batch.rows, 1];
+  const feeds: Record<string, Tensor> = {};
+  manifest.inputs.forEach((input, i) => {
+    const column = batch.columns[i];
+    feeds[input.name] =
+      input.type === 'uint8'
+        ? new Tensor('uint8', column as Uint8Array, [batch.rows, input.height, input.width, input.channels])
+        : column instanceof Float64Array
+          ? new Tensor('float64', column, dims)
+          : column instanceof BigInt64Array
+            ? new Tensor('int64', column, dims)
+            : new Tensor('string', column as string[], dims);
+  });
+  if (manifest.task === 'regression') {
+    const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
+    const results = await session.run(feeds, [output]);
+    return { values: results[output].data as Float32Array }; // [N, quantiles] or [N, 1]
+  }
+  if (manifest.task === 'multilabel') {
+    const results = await session.run(feeds, [modelOutputs.probabilities]);
+    return { values: results[modelOutputs.probabilities].data as Float32Array }; // [N, labels]
+  }
+  const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
+  return {
+    values: results[modelOutputs.probabilities].data as Float32Array, // [N, classes]
+    classIndex: Int32Array.from(results[modelOutputs.classIndex].data as BigInt64Array, Number), // [N]
+  };
+}

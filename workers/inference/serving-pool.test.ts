@@ -1,0 +1,202 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import type { PredictResult } from '../../contracts/serving.js';
+import { prepareVersion } from '../../serving/loader/prepare-version.js';
+import { writeTinyVersion } from '../../serving/testing/tiny-bundle.js';
+import type { ServingMember } from './serving-member.js';
+import { ServingPool } from './serving-pool.js';
+
+const logger = pino({ level: 'silent' });
+const body = JSON.stringify({ instances: [{ origin: 'SFO', date: 0, distance: 1 }] });
+
+describe('ServingPool', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'anneal-pool-'));
+  const started: ServingPool[] = [];
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((pool) => pool.stop()));
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  type Restore = (member: Pick<ServingMember, 'request'>) => Promise<void>;
+  function create(processes: number, restore: Restore = async () => undefined, port = 0, grpcPort = 0): ServingPool {
+    const options = { logger, host: '127.0.0.1', port, grpcPort, processes, expected: () => [], restore, hangTimeoutMs: 1000 };
+    const pool = new ServingPool(options);
+    started.push(pool);
+    return pool;
+  }
+
+  async function restoring(version: string): Promise<Restore> {
+    const prepared = await prepareVersion(writeTinyVersion(directory, { bias: 0 }), directory);
+    return async (member) => {
+      await member.request('stage', { model: 'tiny', version, prepared });
+      await member.request('activate', { model: 'tiny', version, epoch: 1 });
+    };
+  }
+
+  async function until<T>(read: () => Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const value = await read();
+      if (value !== undefined) return value;
+      if (performance.now() > end) throw new Error(`nothing after ${timeoutMs} ms`);
+      await sleep(20);
+    }
+  }
+
+  /** On a connection of its own each time. */
+  function predict(pool: ServingPool): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const options = { port: pool.port, path: '/v1/models/tiny:predict', method: 'POST', agent: new Agent() };
+      const sent = request({ ...options, headers: { 'content-type': 'application/json' }, timeout: 3000 }, (response) => {
+        let text = '';
+        response.on('data', (chunk) => (text += String(chunk)));
+        response.on('end', () => resolve(response.statusCode === 200 ? (JSON.parse(text) as PredictResult).version : undefined));
+      });
+      sent.on('timeout', () => sent.destroy());
+      sent.on('error', () => resolve(undefined));
+      sent.end(body);
+    });
+  }
+  const served = (pool: ServingPool, version: string) => until(async () => ((await predict(pool)) === version ? version : undefined));
+  /** All processes hold the version. */
+  const settled = (pool: ServingPool) =>
+    until(async () => ((await pool.broadcast('state', null)).every(([model]) => model?.version === '7') ? true : undefined));
+
+  it('fails no new connection while one of its processes is killed and comes back', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    const pids = pool.pids;
+    expect(new Set(pids).size).toBe(2);
+    // Between two requests: what is under way in the killed process dies with it.
+    process.kill(pids[0], 'SIGKILL');
+    await until(async () => (isAlive(pids[0]) ? undefined : true));
+    let answers = 0;
+    await until(async () => {
+      expect(await predict(pool)).toBe('7');
+      answers++;
+      return pool.pids.length === 2 && !pool.pids.includes(pids[0]) && answers > 50 ? true : undefined;
+    });
+    await settled(pool);
+    expect(await predict(pool)).toBe('7');
+  });
+
+  it('replaces a process that hangs without dying, and answers meanwhile', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    const [hung] = pool.pids;
+    process.kill(hung, 'SIGSTOP');
+    for (let i = 0; i < 10; i++) expect(await predict(pool)).toBe('7');
+    await until(async () => (pool.pids.includes(hung) || pool.pids.length < 2 ? undefined : true));
+    expect(isAlive(hung)).toBe(false);
+    await settled(pool);
+  });
+
+  it('spreads connections over its processes', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    // Kept alive all at once, as clients with a pool of connections do.
+    const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+    const ask = () =>
+      new Promise<void>((resolve, reject) => {
+        const options = { port: pool.port, path: '/v1/models/tiny:predict', method: 'POST', agent };
+        const sent = request({ ...options, headers: { 'content-type': 'application/json' } }, (response) => {
+          response.resume();
+          response.on('end', resolve);
+        });
+        sent.on('error', reject);
+        sent.end(body);
+      });
+    for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 64 }, ask));
+    agent.destroy();
+    const counts = (await pool.broadcast('metrics', null)).map((metrics) => {
+      const requests = metrics.find(({ name }) => name === 'anneal_requests_total');
+      return requests?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+    });
+    expect(counts[0] + counts[1]).toBe(320);
+    expect(Math.min(...counts)).toBeGreaterThan(32);
+  });
+
+  it('tells the metrics of all its processes whichever is asked', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    for (let i = 0; i < 40; i++) await predict(pool);
+    const text = await (await fetch(`http://127.0.0.1:${pool.port}/metrics`)).text();
+    expect(text).toContain('anneal_requests_total{model="tiny",version="7",protocol="rows",status="200"} 40');
+    expect(text).toContain('anneal_model_loaded{model="tiny",version="7"} 1');
+    expect(text).toContain('anneal_model_loads_total{model="tiny",outcome="verified"} 1');
+  });
+
+  it('asks another process when the one that was asked dies', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    const asked = Promise.all(
+      Array.from({ length: 20 }, () => pool.ask('predict', { model: 'tiny', instances: [{ origin: 'SFO', date: 0, distance: 1 }] })),
+    );
+    process.kill(pool.pids[0], 'SIGKILL');
+    expect((await asked).map(({ version }) => version)).toEqual(Array.from({ length: 20 }, () => '7'));
+  });
+
+  it('answers on the same port again, with the same version, after its only process was killed', async () => {
+    const pool = create(1, await restoring('7'));
+    await pool.start();
+    await served(pool, '7');
+    const [pid] = pool.pids;
+    const { port, grpcPort } = pool;
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (pool.pids.includes(pid) ? undefined : true));
+    await served(pool, '7');
+    expect(pool.port).toBe(port);
+    expect(pool.grpcPort).toBe(grpcPort);
+  });
+
+  it('fails the commands that a dying process held, and sends later ones to the next', async () => {
+    const pool = create(1);
+    await pool.start();
+    const [pid] = pool.pids;
+    process.kill(pid, 'SIGSTOP');
+    const held = pool.broadcast('state', null);
+    held.catch(() => undefined);
+    process.kill(pid, 'SIGKILL');
+    await expect(held).rejects.toThrow('The serving process of this host ended (SIGKILL)');
+    expect(await pool.broadcast('state', null)).toEqual([[]]);
+  });
+
+  it.each(['ANNEAL_HTTP_PORT', 'ANNEAL_GRPC_PORT'])('names %s when that port is taken', async (variable) => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    await expect(create(2, undefined, ...(variable === 'ANNEAL_HTTP_PORT' ? [port, 0] : [0, port])).start()).rejects.toThrow(
+      `The inference host cannot listen on 127.0.0.1:${port}: another process uses that port. Stop that process, or set ${variable} to a free port.`,
+    );
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  it('leaves no process behind when it is stopped', async () => {
+    const pool = create(2);
+    await pool.start();
+    const { pids } = pool;
+    await pool.stop();
+    expect(pids.map(isAlive)).toEqual([false, false]);
+    await expect(pool.broadcast('state', null)).rejects.toThrow('not running');
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

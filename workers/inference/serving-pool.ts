@@ -1,0 +1,166 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { ExecutorOptions } from '../../serving/executor.js';
+import type { AccessEntry } from '../../serving/access.js';
+import type { HttpLimits, TlsIdentity } from '../../serving/http-server.js';
+import type { CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
+import { MemberEndedError, ServingMember } from './serving-member.js';
+
+export interface ServingPoolOptions {
+  readonly logger: Logger;
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly grpcPort: number;
+  /** Serving processes, which share the ports. */
+  readonly processes: number;
+  readonly limits?: HttpLimits;
+  readonly executors?: ExecutorOptions;
+  readonly predictionLog?: ServingCommands['start']['input']['predictionLog'];
+  readonly access?: readonly AccessEntry[];
+  readonly tls?: TlsIdentity;
+  /** Models that a process will be told to load, read at each start. */
+  readonly expected: () => readonly string[];
+  /** Load into a new process what the host serves. */
+  readonly restore: (member: Pick<ServingMember, 'request'>) => Promise<void>;
+  readonly hangTimeoutMs?: number;
+}
+
+/** A scrape does not wait longer for a process that is busy or hangs. */
+const collectTimeoutMs = 1000;
+
+/** The serving processes of a host. What is told to the pool is told to each of them. */
+export class ServingPool {
+  readonly #options: ServingPoolOptions;
+  #members: ServingMember[] = [];
+  #port: number;
+  #grpcPort: number;
+  #turn = 0;
+
+  constructor(options: ServingPoolOptions) {
+    this.#options = options;
+    this.#port = options.port;
+    this.#grpcPort = options.grpcPort;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get grpcPort(): number {
+    return this.#grpcPort;
+  }
+
+  /** Of the processes that run now. */
+  get pids(): number[] {
+    return this.#members.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  /**
+   * @returns once all processes listen; what was served before may still be loading
+   * @throws Error that names the variable to set when an address cannot be used; nothing is left running then
+   */
+  async start(): Promise<void> {
+    const { host, processes } = this.#options;
+    try {
+      this.#port ||= await freePort(host);
+      this.#grpcPort ||= await freePort(host);
+    } catch (error) {
+      throw cannotListen(error, host, this.#port, 'ANNEAL_HTTP_PORT');
+    }
+    this.#members = Array.from({ length: processes }, (_, index) => this.#member(index));
+    try {
+      // The first one alone, so that an address that cannot be used is told once.
+      await this.#members[0].start();
+      await Promise.all(this.#members.slice(1).map((member) => member.start()));
+    } catch (error) {
+      await this.stop();
+      const isGrpc = (error as { listener?: ListenerName }).listener === 'grpc';
+      throw cannotListen(error, host, isGrpc ? this.#grpcPort : this.#port, isGrpc ? 'ANNEAL_GRPC_PORT' : 'ANNEAL_HTTP_PORT');
+    }
+  }
+
+  /**
+   * Send a command to every process; one that is being restarted gets it when it is back. A version is opened by one process after
+   * the other, so that the others have the processor meanwhile.
+   *
+   * @throws the first failure, when all have answered
+   */
+  async broadcast<K extends CommandName>(command: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result'][]> {
+    if (this.#members.length === 0) throw new Error('The serving processes of this host are not running.');
+    const outcomes: PromiseSettledResult<ServingCommands[K]['result']>[] = [];
+    if (command === 'stage') {
+      for (const member of this.#members) outcomes.push(...(await Promise.allSettled([member.request(command, input)])));
+    } else outcomes.push(...(await Promise.allSettled(this.#members.map((member) => member.request(command, input)))));
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+  }
+
+  /** Ask one process; when it dies meanwhile, another. Only for what is safe to repeat. */
+  async ask<K extends CommandName>(command: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result']> {
+    const serving = this.#members.filter((member) => member.isServing);
+    const member = (serving.length > 0 ? serving : this.#members)[this.#turn++ % Math.max(1, serving.length || this.#members.length)];
+    if (!member) throw new Error('The serving processes of this host are not running.');
+    try {
+      return await member.request(command, input);
+    } catch (error) {
+      const other = this.#members.find((each) => each !== member && each.isServing);
+      if (!(error instanceof MemberEndedError) || !other) throw error;
+      return other.request(command, input);
+    }
+  }
+
+  /** Let the requests in flight finish and end the processes. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.stop()));
+  }
+
+  #member(index: number): ServingMember {
+    const { logger, processes, limits, executors, predictionLog, expected, host, restore, hangTimeoutMs, access, tls } = this.#options;
+    return new ServingMember({
+      logger,
+      index,
+      start: () => ({ logLevel: logger.level, processes, limits, executors, predictionLog, expected: expected() }),
+      listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
+      restore,
+      collect: () => this.#collect(),
+      hangTimeoutMs,
+    });
+  }
+
+  async #collect(): Promise<CollectedMessage['metrics']> {
+    const late = sleep(collectTimeoutMs, undefined, { ref: false });
+    const asked = this.#members.map((member) => Promise.race([member.request('metrics', null).catch(() => undefined), late]));
+    return (await Promise.all(asked)).filter((metrics) => metrics !== undefined);
+  }
+}
+
+/** Every process must be given the same number, also one that is started later. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+function cannotListen(error: unknown, host: string, port: number, variable: string): Error {
+  const code = (error as NodeJS.ErrnoException).code;
+  const reason = { EADDRINUSE: 'another process uses that port', EACCES: 'this user may not use that port' }[code ?? ''];
+  if (reason) {
+    return new Error(
+      `The inference host cannot listen on ${host}:${port}: ${reason}. Stop that process, or set ${variable} to a free port.`,
+    );
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new Error(
+      `The inference host cannot listen on ${host}:${port}: this machine has no such address. Set ANNEAL_HTTP_HOST to an address of this machine, e.g. 127.0.0.1.`,
+    );
+  }
+  return error instanceof Error ? error : new Error(String(error));
+}
