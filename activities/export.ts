@@ -25,6 +25,7 @@ async function exportBundle(store: ArtifactStore, scratchRoot: string, input: Ex
       {
         name: input.spec.name,
         dataDigest: input.dataDigest,
+        columns: input.spec.columns,
         prepared,
         transform: await store.readJson<FittedTransform>(prepared.transform),
         checkpoint: decodeCheckpoint(await store.readBytes(input.checkpoint)),

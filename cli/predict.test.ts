@@ -1,6 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exitCodes } from './command-error.js';
-import { parseInstances, predictionText } from './predict.js';
+import { parseInstances } from './predict/instances.js';
+import { predictionText, predictionWriter } from './predict/prediction-output.js';
 
 describe('parseInstances', () => {
   const row = { origin: 'SFO' };
@@ -40,5 +41,44 @@ describe('predictionText', () => {
     [{ value: 12.5 }, '12.5'],
   ])('says %j as %s', (prediction, text) => {
     expect(predictionText(prediction)).toBe(text);
+  });
+});
+
+describe('predictionWriter', () => {
+  const binary = { label: 'late', probability: 0.75, probabilities: { 'on time': 0.25, late: 0.75 } };
+  const many = { label: 'a"b', probabilities: { 'a"b': 0.5, 'c,d': 0.5 } };
+  let printed: string;
+  const write = process.stdout.write.bind(process.stdout);
+  beforeEach(() => {
+    printed = '';
+    process.stdout.write = ((text: string) => {
+      printed += text;
+      return true;
+    }) as typeof process.stdout.write;
+  });
+  afterEach(() => {
+    process.stdout.write = write;
+  });
+
+  test.each([
+    ['text', [binary], 'late (probability of late 0.7500, of on time 0.2500)\n'],
+    ['csv', [binary, binary], 'prediction,probability\nlate,0.75\nlate,0.75\n'],
+    ['csv', [many], 'prediction,"probability_a""b","probability_c,d"\n"a""b",0.5,0.5\n'],
+    ['csv', [{ value: 1.5 }], 'prediction\n1.5\n'],
+    ['jsonl', [{ value: 1.5 }, { value: 2 }], '{"value":1.5}\n{"value":2}\n'],
+  ] as const)('writes %s', (output, predictions, text) => {
+    const writer = predictionWriter(output);
+    for (const prediction of predictions) writer.write([prediction]);
+    writer.end();
+    expect(printed).toBe(text);
+  });
+
+  test('writes a table whose columns are as wide as the widest row', () => {
+    const writer = predictionWriter('table');
+    writer.write([binary]);
+    writer.write([{ ...binary, label: 'on time' }]);
+    expect(printed).toBe('');
+    writer.end();
+    expect(printed.split('\n').slice(1)).toEqual(['1    late        0.75', '2    on time     0.75', '']);
   });
 });

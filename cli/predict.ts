@@ -1,63 +1,96 @@
-import type { PredictResult } from '../contracts/serving.js';
+import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
-import { printJson, printLine } from './output.js';
+import { printJson } from './output.js';
+import { type Chunk, inChunks, inOrder } from './predict/in-chunks.js';
+import type { Instance } from './predict/instances.js';
+import { type PredictionOutput, predictionOutputs, predictionWriter } from './predict/prediction-output.js';
+import { argumentRows, pipedRows, type RowSource, rowsOfFile } from './predict/row-source.js';
 import { commandSettings } from './settings.js';
-
-export type Instance = Readonly<Record<string, unknown>>;
 
 export interface PredictOptions {
   readonly modelVersion?: string;
+  readonly file?: string;
+  readonly inputFormat?: string;
+  readonly output?: string;
   readonly json?: boolean;
 }
 
-/** `anneal predict`: ask the inference host over HTTP. */
-export async function predict(model: string, text: string, { modelVersion, json }: PredictOptions): Promise<void> {
-  const instances = parseInstances(text === '-' ? await readStdin() : text);
-  const url = predictUrl(commandSettings(), model);
-  const answer = await requestPrediction(
-    modelVersion ? url.replace(/:predict$/, `/versions/${encodeURIComponent(modelVersion)}:predict`) : url,
-    instances,
-  );
-  if (json) printJson(answer);
-  else for (const prediction of answer.predictions) printLine(predictionText(prediction));
+/**
+ * `anneal predict`: ask the inference host over HTTP for rows that are given, lie in a file, or come through a pipe.
+ *
+ * Rows go in pieces of a thousand, some at a time, and their predictions come in the order of the rows.
+ */
+export async function predict(model: string, text: string | undefined, options: PredictOptions): Promise<void> {
+  const { modelVersion, output = 'text', json } = options;
+  if (!predictionOutputs.includes(output as PredictionOutput))
+    throw usageError(`"${output}" is not a way to write predictions. Give --output ${predictionOutputs.join('|')}.`);
+  const settings = commandSettings();
+  const url = predictUrl(settings, model);
+  const target = modelVersion ? url.replace(/:predict$/, `/versions/${encodeURIComponent(modelVersion)}:predict`) : url;
+  const source = await sourceOf(text, options, {
+    scratchRoot: `${settings.home}/scratch`,
+    textColumns: () => textColumns(url, model, modelVersion),
+  });
+  const ask = ({ rows, first }: Chunk) => requestPrediction(target, rows).catch((error: unknown) => throwNaming(error, source, first));
+  const writer = predictionWriter(output as PredictionOutput);
+  const all: Prediction[] = [];
+  let version: string | undefined;
+  for await (const answer of inOrder(inChunks(source.rows), ask)) {
+    version = answer.version;
+    if (json) all.push(...answer.predictions);
+    else writer.write(answer.predictions);
+  }
+  if (version === undefined) throw usageError(`There are no rows in ${source.name}.`);
+  if (json) printJson({ model, version, predictions: all });
+  else writer.end();
 }
 
-/**
- * @param text one row as a JSON object, several as an array, or a whole request `{"instances": […]}`
- * @throws CommandError (usage)
- */
-export function parseInstances(text: string): readonly Instance[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw usageError(
-      `The rows are not valid JSON (${(error as Error).message}). Give an object by column name in single quotes, for example '{"origin":"SFO"}', an array of such objects, or - to read them from standard input.`,
-    );
+async function sourceOf(
+  text: string | undefined,
+  { file, inputFormat }: PredictOptions,
+  options: { readonly scratchRoot: string; readonly textColumns: () => Promise<ReadonlySet<string>> },
+): Promise<RowSource> {
+  const reading = { ...options, ...(inputFormat === undefined ? {} : { format: inputFormat }) };
+  if (file !== undefined) {
+    if (text !== undefined) throw usageError('Give the rows as an argument or by --file, not both.');
+    return rowsOfFile(file, reading);
   }
-  const isRow = (row: unknown): row is Instance => typeof row === 'object' && row !== null && !Array.isArray(row);
-  const rows = isRow(value) ? (Array.isArray(value.instances) ? (value.instances as unknown[]) : [value]) : value;
-  if (!Array.isArray(rows) || rows.length === 0 || !rows.every(isRow)) {
-    throw usageError(
-      'The rows must be one JSON object by column name, an array of such objects, or {"instances": [...]}, with at least one row.',
+  if (text !== undefined && text !== '-') return argumentRows(text);
+  if (text === undefined && process.stdin.isTTY)
+    throw usageError(`There are no rows. Give one as JSON ('{"origin":"SFO"}'), a file by --file, or pipe them into the command.`);
+  return pipedRows(process.stdin, reading);
+}
+
+/** The host counts the rows of one request from 0, people those of the whole input from 1. */
+function throwNaming(error: unknown, { name }: RowSource, first: number): never {
+  if (error instanceof CommandError && name !== 'the rows')
+    throw new CommandError(
+      error.message.replace(/\bRow (\d+)\b/, (_, row: string) => `Row ${first + Number(row)} of ${name}`),
+      error.exitCode,
+      { cause: error },
     );
-  }
-  return rows;
+  throw error;
+}
+
+/** The columns that a model reads as text, by the metadata of the Open Inference Protocol. */
+async function textColumns(url: string, model: string, version: string | undefined): Promise<ReadonlySet<string>> {
+  const path = `/v2/models/${encodeURIComponent(model)}${version === undefined ? '' : `/versions/${encodeURIComponent(version)}`}`;
+  const { inputs } = await ask<{ inputs: readonly { name: string; datatype: string }[] }>(new URL(path, url).href, {});
+  return new Set(inputs.filter(({ datatype }) => datatype === 'BYTES').map(({ name }) => name));
 }
 
 /**
  * @throws CommandError when the host cannot be reached or refuses the request
  */
-export async function requestPrediction(url: string, instances: readonly Instance[]): Promise<PredictResult> {
+export function requestPrediction(url: string, instances: readonly Instance[]): Promise<PredictResult> {
+  return ask(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ instances }) });
+}
+
+async function ask<T>(url: string, request: RequestInit): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ instances }),
-      signal: AbortSignal.timeout(30_000),
-    });
+    response = await fetch(url, { ...request, signal: AbortSignal.timeout(30_000) });
   } catch (error) {
     throw new CommandError(
       `The inference host does not answer at ${new URL(url).origin}. "anneal status" shows whether it runs, "anneal up" starts it; ANNEAL_HTTP_PORT says where it is looked for.`,
@@ -68,7 +101,7 @@ export async function requestPrediction(url: string, instances: readonly Instanc
   const body = await response.text();
   if (!response.ok) throw new CommandError(`The inference host refused the request (HTTP ${response.status}): ${errorText(body)}`);
   try {
-    return JSON.parse(body) as PredictResult;
+    return JSON.parse(body) as T;
   } catch (error) {
     throw new CommandError(
       `What answers at ${new URL(url).origin} is no inference host: it sent something other than JSON. ANNEAL_HTTP_PORT says where the host is looked for, "anneal status" where it runs.`,
@@ -85,28 +118,4 @@ function errorText(body: string): string {
   } catch {
     return body.trim();
   }
-}
-
-/** Classes whose probabilities are said. */
-const shownClasses = 3;
-
-/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)`; the labels of a row, or `none` */
-export function predictionText({ label = '', labels, probabilities, value, quantiles }: PredictResult['predictions'][number]): string {
-  if (labels) {
-    const there = Object.entries(labels).filter(([, is]) => is);
-    return there.length === 0 ? 'none' : there.map(([name]) => `${name} (probability ${probabilities?.[name]?.toFixed(4)})`).join(', ');
-  }
-  const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
-  const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');
-  if (value !== undefined) return `${value}${spread === '' ? '' : ` (${spread})`}`;
-  const ranked = Object.entries(probabilities ?? {}).toSorted(([, a], [, b]) => b - a);
-  if (ranked.length === 0) return label;
-  const shown = ranked.slice(0, shownClasses).map(([name, share]) => `of ${name} ${share.toFixed(4)}`);
-  return `${label} (probability ${shown.join(', ')}${ranked.length > shownClasses ? ', …' : ''})`.trim();
-}
-
-async function readStdin(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { registerApprove } from './commands/approve.js';
+import { registerBatch } from './commands/batch.js';
+import { registerBatches } from './commands/batches.js';
 import { registerDown } from './commands/down.js';
 import { registerInit } from './commands/init.js';
 import { registerLabels } from './commands/labels.js';
@@ -62,6 +64,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerPromote,
     registerRollback,
     registerPredict,
+    registerBatch,
+    registerBatches,
     registerSchedule,
   ];
   for (const add of register) add(program);

@@ -28,6 +28,10 @@ export function rolloutWorkflowId(model: string, epoch: number): string {
   return `${modelWorkflowId(model)}/rollout-${epoch}`;
 }
 
+export function batchWorkflowId(model: string, job: string): string {
+  return `batch/${model}/${job}`;
+}
+
 export function scheduleId(pipeline: string): string {
   return `schedule/${pipeline}`;
 }
@@ -41,4 +45,10 @@ export function parsePipelineWorkflowId(id: string): { pipeline: string; run: st
 /** @returns the model of a `model/<name>` id, or undefined for any other id, e.g. that of a rollout */
 export function parseModelWorkflowId(id: string): string | undefined {
   return /^model\/([^/]+)$/.exec(id)?.[1];
+}
+
+/** @returns model and job of a `batch/<model>/<job>` id, or undefined for any other id */
+export function parseBatchWorkflowId(id: string): { model: string; job: string } | undefined {
+  const match = /^batch\/([^/]+)\/([^/]+)$/.exec(id);
+  return match ? { model: match[1], job: match[2] } : undefined;
 }

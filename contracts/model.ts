@@ -50,6 +50,15 @@ export interface ModelManifest {
   readonly trainingPrior: readonly number[];
   /** sha256 of the snapshot that it was trained on. */
   readonly dataDigest: string;
+  /** What the pipeline declares of the values of an input, by its name; absent in versions from before it was kept. */
+  readonly declared?: Readonly<Record<string, DeclaredValues>>;
+}
+
+/** Bounds of a column (ISO dates of a timestamp), both included, and its categories. */
+export interface DeclaredValues {
+  readonly min?: number | string;
+  readonly max?: number | string;
+  readonly allowed?: readonly string[];
 }
 
 /** Inputs with the outputs that the exporting process computed; a host serves a version only when it reproduces them. */

@@ -16,6 +16,7 @@ export const workflowTypes = {
   fold: 'fold',
   modelLifecycle: 'modelLifecycle',
   rollout: 'rollout',
+  batchInference: 'batchInference',
 } as const;
 
 export const stageNames = ['ingest', 'validate', 'prepare', 'sweep', 'cross-validate', 'train', 'evaluate', 'register', 'promote'] as const;

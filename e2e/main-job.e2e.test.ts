@@ -111,7 +111,34 @@ describe('the main job', () => {
   it('predicts by the command', async () => {
     const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
     expect(answer.predictions[0].label).toMatch(/^(on time|late)$/);
+    const path = join(stack.home, 'few.csv');
+    const lines = Array.from({ length: 2500 }, (_, i) => `SFO,LAX,${300 + (i % 100)},2001-06-15 17:30:00`);
+    writeFileSync(path, `origin,destination,distance,date\n${lines.join('\n')}\n`);
+    const { predictions } = await stack.json<PredictResult>('predict', 'flight-delay', '--file', path);
+    expect(predictions).toHaveLength(2500);
+    expect(predictions[37]).toEqual(answer.predictions[0]);
+    writeFileSync(path, `origin,destination,distance,date\n${[...lines, 'SFO,LAX,far,2001-06-15'].join('\n')}\n`);
+    const { code, stdout, stderr } = await stack.anneal('predict', 'flight-delay', '--file', path, '--output', 'csv');
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/Row 2501 of .*few\.csv: column "distance"/) });
+    expect(stdout.trim().split('\n')).toHaveLength(2001);
   });
+
+  it('predicts files by the command as it predicts rows, and goes on after kill -9 of the data worker', async () => {
+    const directory = join(stack.home, 'predictions');
+    const job = ['batch', 'flight-delay', '--input', source, '--output', directory, '--format', 'jsonl', '--job', 'e2e'];
+    await stack.json(...job, '--partition-rows', '20000');
+    process.kill(await stack.pid('data'), 'SIGKILL');
+    const ended = await stack.json<{ status: string; rows: { predicted: number; rejected: number } }>('batches', 'show', 'e2e', '--wait');
+    expect(ended).toMatchObject({ status: 'completed', version: '1', rows: { predicted: 150_000, rejected: 0 } });
+    const parts = readdirSync(directory).filter((name) => name.startsWith('part-'));
+    expect(parts).toHaveLength(8);
+    const [line] = readFileSync(join(directory, 'part-00003.jsonl'), 'utf8').split('\n');
+    const { date, prediction, probability, ...rest } = JSON.parse(line) as Record<string, string> & { probability: number };
+    const row = { ...rest, date: `${date.replace(' ', 'T')}Z` };
+    const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(row));
+    expect(answer.predictions[0]).toMatchObject({ label: prediction, probability: expect.closeTo(probability, 6) });
+    expect(await stack.json(...job, '--partition-rows', '20000')).toMatchObject({ status: 'completed', job: 'e2e' });
+  }, 120_000);
 
   it('ends in the same model after kill -9 of the training worker in mid-epoch', async () => {
     const undisturbed = await stack.json<RunResult>('run', 'flight-delay', '--wait', ...slower());

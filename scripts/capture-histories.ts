@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import {
+  batchWorkflowId,
   crossValidationWorkflowId,
   foldWorkflowId,
   modelWorkflowId,
@@ -15,8 +16,10 @@ import {
 import { promoteUpdate, rollbackUpdate, waitForVersionUpdate, type ServedVersion } from '../contracts/serving.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
 import { approveUpdate, overrideValidationUpdate, statusQuery } from '../contracts/training-pipeline.js';
+import { FakeBatch, testBatch } from '../testing/fake-batch.js';
 import { FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
 import { createWorkflowEnvironment, withWorkers } from '../testing/workflow-environment.js';
+import type { batchInference } from '../workflows/batch-inference.js';
 import type { modelLifecycle } from '../workflows/model-lifecycle.js';
 import type { trainingPipeline } from '../workflows/training-pipeline.js';
 
@@ -90,6 +93,18 @@ try {
     const handle = await start(client, 'failed', testPipeline());
     await handle.result().catch(() => undefined);
     await keep(client, 'training-pipeline-failed', handle.workflowId);
+  });
+
+  const batch = new FakeBatch({ partitions: 5, onSeal: (seal) => (seal === 0 ? [3] : []) });
+  await withWorkers(environment, batch.activities(), async () => {
+    const request = testBatch({ concurrency: 2 });
+    const handle = await client.workflow.start<typeof batchInference>('batchInference', {
+      workflowId: batchWorkflowId(request.model, request.job),
+      taskQueue: taskQueues.orchestration,
+      args: [{ request }],
+    });
+    await handle.result();
+    await keep(client, 'batch-inference', handle.workflowId);
   });
 
   const hosts = {

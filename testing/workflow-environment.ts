@@ -44,6 +44,12 @@ export function testWorkflowBundle(): Promise<WorkflowBundleWithSourceMap> {
   return bundle;
 }
 
+/** A cancellation comes with the answer to a heartbeat. */
+const promptHeartbeats = {
+  maxHeartbeatThrottleInterval: '200 milliseconds',
+  defaultHeartbeatThrottleInterval: '200 milliseconds',
+} as const;
+
 type ActivityMap = Readonly<Record<string, (input: never) => Promise<unknown>>>;
 
 /** Activities by the queue that runs them. */
@@ -57,7 +63,7 @@ export interface TestActivities {
 /** Run `work` with a worker for the workflows and one for each kind of activity; ends when all of them have stopped. */
 export async function withWorkers<T>(environment: TestWorkflowEnvironment, activities: TestActivities, work: () => Promise<T>): Promise<T> {
   const connection = environment.nativeConnection;
-  const shared = { connection, namespace: environment.namespace, shutdownForceTime: '2 seconds' } as const;
+  const shared = { connection, namespace: environment.namespace, shutdownForceTime: '2 seconds', ...promptHeartbeats } as const;
   const workers = await Promise.all([
     Worker.create({
       ...shared,

@@ -1,4 +1,5 @@
 import { Worker } from '@temporalio/worker';
+import { createBatchActivities } from '../activities/batch.js';
 import { createEvaluateActivities } from '../activities/evaluate.js';
 import { createExportActivities } from '../activities/export.js';
 import { createIngestActivities } from '../activities/ingest.js';
@@ -25,6 +26,7 @@ await runWorker('data', async ({ settings, temporal }) => {
       ...createPrepareActivities(dependencies),
       ...createExportActivities(dependencies),
       ...createEvaluateActivities(dependencies),
+      ...createBatchActivities(dependencies),
     },
     maxConcurrentActivityTaskExecutions: 2,
     maxConcurrentActivityTaskPolls: 1,

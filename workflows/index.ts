@@ -5,3 +5,4 @@ export { crossValidation } from './cross-validation.js';
 export { fold } from './fold.js';
 export { modelLifecycle } from './model-lifecycle.js';
 export { rollout } from './rollout.js';
+export { batchInference } from './batch-inference.js';

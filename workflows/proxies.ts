@@ -1,5 +1,6 @@
 import { ActivityCancellationType, proxyActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
 import type { DataActivities, HostActivities, TrackingActivities, TrainingActivities } from '../contracts/activities.js';
+import type { BatchActivities } from '../contracts/batch.js';
 import { failureTypes } from '../contracts/failures.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
 
@@ -13,6 +14,16 @@ export const data = proxyActivities<DataActivities>({
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 8, nonRetryableErrorTypes },
+});
+
+/** Of a batch job: the stages of runs, for which somebody waits, go first. */
+export const batch = proxyActivities<BatchActivities>({
+  taskQueue: taskQueues.data,
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '15 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  priority: { priorityKey: 4 },
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 8, nonRetryableErrorTypes },
 });
 

@@ -2,9 +2,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { EvaluationReport } from '../../contracts/model.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, withDataSession } from '../data/duckdb-session.js';
-import { imageRowsAtOnce } from '../data/image-input.js';
-import { type RawTensor, sliceTensors } from '../data/raw-tensors.js';
-import { openModel, predictWith } from '../export/run-model.js';
+import { openModel, predictWith, tensorParts } from '../export/run-model.js';
 import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
 import { championProblem } from './champion-fit.js';
@@ -94,22 +92,13 @@ async function predictAll(
   for await (const batch of test.batches) {
     for (const contender of contenders) {
       const columns = Object.fromEntries(contender.model.manifest.inputs.map((input) => [input.name, batch.column(input)]));
-      await predictInParts(contender, columns, batch.rows, done);
+      for (const part of tensorParts(contender.model.manifest.layout.image, columns, batch.rows))
+        keep(contender, await predictWith(contender.session, part.columns), done + part.from);
     }
     done += batch.rows;
     onRows(done, test.totalRows);
   }
   return { actual: test.actual, slices: test.slices };
-}
-
-/** Images are many numbers a row, and what a network makes of them many more. */
-async function predictInParts(contender: Contender, columns: Record<string, RawTensor>, rows: number, firstRow: number): Promise<void> {
-  const { image } = contender.model.manifest.layout;
-  const atOnce = image ? imageRowsAtOnce(image) : rows;
-  for (let from = 0; from < rows; from += atOnce) {
-    const part = atOnce >= rows ? columns : sliceTensors(columns, from, Math.min(rows, from + atOnce));
-    keep(contender, await predictWith(contender.session, part), firstRow + from);
-  }
 }
 
 /** @param outputs of the graph for the rows from `firstRow` on */

@@ -1,5 +1,6 @@
-import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
-import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import type { FittedTransform, ModelInput, PreparedManifest } from '../../contracts/dataset.js';
+import type { DeclaredValues, GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/raw-tensors.js';
@@ -27,6 +28,8 @@ export interface ExportSource {
   /** Name of the pipeline. */
   readonly name: string;
   readonly dataDigest: string;
+  /** The pipeline's columns, or those that it declares something of. */
+  readonly columns?: PipelineSpec['columns'];
   readonly prepared: PreparedManifest;
   readonly transform: FittedTransform;
   readonly checkpoint: Checkpoint;
@@ -103,6 +106,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       layout: transform.layout,
       trainingPrior: prepared.trainingPrior,
       dataDigest: source.dataDigest,
+      ...(source.columns ? { declared: declaredValues(source.columns, inputs) } : {}),
     },
     golden: goldenOutputs(
       sample,
@@ -111,6 +115,14 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance,
     ),
   };
+}
+
+function declaredValues(columns: PipelineSpec['columns'], inputs: readonly ModelInput[]): Record<string, DeclaredValues> {
+  const declared = inputs.map(({ name }): [string, DeclaredValues] => {
+    const { min, max, allowed } = columns[name] ?? {};
+    return [name, { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }), ...(allowed ? { allowed } : {}) }];
+  });
+  return Object.fromEntries(declared.filter(([, values]) => Object.keys(values).length > 0));
 }
 
 function goldenCount(image: ImageInput | undefined): number {

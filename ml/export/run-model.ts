@@ -1,5 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { RawTensor } from '../data/raw-tensors.js';
+import type { ImageShape } from '../../contracts/image-input.js';
+import { imageRowsAtOnce } from '../data/image-input.js';
+import { type RawTensor, sliceTensors } from '../data/raw-tensors.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs } from '../../contracts/model.js';
 
@@ -32,6 +34,36 @@ export async function predictWith(session: InferenceSession, columns: Readonly<R
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
   const result = await session.run(feeds, [output]);
   return result[output].data as Float32Array;
+}
+
+/** What the graph computes for some rows. */
+export interface ModelOutputs {
+  /** `probabilities`, row-major [rows · classes], `quantiles` [rows · quantiles], or `value` [rows]. */
+  readonly values: Float32Array;
+  /** `class_index` [rows]; absent for regression and several labels. */
+  readonly classIndex?: BigInt64Array;
+}
+
+/** The predictions with the chosen classes. @param columns by name of the raw input */
+export async function predictClassesWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<ModelOutputs> {
+  if (!session.outputNames.includes(modelOutputs.classIndex)) return { values: await predictWith(session, columns) };
+  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
+  const result = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
+  return {
+    values: result[modelOutputs.probabilities].data as Float32Array,
+    classIndex: result[modelOutputs.classIndex].data as BigInt64Array,
+  };
+}
+
+/** Rows of which the graph takes so many at once: images are many numbers a row, and what a network makes of them many more. */
+export function* tensorParts(
+  image: ImageShape | undefined,
+  columns: Readonly<Record<string, RawTensor>>,
+  rows: number,
+): Generator<{ readonly from: number; readonly columns: Readonly<Record<string, RawTensor>> }> {
+  const atOnce = image ? imageRowsAtOnce(image) : rows;
+  if (atOnce >= rows) yield { from: 0, columns };
+  else for (let from = 0; from < rows; from += atOnce) yield { from, columns: sliceTensors(columns, from, Math.min(rows, from + atOnce)) };
 }
 
 function toTensor(column: RawTensor): Tensor {

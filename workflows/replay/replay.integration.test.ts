@@ -23,7 +23,16 @@ async function replay(history: HistoryJson): Promise<void> {
 describe('a run that began before a change', () => {
   it('has a kept history of every workflow', () => {
     const kept = histories.join(' ');
-    for (const workflow of ['training-pipeline', 'sweep', 'trial', 'cross-validation', 'fold', 'model-lifecycle', 'rollout'])
+    for (const workflow of [
+      'training-pipeline',
+      'sweep',
+      'trial',
+      'cross-validation',
+      'fold',
+      'model-lifecycle',
+      'rollout',
+      'batch-inference',
+    ])
       expect(kept).toContain(workflow);
   });
 

@@ -1,0 +1,188 @@
+import { rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type {
+  BatchActivities,
+  BatchPlan,
+  BatchRequest,
+  PlannedBatch,
+  PlannedFile,
+  PredictedPartition,
+  PredictPartitionInput,
+} from '../contracts/batch.js';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { ModelManifest } from '../contracts/model.js';
+import type { ArtifactRef } from '../contracts/reference.js';
+import type { ServedVersion } from '../contracts/serving.js';
+import { BatchFolder, type BatchClaim } from '../ml/batch/batch-folder.js';
+import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
+import { planBatch } from '../ml/batch/plan-batch.js';
+import { ScoringPool } from '../ml/batch/scoring-pool.js';
+import { sealBatch } from '../ml/batch/seal-batch.js';
+import type { DataContext } from '../ml/data/data-context.js';
+import { resolveSourcePath, unavailable } from '../ml/data/source-file.js';
+import { type DataDependencies, installationRoot, runDataStage } from './data-stage.js';
+import { withActivityFailures } from './failures.js';
+
+/** Two partitions at a time and the worker itself have room beside each other in a small machine. */
+const memoryLimitBytes = 512 * 2 ** 20;
+
+export interface BatchDependencies extends DataDependencies {
+  /** Where partitions are predicted; default: processes of this worker. */
+  readonly pool?: Pick<ScoringPool, 'run'>;
+}
+
+/** The activities of queue `anneal-data` that predict files. All are safe to repeat. */
+export function createBatchActivities(dependencies: BatchDependencies): BatchActivities {
+  const projectRoot = dependencies.projectRoot ?? installationRoot;
+  const { store, pool = new ScoringPool() } = dependencies;
+  const plans = new PlanReader((ref) => store.readJson<BatchPlan>(ref));
+  return withActivityFailures<BatchActivities>({
+    async openBatch({ request }) {
+      const claim = await BatchFolder.of(request).claim();
+      return claim ? { planned: agreed(request, claim) } : {};
+    },
+    planBatch: ({ request, version }) =>
+      runDataStage(dependencies, (context) => plan(request, version, projectRoot, context), { memoryLimit: '512MiB' }),
+    predictPartition: (input) =>
+      runDataStage(dependencies, async (context) => predictPartition(await plans.read(input.plan), input, projectRoot, context, pool)),
+    sealBatch: ({ plan: ref, ...input }) => runDataStage(dependencies, async (context) => sealBatch(await plans.read(ref), input, context)),
+  });
+}
+
+/** A plan of thousands of files is read once, and not for each of its partitions. */
+class PlanReader {
+  #last: { readonly sha256: string; readonly plan: Promise<BatchPlan> } | undefined;
+
+  constructor(private readonly fetch: (ref: ArtifactRef) => Promise<BatchPlan>) {}
+
+  async read(ref: ArtifactRef): Promise<BatchPlan> {
+    if (this.#last?.sha256 !== ref.sha256) this.#last = { sha256: ref.sha256, plan: this.fetch(ref) };
+    const { plan: read } = this.#last;
+    try {
+      return await read;
+    } catch (error) {
+      if (this.#last?.plan === read) this.#last = undefined;
+      throw error;
+    }
+  }
+}
+
+/** @throws AnnealError `InvalidRequest` when the folder's claim is not this request's */
+function agreed(request: BatchRequest, { job, identity, planned }: BatchClaim): PlannedBatch {
+  const other =
+    job === request.job
+      ? [
+          ...differences(identity, batchIdentity(request)),
+          ...(request.version !== undefined && /^\d+$/.test(request.version) && request.version !== planned.version.version
+            ? ['--model-version']
+            : []),
+        ]
+      : [];
+  if (job === request.job && other.length === 0) return planned;
+  const what =
+    job === request.job
+      ? `the same job with another ${other.join(', ')} (it was begun with version ${planned.version.version})`
+      : `the job "${job}" of ${identity.model}`;
+  throw new AnnealError(
+    failureTypes.invalidRequest,
+    `The folder ${request.directory} belongs to ${what}, which cannot go on as what is asked for now. Start the job as it was begun, or name another folder (--output).`,
+  );
+}
+
+async function plan(request: BatchRequest, version: ServedVersion, projectRoot: string, context: DataContext): Promise<PlannedBatch> {
+  const { store } = context;
+  const manifest = await store.readJson<ModelManifest>(version.bundle.manifest);
+  if (request.rejectOutOfRange && manifest.declared === undefined)
+    throw new AnnealError(
+      failureTypes.invalidRequest,
+      `Version ${version.version} of ${request.model} does not know the ranges that its pipeline declares: it was registered before these were kept. Train it again, or leave --reject-out-of-range out.`,
+    );
+  const made = await planBatch(request, version, manifest, projectRoot, context);
+  const rows = made.files.every((file) => file.rows !== undefined)
+    ? made.files.reduce((sum, file) => sum + (file.rows ?? 0), 0)
+    : undefined;
+  const planned: PlannedBatch = {
+    plan: await store.putJson(made),
+    version,
+    partitions: made.partitions.length,
+    files: made.files.length,
+    sizeBytes: made.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    ...(rows === undefined ? {} : { rows }),
+    startedAtMs: Date.now(),
+  };
+  const folder = BatchFolder.of(request);
+  const claim = await folder.setClaim({ formatVersion: 1, job: request.job, identity: made.identity, planned });
+  return agreed(request, claim);
+}
+
+async function predictPartition(
+  { identity, version, files, partitions }: BatchPlan,
+  { partition }: PredictPartitionInput,
+  projectRoot: string,
+  context: DataContext,
+  pool: Pick<ScoringPool, 'run'>,
+): Promise<PredictedPartition> {
+  const { store, signal, onProgress, scratchRoot } = context;
+  const folder = BatchFolder.of(identity);
+  const known = await folder.finished(partition);
+  if (known) return { rows: known.rows, rejected: known.rejected?.rows ?? 0, reasons: known.rejected?.reasons ?? {}, reused: true };
+  const startedAt = performance.now();
+  const { file: index, rows } = partitions[partition];
+  const file = files[index];
+  const directory = await folder.temporaryDirectory();
+  try {
+    const isRemote = file.uri.startsWith('s3://');
+    const path = isRemote ? join(directory, 'fetched') : await resolveSourcePath(file.uri, projectRoot);
+    if (isRemote) await fetchAsPlanned(file, path, context);
+    const [model, manifest] = await Promise.all([
+      store.localPath(version.bundle.model),
+      store.readJson<ModelManifest>(version.bundle.manifest),
+    ]);
+    const part = join(directory, folder.partName(partition));
+    const rejected = join(directory, `rejected-${folder.partName(partition)}`);
+    const { source, keep, rejectOutOfRange, format } = identity;
+    const scored = await pool.run(
+      {
+        model: { path: model, sha256: version.bundle.model.sha256, manifest },
+        // The partitions are what runs in parallel; and a fixed number of threads adds in a fixed order.
+        threads: Math.max(1, Math.floor(availableParallelism() / 2)),
+        source,
+        file,
+        path,
+        ...(rows ? { rows } : {}),
+        keep,
+        rejectOutOfRange,
+        format,
+        partPath: part,
+        rejectedPath: rejected,
+        digest: rows === undefined || rows[0] === 0,
+        scratchRoot,
+        memoryLimitBytes,
+      },
+      (done, totalRows) => onProgress?.({ phase: 'predict', rows: done, totalRows }),
+      signal,
+    );
+    signal?.throwIfAborted();
+    const { inputSha256, ...facts } = scored;
+    await folder.publish(
+      partition,
+      { ...(scored.rows > 0 ? { part } : {}), ...(scored.rejected > 0 ? { rejected } : {}) },
+      { ...facts, durationMs: Math.round(performance.now() - startedAt), ...(inputSha256 === undefined ? {} : { inputSha256 }) },
+    );
+    return { rows: scored.rows, rejected: scored.rejected, reasons: scored.reasons, reused: false };
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** @throws AnnealError `SourceUnavailable` when the object is not the one that was planned */
+async function fetchAsPlanned({ uri, etag, sizeBytes }: PlannedFile, path: string, { remote, signal }: DataContext): Promise<void> {
+  if (!remote) throw unavailable(uri, 'this worker has no access to S3', 'Configure S3 for all data workers.');
+  const found = (await remote.list(uri, signal)).find((listed) => listed.uri === uri);
+  if (found?.etag === etag && found?.sizeBytes === sizeBytes) {
+    await remote.fetch(uri, path, signal);
+    if ((await stat(path)).size === sizeBytes) return;
+  }
+  throw unavailable(uri, 'it is not the file any more that the job began with', 'Start a new job.');
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { BatchStatus } from '../contracts/batch.js';
+import { testBatch } from '../testing/fake-batch.js';
+import { batchSource } from './batch-source.js';
+import { type BatchOptions, requestOf } from './batch.js';
+import { endedBatch } from './batch-status.js';
+import { exitCodes } from './command-error.js';
+import { batchProgressText, batchResultView } from './progress/batch-view.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'anneal-batch-source-'));
+  mkdirSync(join(folder, 'days'));
+  for (const name of ['_SUCCESS', 'days/1.csv.gz']) writeFileSync(join(folder, name), '');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('the source of a batch job', () => {
+  test.each([
+    [['a.parquet', 'b.parquet'], undefined, [], { format: 'parquet', uri: [resolve('a.parquet'), resolve('b.parquet')] }],
+    [['days/*.jsonl.zst'], undefined, [], { format: 'ndjson', uri: [resolve('days/*.jsonl.zst')] }],
+    [['s3://bucket/days/'], 'jsonl', [], { format: 'ndjson', uri: ['s3://bucket/days/'] }],
+    [['/data/x.txt'], 'csv', ['delimiter=;', 'header=false'], { format: 'csv', uri: ['/data/x.txt'], delimiter: ';', header: false }],
+  ])('is made of %j', (places, format, options, source) => {
+    expect(batchSource(places, format, options)).toEqual(source);
+  });
+
+  test('has the format of the files in a folder', () => {
+    expect(batchSource([`${folder}/`], undefined)).toEqual({ format: 'csv', uri: [`${folder}/`] });
+  });
+
+  test.each([
+    [['s3://bucket/days/'], undefined, [], /--input-format/],
+    [['x.csv'], 'xlsx', [], /"xlsx" is not a format/],
+    [['x.csv'], undefined, ['delimeter=;'], /delimeter/],
+    [['x.csv'], undefined, ['window={"column":"a","since":"-1d"}'], /neither a query nor a window/],
+  ])('is wrong usage as %j', (places, format, options, message) => {
+    expect(() => batchSource(places, format, options)).toThrow(
+      expect.objectContaining({ exitCode: exitCodes.usage, message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe('the request of a batch job', () => {
+  const options: BatchOptions = {
+    input: ['/x.csv'],
+    output: 'out',
+    format: 'parquet',
+    maxRejects: 1,
+    concurrency: 4,
+    partitionRows: 1000,
+  };
+
+  test.each([
+    [undefined, 'all'],
+    [false, []],
+    ['id, date', ['id', 'date']],
+  ] as const)('keeps, asked for %j, %j', (keep, kept) => {
+    expect(requestOf('m', { ...options, ...(keep === undefined ? {} : { keep }) })).toMatchObject({
+      keep: kept,
+      directory: resolve('out'),
+    });
+  });
+
+  test('has a name of its own unless it is given one', () => {
+    expect(requestOf('m', options).job).toMatch(/^\d{8}-\d{6}-\w{4}$/);
+    expect(requestOf('m', { ...options, job: 'monday' }).job).toBe('monday');
+    expect(() => requestOf('m', { ...options, job: 'a/b' })).toThrow(/cannot name a job/);
+  });
+});
+
+describe('the view of a batch job', () => {
+  const status: BatchStatus = {
+    model: 'toy',
+    job: 'monday',
+    state: 'running',
+    phase: 'predict',
+    request: testBatch(),
+    version: '3',
+    partitions: { done: 2, total: 10 },
+    rows: { predicted: 1990, rejected: 10, total: 10_000 },
+    reusedRows: 500,
+    reasons: { 'x is missing': 10 },
+    startedAtMs: 0,
+    predictingSinceMs: 1000,
+  };
+
+  test('counts the rows under way, and not those of earlier attempts, into the speed', () => {
+    expect(batchProgressText(status, 500, 3000)).toBe(
+      'predict: partition 2/10, 2,500 of 10,000 rows, 1,000 rows/s, ETA 7.5 s, 10 rejected',
+    );
+  });
+
+  test('says how it ended, with the reasons of rejected rows', () => {
+    const totals = { manifest: 'm', rows: 10_000, predicted: 9990, rejected: 10, reasons: {}, parts: 10, sizeBytes: 2e6 };
+    const lines = batchResultView({ ...status, state: 'completed', totals, endedAtMs: 10_000 }, 'http://page').join('\n');
+    expect(lines).toMatch(/completed {2}toy version 3 {2}job monday, 10\.0 s/);
+    expect(lines).toMatch(/in 10 parts, 2\.0 MB, 950 rows\/s/);
+    expect(lines).toMatch(/Rejected +10 rows: x is missing \(10\)/);
+  });
+
+  test('knows a job that somebody terminated', () => {
+    expect(endedBatch(status, 'RUNNING').state).toBe('running');
+    expect(endedBatch(status, 'TERMINATED')).toMatchObject({ state: 'failed', reason: expect.stringContaining('terminated') });
+    expect(endedBatch({ ...status, state: 'completed' }, 'COMPLETED').state).toBe('completed');
+  });
+});

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WriteStream } from 'node:tty';
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { batchStatusQuery, type BatchStatus, type PartitionProgress } from '../../contracts/batch.js';
+import { endedBatch } from '../batch-status.js';
+import { duration } from '../output.js';
+import { batchProgressText } from './batch-view.js';
+import { LiveBlock } from './live-block.js';
+
+const pollMs = 500;
+/** Without a worker for workflows nobody answers a query; that long it may be starting. */
+const patienceMs = 120_000;
+/** A log has a line for each of the first seconds and few later. */
+const linesEveryMs = 5000;
+
+/**
+ * Show a job until it has ended.
+ *
+ * @param output redrawn on a terminal, else a line now and then
+ * @returns its last status, or undefined when `signal` was aborted
+ * @throws when the job cannot be asked for two minutes
+ */
+export async function watchBatch(
+  client: Client,
+  workflowId: string,
+  { output, signal }: { readonly output: NodeJS.WriteStream; readonly signal: AbortSignal },
+): Promise<BatchStatus | undefined> {
+  // By its id alone, so that it is followed when it continues as new.
+  const handle = client.workflow.getHandle(workflowId);
+  const show = presenter(output);
+  let answeredAtMs = Date.now();
+  while (!signal.aborted) {
+    try {
+      const [status, description] = await Promise.all([handle.query(batchStatusQuery), handle.describe()]);
+      answeredAtMs = Date.now();
+      const pending = description.raw.pendingActivities ?? [];
+      const underWay = pending.reduce((sum, { heartbeatDetails }) => {
+        const payload = heartbeatDetails?.payloads?.[0];
+        return sum + (payload ? (defaultPayloadConverter.fromPayload<PartitionProgress>(payload).rows ?? 0) : 0);
+      }, 0);
+      const now = endedBatch(status, description.status.name);
+      if (now.state !== 'running') {
+        // The status may say so a moment before the workflow has ended, and the other way round.
+        if (description.status.name !== 'RUNNING') return now;
+      } else {
+        const failure = pending.find(({ lastFailure }) => lastFailure)?.lastFailure?.message;
+        show(now, underWay, failure ?? undefined);
+      }
+    } catch (error) {
+      if (signal.aborted) break;
+      if ((error as Error).name === 'WorkflowNotFoundError' || Date.now() - answeredAtMs > patienceMs) throw error;
+    }
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+function presenter(output: NodeJS.WriteStream): (status: BatchStatus, underWay: number, failure?: string) => void {
+  const lines = (status: BatchStatus, underWay: number, failure: string | undefined): string[] => [
+    batchProgressText(status, underWay, Date.now()),
+    ...(failure === undefined ? [] : [`! a partition failed and is tried again: ${failure.split('\n', 1)[0]}`]),
+  ];
+  if (output.isTTY) {
+    const block = new LiveBlock(output as WriteStream);
+    return (status, underWay, failure) => block.draw(lines(status, underWay, failure));
+  }
+  let saidAtMs = 0;
+  let phase = '';
+  return (status, underWay, failure) => {
+    if (status.phase === phase && Date.now() - saidAtMs < linesEveryMs) return;
+    phase = status.phase;
+    saidAtMs = Date.now();
+    for (const line of lines(status, underWay, failure))
+      output.write(`[${duration(Date.now() - status.startedAtMs).padStart(8)}] ${line}\n`);
+  };
+}
