@@ -16,6 +16,7 @@ import type { trainingPipeline } from '../workflows/training-pipeline.js';
 import { loadPipeline } from './load-pipeline.js';
 import { report } from './report.js';
 import { run } from './run.js';
+import { listRuns } from './runs.js';
 import { schema } from './schema.js';
 
 type Handle = WorkflowHandleWithFirstExecutionRunId<typeof trainingPipeline>;
@@ -121,6 +122,20 @@ describe('anneal report', () => {
       goOn();
     });
   });
+});
+
+describe('anneal runs', () => {
+  it('says of a run that goes on what it waits for', async () => {
+    const refused = { ...validated, passed: false, refusal: 'The data are bad.' };
+    await withRun(new FakeStages({ onValidate: () => refused }), async (id, handle) => {
+      await until(handle, 'awaiting-override');
+      const stateOf = async () => (await listRuns(environment.client, { limit: 20 })).find(({ workflowId }) => workflowId === id)?.state;
+      // The list follows a moment later.
+      while ((await stateOf()) !== 'awaiting-override') await new Promise((resolve) => setTimeout(resolve, 100));
+      await handle.cancel();
+      while ((await stateOf()) !== 'cancelled') await new Promise((resolve) => setTimeout(resolve, 100));
+    });
+  }, 30_000);
 });
 
 describe('anneal schema --from-run', () => {

@@ -54,7 +54,12 @@ export function inferPipeline(request: InferenceRequest): InferredPipeline {
   remarks.set('target', chosen.remark);
   if (sourceRemark !== undefined) remarks.set('source', sourceRemark);
   const { definition, leftOut } = images ? ofImages(images, request, chosen, remarks) : ofTable(request, label, chosen, remarks);
-  const whole: PipelineInput = { name, source, ...definition, gates: gatesOf(chosen.target.task) };
+  const whole: PipelineInput = {
+    name,
+    source,
+    ...definition,
+    gates: gatesOf(chosen.target.task, definition.crossValidation?.kind === 'k-fold'),
+  };
   whole.expectations = { ...whole.expectations, ...limitsOf(findings, remarks) };
   remarks.set('gates', 'What a version must reach to be promoted. The baseline always predicts what is most likely without any feature.');
   definePipeline(whole);
@@ -201,11 +206,13 @@ function expectationsOf(
   };
 }
 
-function gatesOf(task: Task): PipelineInput['gates'] {
+/** @param hasFolds whether the few rows are cross-validated: a test part of some tens of them passes by chance more often than five folds do */
+function gatesOf(task: Task, hasFolds: boolean): PipelineInput['gates'] {
   // R² has no unit, so that its limits fit any target.
   const metric = ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'r2' } as const)[task];
   return [
     { metric, betterThan: 'baseline', by: task === 'binary' ? 0.05 : 0.01 },
+    ...(task === 'binary' && hasFolds ? [{ metric, crossValidated: true as const, min: 0.55 }] : []),
     { metric, betterThan: 'champion', by: task === 'binary' ? -0.005 : -0.01 },
   ];
 }

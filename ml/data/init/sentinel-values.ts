@@ -1,7 +1,7 @@
 import type { SnapshotManifest } from '../../../contracts/dataset.js';
 import { readColumn } from '../column-reading.js';
 import type { DataSession } from '../duckdb-session.js';
-import { type ExtremeColumn, suspiciousValues, valueText } from '../extreme-values.js';
+import { type ExtremeColumn, type SuspiciousValue, suspiciousValues, valueText } from '../extreme-values.js';
 import { identifier, numberLiteral, textLiteral } from '../sql-quoting.js';
 import type { ColumnFacts } from './column-facts.js';
 import { percent } from './remark.js';
@@ -52,15 +52,22 @@ export async function sentinelValues(
       for (const spelling of spellings) markers.add(spelling);
       if (remarks.length < describedDistinct) remarks.push(`${described}: taken for missing.`);
     } else {
-      const column = identifier(name);
-      casts.push({
-        column: name,
-        sql: `CASE WHEN ${isMark} THEN NULL ELSE ${column} END`,
-        description: `${told} where a value is missing`,
-      });
+      const sql = withoutMarks(identifier(name), kind, isText, known);
+      casts.push({ column: name, sql, description: `${told} where a value is missing` });
     }
   }
   return { markers: [...markers].sort(), writings: casts, remarks };
+}
+
+/** As somebody would write it by hand. */
+function withoutMarks(column: string, kind: ExtremeColumn['kind'], isText: boolean, known: readonly SuspiciousValue[]): string {
+  const type = kind === 'time' ? 'TIMESTAMP' : 'DOUBLE';
+  const value = isText ? `TRY_CAST(${column} AS ${type})` : column;
+  const marks = known.map((mark) => {
+    const text = valueText(mark.value, kind);
+    return kind === 'time' ? `TIMESTAMP ${textLiteral(text.replace('T', ' ').replace('Z', ''))}` : text;
+  });
+  return `CASE WHEN ${value} IN (${marks.join(', ')}) THEN NULL ELSE ${column} END`;
 }
 
 async function spellingsOf(session: DataSession, text: string, isMark: string): Promise<string[]> {
