@@ -90,11 +90,11 @@ export class PeerProcess {
   private lastProblem = '';
 
   /** @throws Error with the last line that the process wrote, when it ended */
-  async round(): Promise<{ readonly msPerStep: number; readonly loss: number }> {
+  async round(): Promise<{ readonly msPerStep: number; readonly processorMsPerStep: number; readonly loss: number }> {
     this.child.stdin.write('\n');
     const { value, done } = await this.lines.next();
     if (done) throw new Error(this.lastProblem || 'its process ended');
-    return JSON.parse(value as string) as { msPerStep: number; loss: number };
+    return JSON.parse(value as string) as { msPerStep: number; processorMsPerStep: number; loss: number };
   }
 
   close(): void {

@@ -31,8 +31,9 @@ interface Measurement {
   readonly version?: string;
   /** Median over the rounds. */
   readonly msPerStep?: number;
-  /** Of the least disturbed round. */
+  /** Of the least disturbed round: wall time, and the time that processors were at work for it, which other programs disturb less. */
   readonly bestMsPerStep?: number;
+  readonly processorMsPerStep?: number;
   readonly rowsPerSecond?: number;
   /** How many times the compiled engine's time it takes. */
   readonly ratio?: number;
@@ -98,11 +99,17 @@ function refuse(problem: string): never {
   process.exit(2);
 }
 
+interface Round {
+  readonly msPerStep: number;
+  readonly processorMsPerStep: number;
+  readonly loss: number;
+}
+
 interface Contender {
   readonly subject: Subject;
   readonly version?: string;
   /** One round. @returns milliseconds a step, and the last step's loss */
-  readonly round: (round: number) => Promise<{ readonly msPerStep: number; readonly loss: number }>;
+  readonly round: (round: number) => Promise<Round>;
   readonly close: () => unknown;
 }
 
@@ -122,18 +129,17 @@ async function measure(workload: Workload, threads: number): Promise<{ measured:
   }
   for (const peer of peers) contenders.push(await peerContender(peer, workload, threads));
 
-  const results = new Map<Subject, { times: number[]; loss: number; failed?: string }>();
+  const results = new Map<Subject, { rounds: Round[]; failed?: string }>();
   // The first round warms up and is not counted.
   for (let round = 0; round <= workload.rounds; round++) {
     for (const contender of contenders) {
       if ('leftOut' in contender) continue;
-      const result = results.get(contender.subject) ?? { times: [], loss: NaN };
+      const result = results.get(contender.subject) ?? { rounds: [] };
       results.set(contender.subject, result);
       if (result.failed !== undefined) continue;
       try {
-        const { msPerStep, loss } = await contender.round(round);
-        if (round > 0) result.times.push(msPerStep);
-        result.loss = loss;
+        const made = await contender.round(round);
+        if (round > 0) result.rounds.push(made);
       } catch (error) {
         result.failed = error instanceof Error ? error.message : String(error);
       }
@@ -143,9 +149,17 @@ async function measure(workload: Workload, threads: number): Promise<{ measured:
   const measured = contenders.map((contender): Measurement => {
     const { subject } = contender;
     if ('leftOut' in contender) return { subject, leftOut: contender.leftOut };
-    const { times, loss, failed } = results.get(subject)!;
+    const { rounds, failed } = results.get(subject)!;
     if (failed !== undefined) return { subject, leftOut: failed };
-    return { subject, version: contender.version, msPerStep: median(times), bestMsPerStep: Math.min(...times), finalLoss: loss };
+    const times = rounds.map(({ msPerStep }) => msPerStep);
+    return {
+      subject,
+      version: contender.version,
+      msPerStep: median(times),
+      bestMsPerStep: Math.min(...times),
+      processorMsPerStep: Math.min(...rounds.map(({ processorMsPerStep }) => processorMsPerStep)),
+      finalLoss: rounds.at(-1)?.loss,
+    };
   });
   return { measured, overheadMs };
 }
@@ -164,9 +178,13 @@ function engineContender(subject: EngineName, session: EngineSession, { plan, da
     async round(round) {
       const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * data.rows));
       const rates = new Float32Array(steps).fill(0.001);
+      const usedBefore = process.cpuUsage();
       const startedAt = performance.now();
       const losses = await session.runSteps(order, rates, round * steps);
-      return { msPerStep: (performance.now() - startedAt) / steps, loss: losses[steps - 1] };
+      const elapsedMs = performance.now() - startedAt;
+      const used = process.cpuUsage(usedBefore);
+      const processorMs = (used.user + used.system) / 1000;
+      return { msPerStep: elapsedMs / steps, processorMsPerStep: processorMs / steps, loss: losses[steps - 1] };
     },
     close: () => session.dispose(),
   };
@@ -189,12 +207,20 @@ function median(values: readonly number[]): number {
 
 function table({ title, network }: Workload, threads: number, overheadMs: number, entries: readonly Measurement[]): string {
   const lines = [
-    ['engine', 'ms/step', 'best round', 'rows/s', 'times compiled'],
-    ...entries.map(({ subject, version, msPerStep, bestMsPerStep, rowsPerSecond, ratio, leftOut }) => {
+    ['engine', 'ms/step', 'best round', 'processor ms', 'rows/s', 'times compiled'],
+    ...entries.map((entry) => {
+      const { subject, version, msPerStep, bestMsPerStep, processorMsPerStep, rowsPerSecond, ratio, leftOut } = entry;
       const name = version === undefined ? labels[subject] : `${labels[subject]} ${version}`;
       return leftOut === undefined
-        ? [name, msPerStep!.toFixed(3), bestMsPerStep!.toFixed(3), rowsPerSecond!.toLocaleString('en'), `${ratio!.toFixed(2)} ×`]
-        : [name, '–', '–', '–', `left out: ${leftOut}`];
+        ? [
+            name,
+            msPerStep!.toFixed(3),
+            bestMsPerStep!.toFixed(3),
+            processorMsPerStep!.toFixed(3),
+            rowsPerSecond!.toLocaleString('en'),
+            `${ratio!.toFixed(2)} ×`,
+          ]
+        : [name, '–', '–', '–', '–', `left out: ${leftOut}`];
     }),
   ];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));

@@ -55,7 +55,7 @@ export async function mlpWorkload(threads: number): Promise<Workload> {
     data: { rows, numeric, target },
     rounds: 11,
     // About a tenth of a second of each subject's time.
-    stepsPerRound: { onnxruntime: 400, 'tfjs-node-gpu': 20, 'tfjs-wasm': 24, 'tfjs-cpu': 2, jax: 400, torch: 100, sklearn: 79 },
+    stepsPerRound: { onnxruntime: 400, 'tfjs-node-gpu': 10, 'tfjs-wasm': 6, 'tfjs-cpu': 1, jax: 400, torch: 100, sklearn: 79 },
   };
 }
 
@@ -115,7 +115,7 @@ export async function wideAndDeepWorkload(threads: number): Promise<Workload> {
     data,
     rounds: 9,
     leftOut: { sklearn: 'it has no embeddings', 'tfjs-cpu': 'it takes seconds a step' },
-    stepsPerRound: { onnxruntime: 40, 'tfjs-node-gpu': 6, 'tfjs-wasm': 1, jax: 40, torch: 10 },
+    stepsPerRound: { onnxruntime: 40, 'tfjs-node-gpu': 2, 'tfjs-wasm': 1, jax: 40, torch: 10 },
   };
 }
 
