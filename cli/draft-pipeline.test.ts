@@ -60,6 +60,34 @@ describe('draftPipeline', () => {
     expect(definition.target).toMatchObject({ task: 'binary', classes: expect.arrayContaining(['+', '-']) });
   });
 
+  it('takes NA for missing in texts and labels too, though a column has nothing else', async () => {
+    const { definition, remarks, leftOut } = await draft('age,grp,flag,empty,y', 'y', (i) => [
+      i % 9 === 0 ? 'NA' : 20 + (i % 50),
+      i % 7 === 0 ? 'NA' : 'abc'[i % 3],
+      i % 5 === 0 ? 'NA' : 'yes',
+      'NA',
+      i % 11 === 0 ? 'NA' : 'ABC'[i % 3],
+    ]);
+    expect(definition.source).toMatchObject({ nullText: 'NA' });
+    expect(definition.columns).toMatchObject({ age: { type: 'integer', nullable: true }, grp: { type: 'string', nullable: true } });
+    expect(definition.target).toMatchObject({ classes: ['A', 'B', 'C'] });
+    expect(leftOut).toContainEqual({ column: 'empty', reason: 'it has no value' });
+    expect(remarks.get('source')).toMatch(/"NA" is missing among texts too \("grp", "flag", "empty", "y"\); where it is a category/);
+  });
+
+  it('keeps NA among codes of countries, and takes it out of other columns by a query', async () => {
+    const { definition, remarks } = await draft('country,grp,x,y', 'y', (i) => [
+      ['DE', 'FR', 'NA', 'US', 'ZA', 'BR', 'IN'][i % 7],
+      i % 6 === 0 ? 'NA' : 'abc'[i % 3],
+      noise(i),
+      noise(i, 2) > 0 ? 'yes' : 'no',
+    ]);
+    expect(definition.source).toMatchObject({ query: expect.stringContaining(`CASE WHEN "grp" IN ('NA') THEN NULL ELSE "grp" END`) });
+    expect(definition.columns).toMatchObject({ country: { type: 'string' }, grp: { type: 'string', nullable: true } });
+    expect(definition.columns.country).not.toHaveProperty('nullable');
+    expect(remarks.get('source')).toMatch(/"NA" stays a value of "country", whose other values are codes/);
+  });
+
   it('casts decimal commas, thousands and dates by a query', async () => {
     const german = await draft(
       'size;day;price',

@@ -2,6 +2,7 @@ import type { SnapshotManifest } from '../../../contracts/dataset.js';
 import type { DataSession } from '../duckdb-session.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 import type { ColumnFacts } from './column-facts.js';
+import { countedOthers, type MarkedColumn, missingMarks } from './missing-marks.js';
 
 /** What a column of text says in a way that only a cast makes a number or a time of. */
 export interface Writing {
@@ -82,18 +83,16 @@ const timeFormats = [
  * a snapshot whose types are weak (CSV, JSON).
  *
  * @param session with the view `inspected`
- * @param hasDecimalComma whether a comma that could be either is a decimal one
+ * @param options whether a comma that could be either is a decimal one, whether the source has `nullText`, and the column of the labels
  */
 export async function unusualValues(
   session: DataSession,
   columns: readonly ColumnFacts[],
   typing: SnapshotManifest['typing'],
-  hasDecimalComma = false,
+  { hasDecimalComma = false, isDelimited, target }: { hasDecimalComma?: boolean; isDelimited: boolean; target?: string },
 ): Promise<UnusualValues> {
   if (typing === 'strong') return { markers: [], writings: [] };
-  const found = new Set<string>();
-  // A class of its own in one column is not missing in another.
-  const kept = new Set<string>();
+  const marked: MarkedColumn[] = [];
   const writings: Writing[] = [];
   for (const facts of columns) {
     if (!/^(VARCHAR|JSON)$/.test(facts.sourceType) || facts.top.length === 0) continue;
@@ -103,24 +102,28 @@ export async function unusualValues(
     const writing = isText ? await writingOf(session, facts, text, hasDecimalComma) : undefined;
     if (writing) writings.push(writing);
     const isValue = isText && !writing && !(await isReadable(session, text));
-    const { spellings, others } = await spellingsOf(session, text, isValue ? markers : words);
-    for (const spelling of spellings) (isValue && others < 2 ? kept : found).add(spelling);
+    const found = await spellingsOf(session, text, isValue ? markers : words);
+    if (found.spellings.length > 0) marked.push({ name: facts.name, text, isText: isValue, isCast: writing !== undefined, ...found });
   }
-  return { markers: [...found].filter((spelling) => !kept.has(spelling)).sort(), writings };
+  const missing = missingMarks(marked, isDelimited, target);
+  return { markers: missing.markers, writings: [...writings, ...missing.writings], remarks: missing.remarks };
 }
 
-/** Spellings of the words in a column, and how many other values it has (2 for more). */
+/** Spellings of the words in a column, and some of its other values. */
 async function spellingsOf(
   session: DataSession,
   text: string,
   among: readonly string[],
-): Promise<{ readonly spellings: string[]; readonly others: number }> {
+): Promise<Pick<MarkedColumn, 'spellings' | 'others'>> {
   const isMarker = `lower(trim(${text})) IN (${among.map(textLiteral).join(', ')})`;
   const spelled = await session.rows(
     `SELECT ${text} AS spelling FROM inspected WHERE ${isMarker} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 10`,
   );
-  const others = await session.rows(`SELECT DISTINCT ${text} FROM inspected WHERE NOT ${isMarker} AND trim(${text}) <> '' LIMIT 2`);
-  return { spellings: spelled.map(({ spelling }) => String(spelling)), others: others.length };
+  if (spelled.length === 0) return { spellings: [], others: [] };
+  const others = await session.rows(
+    `SELECT DISTINCT ${text} AS other FROM inspected WHERE NOT ${isMarker} AND trim(${text}) <> '' LIMIT ${countedOthers}`,
+  );
+  return { spellings: spelled.map(({ spelling }) => String(spelling)), others: others.map(({ other }) => String(other)) };
 }
 
 /** Whether all but a few values are numbers or times already, when words are left out. */
