@@ -1,5 +1,6 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
 import type { ColumnFacts } from './column-facts.js';
+import { identityName, namesThings } from '../identity-name.js';
 import { percent, type Remarks } from './remark.js';
 
 type FeatureInput = PipelineInput['features'][string];
@@ -22,7 +23,6 @@ const identityShare = 0.95;
 const codeName = /(^|[_\s-])(code|zip|zip_?code|postcode|type|category|cluster|region|zone)$|[a-z](Code|Type)$/i;
 /** Texts that occur less than twice on average teach nothing about other rows. */
 const rowsOfValue = 2;
-export const identityName = /(^|[_\s-])(id|uuid|guid|key|index|rowid|row_?number)$|^unnamed(:| )?\s*\d*$|[a-z]Id$/i;
 
 /**
  * Decide how each column but the target's becomes a feature, or why it does not.
@@ -127,7 +127,7 @@ function categoryOf({ name: column, distinct }: ColumnFacts, rows: number): Feat
 
 /** Numbers that name something which occurs again and again. */
 function isCode({ name, distinct, missing, unreadable }: ColumnFacts, rows: number): boolean {
-  return (identityName.test(name) || codeName.test(name)) && distinct * rowsOfValue <= rows - missing - unreadable;
+  return (namesThings(name) || codeName.test(name)) && distinct * rowsOfValue <= rows - missing - unreadable;
 }
 
 function count(number: number): string {

@@ -1,5 +1,5 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
-import { identityName } from './choose-features.js';
+import { identityName } from '../identity-name.js';
 import type { ColumnFacts } from './column-facts.js';
 import type { Findings } from './findings.js';
 
