@@ -121,6 +121,17 @@ describe('draftPipeline', () => {
     expect(remarks.get('source')).toContain(`times written as ${said}`);
   });
 
+  it('reads dates in two formats within a column, and says so', async () => {
+    const two = (n: number) => String(n).padStart(2, '0');
+    const { definition, remarks } = await draft('at,x,y', 'y', (i) => [
+      i % 2 === 0 ? `${two(1 + (i % 12))}/${two(1 + ((i * 5) % 12))}/2021` : `2021-${two(1 + (i % 12))}-${two(1 + ((i * 7) % 28))}`,
+      noise(i),
+      noise(i, 2) > 0 ? 'a' : 'b',
+    ]);
+    expect(definition.columns.at).toEqual({ type: 'timestamp' });
+    expect(remarks.get('source')).toMatch(/"at" holds dates in two formats, %Y-%m-%d and %m\/%d\/%Y .*No day above 12 tells/);
+  });
+
   it('takes well-known marks for missing values, in the column alone where others have them', async () => {
     const measured = (i: number) => (i % 20 === 0 ? -9999 : 10 + (i % 70));
     const { definition, remarks, anomalies } = await draft('a,b,since,y', 'y', (i) => [
@@ -159,6 +170,24 @@ describe('draftPipeline', () => {
     expect(late.definition.split).toMatchObject({ kind: 'random', stratify: true });
     expect(late.remarks.get('split')).toMatch(/Not by time: .*0 of class "new"/);
     expect(late.unfit).toBeUndefined();
+  });
+
+  it('has no feature of an index, nor of a part of the time that it splits by, and categories of ids', async () => {
+    const day = (i: number) => new Date(Date.UTC(2020, 0, 1 + i)).toISOString();
+    const drafted = await draft('__index_level_0__,at,month,machine,x,y', 'y', (i) => [
+      (i * 7) % 400,
+      day(i),
+      Number(day(i).slice(5, 7)),
+      i % 40,
+      noise(i),
+      noise(i, 2) > 0 ? 'a' : 'b',
+    ]);
+    expect(drafted.definition.split.kind).toBe('time');
+    expect(reasons(drafted)).toMatchObject({
+      __index_level_0__: expect.stringMatching(/index of a pandas table/),
+      month: 'it is the month of "at", by which the rows are split',
+    });
+    expect(drafted.definition.features).toMatchObject({ machine: { kind: 'categorical' }, 'at month': { kind: 'calendar' } });
   });
 
   it('keeps the rows of a patient together', async () => {

@@ -41,6 +41,7 @@ export function chooseFeatures(
   const features: Record<string, FeatureInput> = {};
   const leftOut: { column: string; reason: string }[] = [];
   const logColumn = split.kind === 'time' ? split.column : undefined;
+  const copied = new Map(columns.find(({ name }) => name === logColumn)?.times?.copies);
   for (const facts of columns) {
     if (facts.name === target) continue;
     const leak = leaks.get(facts.name);
@@ -49,6 +50,7 @@ export function chooseFeatures(
       (split.kind === 'group' && split.columns.includes(facts.name)
         ? 'the split keeps its rows together, so none of its values is seen again'
         : undefined) ??
+      (copied.has(facts.name) ? `it is the ${copied.get(facts.name)} of "${logColumn}", by which the rows are split` : undefined) ??
       (leak === undefined ? undefined : `it gives the label away: ${leak}`);
     if (reason !== undefined) leftOut.push({ column: facts.name, reason });
     else
@@ -70,6 +72,7 @@ function uselessness(
   if (distinct < 2) return `it is ${JSON.stringify(top[0]?.value.slice(0, 40))} in every row`;
   if (type === 'string' && (words ?? 0) < wordsOfText && distinct * rowsOfValue > present)
     return 'its values hardly repeat, so they tell nothing about other rows';
+  if (/^__index_level_\d+__$/.test(name)) return 'it is the index of a pandas table, which numbers its rows';
   if (type === 'integer' && distinct >= identityShare * present && identityName.test(name)) return 'it numbers the rows';
   if (type === 'integer' && distinct === rows && quantiles && quantiles[4] - quantiles[0] === rows - 1) return 'it numbers the rows';
   if (name.length > longestName(type)) return `its name is longer than ${longestName(type)} characters; rename it in the source to use it`;

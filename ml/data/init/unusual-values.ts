@@ -146,7 +146,7 @@ async function writingOf(
   const [found] = await session.rows(
     `SELECT count(*) AS present, count(*) FILTER (${matches(commaIsGroup)}) AS "group", count(*) FILTER (${matches(commaIsDecimal)}) AS decimal,` +
       ` count(*) FILTER (${matches(withUnit)}) AS units, count(DISTINCT regexp_extract(${value}, ${textLiteral(unitOf)})) AS kinds, any_value(regexp_extract(${value}, ${textLiteral(unitOf)})) AS unit,` +
-      ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, ` +
+      ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, count(TRY_CAST(${value} AS TIMESTAMP)) FILTER (regexp_matches(${value}, '^[0-9]{4}-')) AS iso, ` +
       timeFormats.map((format, i) => `count(try_strptime(${value}, ${textLiteral(format)})) AS time${i}`).join(', ') +
       ` FROM inspected WHERE ${isPresent(value)}`,
   );
@@ -174,8 +174,24 @@ async function writingOf(
     };
   const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
   const best = read.indexOf(Math.max(...read));
-  if (read[best] < needed) return undefined;
-  const { format, doubt } = await settled(session, value, timeFormats[best], (other) => read[timeFormats.indexOf(other)] === read[best]);
+  const readsAsMuchAs = (count: number) => (other: TimeFormat) => read[timeFormats.indexOf(other)] === count;
+  if (read[best] < needed) {
+    const iso = Number(found.iso);
+    // Day and month that change places within a column cannot be told apart.
+    const second = read.findIndex(
+      (n, i) => i !== best && n > tolerated * needed && !isTwin(timeFormats[i], timeFormats[best]) && n + read[best] >= needed,
+    );
+    if (read[best] <= tolerated * needed || (iso + read[best] < needed && second < 0)) return undefined;
+    const { format, doubt } = await settled(session, value, timeFormats[best], readsAsMuchAs(read[best]));
+    const other = iso + read[best] >= needed ? undefined : await settled(session, value, timeFormats[second], readsAsMuchAs(read[second]));
+    const sql = other === undefined ? `TRY_CAST(${value} AS TIMESTAMP)` : `try_strptime(${value}, ${textLiteral(other.format)})`;
+    return {
+      column: name,
+      sql: `coalesce(${sql}, try_strptime(${value}, ${textLiteral(format)}))`,
+      description: `dates in two formats, ${other === undefined ? '%Y-%m-%d' : `${other.format}${other.doubt}`} and ${format}${doubt}`,
+    };
+  }
+  const { format, doubt } = await settled(session, value, timeFormats[best], readsAsMuchAs(read[best]));
   return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}${doubt}` };
 }
 
@@ -188,7 +204,7 @@ async function settled(
   format: TimeFormat,
   readsAsMuch: (other: TimeFormat) => boolean,
 ): Promise<{ readonly format: TimeFormat; readonly doubt: string }> {
-  const twin = timeFormats.find((other) => other === format.replace(/%([md])(.)%([md])/, '%$3$2%$1') && other !== format);
+  const twin = timeFormats.find((other) => isTwin(other, format));
   if (twin === undefined || !readsAsMuch(twin)) return { format, doubt: '' };
   const steps = [format, twin].map((candidate, i) => {
     const time = `try_strptime(${value}, ${textLiteral(candidate)})`;
@@ -207,6 +223,11 @@ async function settled(
     inOrder !== otherInOrder ? ', in which the rows are in order' : sameDay !== otherSameDay ? ', in which all days are the same' : '';
   const doubt = `${why} (or is it ${chosen === format ? twin : format}? No day above 12 tells; correct the query where it is)`;
   return { format: chosen, doubt };
+}
+
+/** Whether the formats differ in the places of day and month alone. */
+function isTwin(a: TimeFormat, b: TimeFormat): boolean {
+  return a !== b && a === b.replace(/%([md])(.)%([md])/, '%$3$2%$1');
 }
 
 function isPresent(value: string): string {
