@@ -1,6 +1,7 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
 import type { ColumnFacts } from './column-facts.js';
 import { identityName, namesThings } from '../identity-name.js';
+import { identifier } from '../sql-quoting.js';
 import { percent, type Remarks } from './remark.js';
 
 type FeatureInput = PipelineInput['features'][string];
@@ -67,7 +68,7 @@ function uselessness(
   rows: number,
 ): string | undefined {
   const present = rows - missing - unreadable;
-  if (type === undefined) return `its type ${sourceType} is not a number, text, boolean or time`;
+  if (type === undefined) return `its type ${shortened(sourceType)} is not a number, text, boolean or time; ${wayIn(name, sourceType)}`;
   if (present === 0) return 'it has no value';
   if (distinct < 2) return `it is ${JSON.stringify(top[0]?.value.slice(0, 40))} in every row`;
   if (type === 'string' && (words ?? 0) < wordsOfText && distinct * rowsOfValue > present)
@@ -82,6 +83,25 @@ function uselessness(
   if (['probabilities', 'class_index', 'value'].includes(name))
     return 'it is named like an output of the exported model; rename it in the source to use it';
   return undefined;
+}
+
+const longestType = 60;
+
+function shortened(type: string): string {
+  return type.length <= longestType ? type : `${type.slice(0, longestType - 1)}…`;
+}
+
+/** A query that makes a column of what is nested; the source stands in it as `data`. */
+function wayIn(name: string, sourceType: string): string {
+  const field = /^STRUCT\((?:"([^"]+)"|(\w+)) /.exec(sourceType);
+  const value = field
+    ? `data.${identifier(name)}.${identifier(field[1] ?? field[2])}`
+    : sourceType.endsWith('[]')
+      ? `len(${identifier(name)})`
+      : undefined;
+  return value === undefined
+    ? 'a query of the source can make something of it'
+    : `a query of the source can: SELECT *, ${value} AS ${identifier(`${name}_${field ? (field[1] ?? field[2]) : 'count'}`)} FROM data`;
 }
 
 /** Features bear the column's name, those of times with the part after it. */
