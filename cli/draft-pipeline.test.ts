@@ -33,7 +33,9 @@ describe('draftPipeline', () => {
       return [noise(i, 3).toFixed(3), code, code === 200 ? 'ok' : 'failed'];
     });
     expect(Object.keys(drafted.definition.features)).toEqual(['load']);
-    expect(reasons(drafted).status_code).toMatch(/gives the label away.*with area under the ROC curve 1\.0000 in validation and test|gives the label away.*with skill 1\.0000/);
+    expect(reasons(drafted).status_code).toMatch(
+      /gives the label away.*with area under the ROC curve 1\.0000 in validation and test|gives the label away.*with skill 1\.0000/,
+    );
     expect(drafted.anomalies).toEqual([]);
   });
 
