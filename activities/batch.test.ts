@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -17,6 +28,7 @@ import type {
 } from '../contracts/batch.js';
 import type { ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { Task } from '../contracts/pipeline.js';
+import type { RemoteFiles } from '../contracts/remote-files.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { predictionColumns } from '../ml/batch/output-columns.js';
 import { scorePartition } from '../ml/batch/score-partition.js';
@@ -25,6 +37,7 @@ import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { rowsToTensors } from '../ml/data/raw-tensors.js';
 import { openModel, predictClassesWith, predictWith } from '../ml/export/run-model.js';
+import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createBatchActivities } from './batch.js';
 import { createExportActivities } from './export.js';
@@ -39,7 +52,7 @@ let folder: string;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'anneal-batch-'));
   store = new FileArtifactStore(join(root, 'store'));
-  for (const task of ['binary', 'multiclass', 'regression'] as const) {
+  for (const task of ['binary', 'multiclass', 'multilabel', 'regression'] as const) {
     const { spec, ref, checkpoint } = await trainedFixture(store, root, task);
     const columns = { ...spec.columns, distance: { ...spec.columns.distance, min: 0, max: 1000 } } as typeof spec.columns;
     const input = { spec: { ...spec, columns }, prepared: ref, checkpoint, dataDigest: 'abc' };
@@ -88,8 +101,14 @@ function requestOf(uri: string, changes: Partial<BatchRequest> = {}): BatchReque
   };
 }
 
-function activities(pool: Pick<ScoringPool, 'run'> = inProcess) {
-  const made = createBatchActivities({ store, projectRoot: folder, scratchRoot: join(root, 'scratch'), pool });
+function activities(pool: Pick<ScoringPool, 'run'> = inProcess, remote?: RemoteFiles) {
+  const made = createBatchActivities({
+    store,
+    projectRoot: folder,
+    scratchRoot: join(root, 'scratch'),
+    pool,
+    ...(remote ? { remote } : {}),
+  });
   return {
     open: (request: BatchRequest): Promise<{ planned?: PlannedBatch }> =>
       environment().run((input: { request: BatchRequest }) => made.openBatch(input), { request }),
@@ -141,29 +160,36 @@ async function hostAnswers(version: ServedVersion, rows: readonly Record<string,
 }
 
 describe('a batch job', () => {
-  it.each(['binary', 'multiclass', 'regression'] as const)('predicts what a host answers for the same rows (%s)', async (task) => {
-    const request = requestOf(await flights(5000), { partitionRows: 2000 });
-    const manifest = await runJob(request, versions[task]);
-    expect(manifest).toMatchObject({ version: '3', modelDigest: versions[task].bundle.model.sha256, rows: 5000, predicted: 5000 });
-    expect(manifest.parts.map(({ name, inputRows }) => [name, inputRows])).toEqual([
-      ['part-00000.parquet', [0, 1666]],
-      ['part-00001.parquet', [1666, 3333]],
-      ['part-00002.parquet', [3333, 5000]],
-    ]);
-    const written = await query(`SELECT * FROM read_parquet('${request.directory}/*.parquet')`);
-    expect(written.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, id) => id));
-    const answers = await hostAnswers(versions[task], written);
-    if (task === 'regression') expect(Float32Array.from(written, (row) => row.prediction as number)).toEqual(answers.values);
-    else {
-      expect(written.map((row) => row.prediction)).toEqual(answers.labels);
-      const columns = task === 'binary' ? ['probability'] : answers.manifest.classes.map((name) => `probability_${name}`);
-      const width = answers.manifest.classes.length;
-      for (const [k, column] of columns.entries())
-        expect(Float32Array.from(written, (row) => row[column] as number)).toEqual(
-          Float32Array.from(written, (_, row) => answers.values[row * width + (task === 'binary' ? 1 : k)]),
-        );
-    }
-  });
+  it.each(['binary', 'multiclass', 'multilabel', 'regression'] as const)(
+    'predicts what a host answers for the same rows (%s)',
+    async (task) => {
+      const request = requestOf(await flights(5000), { partitionRows: 2000 });
+      const manifest = await runJob(request, versions[task]);
+      expect(manifest).toMatchObject({ version: '3', modelDigest: versions[task].bundle.model.sha256, rows: 5000, predicted: 5000 });
+      expect(manifest.parts.map(({ name, inputRows }) => [name, inputRows])).toEqual([
+        ['part-00000.parquet', [0, 1666]],
+        ['part-00001.parquet', [1666, 3333]],
+        ['part-00002.parquet', [3333, 5000]],
+      ]);
+      const written = await query(`SELECT * FROM read_parquet('${request.directory}/*.parquet')`);
+      expect(written.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, id) => id));
+      const answers = await hostAnswers(versions[task], written);
+      if (task === 'regression') expect(Float32Array.from(written, (row) => row.prediction as number)).toEqual(answers.values);
+      else {
+        if (task === 'multilabel') {
+          const flags = labelFlags(answers.manifest, answers);
+          for (const [k, name] of answers.manifest.classes.entries())
+            expect(written.map((row) => row[`label_${name}`])).toEqual(written.map((_, row) => flags[3 * row + k] === 1));
+        } else expect(written.map((row) => row.prediction)).toEqual(answers.labels);
+        const columns = task === 'binary' ? ['probability'] : answers.manifest.classes.map((name) => `probability_${name}`);
+        const width = answers.manifest.classes.length;
+        for (const [k, column] of columns.entries())
+          expect(Float32Array.from(written, (row) => row[column] as number)).toEqual(
+            Float32Array.from(written, (_, row) => answers.values[row * width + (task === 'binary' ? 1 : k)]),
+          );
+      }
+    },
+  );
 
   it('tells of each file and part what it was, and keeps the columns that are asked for', async () => {
     const request = requestOf(await flights(300), { keep: ['id'], format: 'csv' });
@@ -284,6 +310,35 @@ describe('a batch job', () => {
   });
 });
 
+describe('a batch job on S3', () => {
+  /** Objects as a place far away has them: `s3://bucket/<name>` with an etag. */
+  const objects = new Map<string, { readonly path: string; etag: string }>();
+  const remote: RemoteFiles = {
+    list: async (prefix) =>
+      [...objects]
+        .filter(([uri]) => uri.startsWith(prefix))
+        .map(([uri, { path, etag }]) => ({ uri, sizeBytes: statSync(path).size, etag })),
+    fetch: async (uri, path) => copyFileSync(objects.get(uri)!.path, path),
+  };
+
+  it('predicts each object, and none that has changed since it began', async () => {
+    const path = await flights(100);
+    for (const name of ['a', 'b']) objects.set(`s3://bucket/days/${name}.parquet`, { path, etag: name });
+    const request = requestOf('s3://bucket/days/');
+    const { plan, predict, seal } = activities(inProcess, remote);
+    const planned = await plan(request, versions.binary);
+    expect(planned).toMatchObject({ partitions: 2, files: 2 });
+    expect(await predict(planned, 0)).toMatchObject({ rows: 100 });
+    objects.get('s3://bucket/days/b.parquet')!.etag = 'c';
+    await expect(predict(planned, 1)).rejects.toMatchObject({ type: 'SourceUnavailable', message: expect.stringContaining('b.parquet') });
+    objects.get('s3://bucket/days/b.parquet')!.etag = 'b';
+    expect(await predict(planned, 1)).toMatchObject({ rows: 100 });
+    await seal(planned);
+    expect(manifestOf(request).inputs.map(({ uri }) => uri)).toEqual(['s3://bucket/days/a.parquet', 's3://bucket/days/b.parquet']);
+    expect(readdirSync(join(request.directory, '.anneal'))).toEqual(['job.json', 'parts']);
+  });
+});
+
 describe('the part of a partition', () => {
   let pool: ScoringPool;
   beforeEach(() => {
@@ -326,6 +381,21 @@ describe('the part of a partition', () => {
     expect(readdirSync(join(request.directory, '.anneal', 'tmp'))).toEqual([]);
     expect(await predict(planned, 0)).toMatchObject({ rows: 120_000, reused: false });
     expect((await seal(planned)).totals).toMatchObject({ predicted: 120_000 });
+  });
+
+  it('leaves nothing half-written when the disk is full, which is worth another attempt', async () => {
+    const request = requestOf(await flights(100));
+    const full = {
+      run: async ({ partPath }: ScoringJob) => {
+        writeFileSync(partPath, 'the first half');
+        throw new Error('IO Error: No space left on device');
+      },
+    };
+    const planned = await activities().plan(request, versions.binary);
+    await expect(activities(full).predict(planned, 0)).rejects.not.toHaveProperty('nonRetryable');
+    expect(readdirSync(request.directory)).toEqual(['.anneal']);
+    expect(readdirSync(join(request.directory, '.anneal', 'tmp'))).toEqual([]);
+    expect(await activities().predict(planned, 0)).toMatchObject({ rows: 100, reused: false });
   });
 
   it('is predicted again when somebody damaged it or took it away', async () => {
@@ -371,6 +441,18 @@ describe('the folder of a job', () => {
     });
   });
 
+  it.each([
+    ['a file', () => writeFileSync(join(folder, 'output'), ''), /ENOTDIR/],
+    ['below a file', () => writeFileSync(join(folder, 'x'), ''), /ENOTDIR/, 'x/output'],
+  ])('is refused where it is %s', async (_, prepare, message, name = 'output') => {
+    const request = requestOf(await flights(100), { directory: join(folder, name) });
+    prepare();
+    const opened = activities()
+      .open(request)
+      .then(({ planned }) => planned ?? activities().plan(request, versions.binary));
+    await expect(opened).rejects.toMatchObject({ type: 'InvalidRequest', message: expect.stringMatching(message) });
+  });
+
   it('is refused where it holds other files', async () => {
     const request = requestOf(await flights(100));
     mkdirSync(request.directory);
@@ -385,6 +467,15 @@ describe('the columns of predictions', () => {
     [
       { task: 'regression', classes: [], quantiles: [0.1, 0.5, 0.9] },
       ['prediction=p1', 'quantile_0.1=p0', 'quantile_0.5=p1', 'quantile_0.9=p2'],
+    ],
+    [
+      { task: 'multilabel', classes: ['a', 'b'], thresholds: [0.5, 0.25] },
+      [
+        "label_a=p0 >= CAST(CAST('0.5' AS DOUBLE) AS FLOAT)",
+        "label_b=p1 >= CAST(CAST('0.25' AS DOUBLE) AS FLOAT)",
+        'probability_a=p0',
+        'probability_b=p1',
+      ],
     ],
     [{ task: 'binary', classes: ['no', "o'clock"] }, ["prediction=['no', 'o''clock'][choice + 1]", 'probability=p1']],
   ] as const)('of %j are %j', (manifest, columns) => {

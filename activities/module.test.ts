@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,24 @@ it('is trained in a child process, killed, taken up again to the bit, and export
     rows.forEach((_, row) => outputs[row].forEach((value, i) => expect(Math.abs(predicted[2 * row + i] - value)).toBeLessThan(tolerance)));
   }
   await session.release();
+});
+
+it('trains on a slower engine, and says why, where its gradient alone has no translation', async () => {
+  const path = join(root, 'products.ts');
+  writeFileSync(
+    path,
+    `import * as tf from '@tensorflow/tfjs-core';
+     export default ({ inputs }) => ({
+       parameters: { w: { shape: [inputs.numeric.shape[0], 2] }, b: { shape: [2], initial: 'ones' } },
+       forward: ({ w, b }, { numeric }) => tf.tidy('products', () => tf.prod(tf.add(tf.matMul(numeric, w), b), 1, true)),
+     });`,
+  );
+  const source = await store.putBytes(await bundleModule('./products.ts', path));
+  const products = { family: 'module' as const, module: './products.ts', options: {}, source };
+  const training = { ...fixture.spec.training, engine: 'auto' as const, epochs: 1 };
+  const { engine } = await attempt('products', { model: products, training }).result;
+  expect(engine.name).toBe('tfjs-wasm');
+  expect(engine.reason).toContain('the TensorFlow.js kernel "Cumprod" in layer "products", which has no translation');
 });
 
 it('does not retry a module whose bundle was not submitted, or whose options make it throw', async () => {

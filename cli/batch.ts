@@ -3,7 +3,6 @@ import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle 
 import { batchFormats, type BatchFormat, type BatchRequest, type BatchStatus } from '../contracts/batch.js';
 import { batchWorkflowId } from '../contracts/ids.js';
 import { pipelineName } from '../contracts/pipeline/scalars.js';
-import { searchAttributes } from '../contracts/search-attributes.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes } from '../contracts/training-pipeline.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
@@ -115,10 +114,6 @@ async function startJob(client: Client, workflowId: string, request: BatchReques
       args: [{ request }],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       staticSummary: `${request.model}: predictions into ${request.directory}`.slice(0, 190),
-      typedSearchAttributes: [
-        { key: searchAttributes.pipeline, value: request.model },
-        { key: searchAttributes.stage, value: 'batch' },
-      ],
     });
     return undefined;
   } catch (error) {

@@ -8,9 +8,7 @@ const flights = fileURLToPath(new URL('../node_modules/vega-datasets/data/flight
 /** Every twentieth real flight (150,000 of three million), as a Parquet file in `folder`. */
 export async function sampleFlights(folder: string): Promise<string> {
   const path = join(folder, 'flights-sample.parquet');
-  await query(
-    `COPY (SELECT * FROM read_parquet('${flights}', file_row_number = true) WHERE file_row_number % 20 = 0) TO '${path}' (FORMAT parquet)`,
-  );
+  await query(`COPY (SELECT * FROM read_parquet('${flights}') WHERE file_row_number % 20 = 0) TO '${path}' (FORMAT parquet)`);
   return path;
 }
 

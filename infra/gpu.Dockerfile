@@ -17,20 +17,20 @@ RUN npm run build:tfjs-native -- --gpu \
   && npm prune --omit=dev \
   && rm -rf .venv
 
-# As node:20-bookworm-slim, on a base whose variables ask the container toolkit for the driver.
-FROM nvidia/cuda:12.9.1-base-ubuntu22.04
+# A base whose variables ask the container toolkit for the driver, and whose C library is no older than that of the build.
+FROM nvidia/cuda:12.9.1-base-ubuntu24.04
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates \
   && rm -rf /var/lib/apt/lists/* \
-  && groupadd --gid 1000 node && useradd --uid 1000 --gid node --create-home node \
   && mkdir -p /var/lib/anneal/home /var/lib/anneal/artifacts \
-  && chown -R node:node /var/lib/anneal
+  && chown -R 1000:1000 /var/lib/anneal
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 WORKDIR /app
 COPY --from=build /app /app
 # The wheel's libraries lie in folders of their own below it; the loader learns of them here.
 RUN find /app/build/tensorflow-cuda -type d -path '*/nvidia/*/lib' > /etc/ld.so.conf.d/anneal-cuda.conf && ldconfig
-USER node
+# The number that the other images' user has: they share the volume of artifacts.
+USER 1000:1000
 ENV NODE_ENV=production \
   ANNEAL_HOME=/var/lib/anneal/home \
   ANNEAL_ARTIFACTS=/var/lib/anneal/artifacts \

@@ -66,11 +66,16 @@ export class ModelExecutor {
     }
   }
 
+  /** Told of each request that was answered; must neither throw nor change what it is given. */
+  onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number) => void;
+
   /** @throws Error when the graph fails on these rows, or gives something that is not a number */
   async infer(batch: Batch): Promise<BatchOutputs> {
+    const submittedAt = performance.now();
     const outputs = await this.#batcher.submit(batch);
     if (!outputs.values.every((value) => Number.isFinite(value)))
       throw new Error('The model computed a value that is not a finite number.');
+    this.onAnswered?.(batch, outputs, performance.now() - submittedAt);
     return outputs;
   }
 

@@ -32,6 +32,7 @@ export class ServingMetrics {
   readonly #batchRows: Histogram;
   readonly #loads: Counter;
   readonly #reloads: Counter;
+  readonly #notLogged: Counter;
   /** `labels()` makes an object and five functions each time; requests reuse those of the first. */
   readonly #totals = new Map<string, { readonly observe: (seconds: number) => void }>();
 
@@ -74,6 +75,11 @@ export class ServingMetrics {
       name: 'anneal_model_reloads_total',
       help: 'Changes of the version that answers by default.',
       labelNames: ['model'],
+      registers,
+    });
+    this.#notLogged = new Counter({
+      name: 'anneal_prediction_log_lost_total',
+      help: 'Requests that were to be logged and are not: more than the queue, or the disk, could take.',
       registers,
     });
     new Gauge({
@@ -139,6 +145,10 @@ export class ServingMetrics {
 
   loaded(model: string, outcome: 'verified' | 'refused'): void {
     this.#loads.inc({ model, outcome });
+  }
+
+  notLogged(requests: number): void {
+    this.#notLogged.inc(requests);
   }
 
   reloaded(model: string): void {

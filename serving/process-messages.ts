@@ -3,6 +3,7 @@ import type { PredictInput, PredictResult } from '../contracts/serving.js';
 import type { HttpLimits } from './http-server.js';
 import type { VersionFiles } from './load-model.js';
 import type { ModelState } from './model-registry.js';
+import type { PredictionLogOptions } from './prediction-log/prediction-log.js';
 
 export type ListenerName = 'http' | 'grpc';
 
@@ -19,6 +20,8 @@ export interface ServingCommands {
       readonly limits?: HttpLimits;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
+      /** Left out: predictions are not logged. */
+      readonly predictionLog?: Pick<PredictionLogOptions, 'directory' | 'share'>;
     };
     readonly result: { readonly port: number; readonly grpcPort?: number };
   };

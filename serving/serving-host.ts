@@ -8,6 +8,7 @@ import { HttpServer } from './http-server.js';
 import type { VersionFiles } from './load-model.js';
 import { ServingMetrics } from './metrics.js';
 import { ModelRegistry } from './model-registry.js';
+import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
 
@@ -25,6 +26,7 @@ export class ServingHost {
   readonly #loading = new Map<string, Promise<ModelExecutor>>();
   #http: HttpServer | undefined;
   #grpc: GrpcServer | undefined;
+  #log: PredictionLog | undefined;
   #maxRows = defaultMaxRows;
 
   /** @param onFatal called when the process should be replaced: a thread of a version died */
@@ -34,7 +36,8 @@ export class ServingHost {
   ) {}
 
   readonly handlers: Handlers = {
-    start: async ({ host, port, grpcPort, limits, expected }) => {
+    start: async ({ host, port, grpcPort, limits, expected, predictionLog }) => {
+      if (predictionLog) this.#log = new PredictionLog({ ...predictionLog, onLost: (requests) => this.#metrics.notLogged(requests) });
       this.#registry.expect(expected);
       this.#metrics.observeProcess();
       this.#maxRows = limits?.maxRows ?? defaultMaxRows;
@@ -76,6 +79,7 @@ export class ServingHost {
     drain: async () => {
       await this.#closeServers();
       await this.#registry.close();
+      await this.#log?.close();
       return null;
     },
   };
@@ -100,6 +104,8 @@ export class ServingHost {
   async #load(model: string, version: string, files: VersionFiles, digest: string): Promise<ModelExecutor> {
     try {
       const executor = await ModelExecutor.start(files, this.onFatal, this.#metrics.batchObserver(model));
+      const logged = { model, version, manifest: executor.manifest };
+      if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
       this.#digests.set(executor, digest);
       this.#registry.stage({ name: model, version, executor });
       this.#metrics.loaded(model, 'verified');

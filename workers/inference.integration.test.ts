@@ -11,6 +11,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import type { InferenceActivities } from '../contracts/activities.js';
 import { modelWorkflowId } from '../contracts/ids.js';
+import { type PredictionLogIndex, predictionLogPointer } from '../contracts/prediction-log.js';
 import {
   promoteUpdate,
   rollbackUpdate,
@@ -83,6 +84,7 @@ describe('an inference host', () => {
         ANNEAL_HTTP_PORT: '0',
         ANNEAL_GRPC_PORT: '0',
         ANNEAL_HOST_ID: hostId,
+        ANNEAL_PREDICTION_LOG: '1',
         TEMPORAL_ADDRESS: environment.address,
       },
     });
@@ -213,6 +215,13 @@ describe('an inference host', () => {
     const leased = async () => (await lifecycle.query(servingStateQuery)).hosts.find(({ hostId }) => hostId === 'h1')?.version;
     while ((await leased()) !== '6') await sleep(50);
   }, 60_000);
+
+  it('has stored what it predicted when it ended, also of the serving process that was killed', async () => {
+    const ref = await store.getPointer(predictionLogPointer(model, 'h1'));
+    const { parts } = await store.readJson<PredictionLogIndex>(ref!);
+    expect(new Set(parts.map(({ version }) => version))).toEqual(new Set(['1', '2', '3', '4']));
+    for (const { data } of parts) await store.localPath(data);
+  });
 
   it('leaves no serving process behind when it is killed itself', async () => {
     const pid = servingPid();

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { hostTaskQueue } from '../contracts/task-queues.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
 import { ServingChild } from './inference/serving-child.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
@@ -12,6 +13,7 @@ import { readSettings, type Settings } from './settings.js';
 
 /** A parent is told that the host is up after this long at the latest: Temporal may be away. */
 const readyAtLatestMs = 5000;
+const lastCollectionMs = 3000;
 
 /**
  * The supervisor of one inference host. It serves from the local cache at once, and follows the lifecycles of the models
@@ -23,7 +25,9 @@ const readyAtLatestMs = 5000;
  * @throws Error that names the variable to set when an address cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
-  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), await openArtifactStore(settings));
+  const store = await openArtifactStore(settings);
+  const cache = await VersionCache.open(join(settings.home, 'inference', settings.hostId), store);
+  const logDirectory = join(settings.home, 'prediction-log', settings.hostId);
   const host = await InferenceHost.open({ hostId: settings.hostId, cache, logger });
   const restored = signalOnce();
   const serving = new ServingChild({
@@ -31,6 +35,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     host: settings.httpHost,
     port: settings.ports.http,
     grpcPort: settings.ports.grpc,
+    ...(settings.predictionLog.share > 0 ? { predictionLog: { directory: logDirectory, share: settings.predictionLog.share } } : {}),
     expected: () => host.models(),
     onStarted: () => host.restore().finally(restored.fire),
   });
@@ -39,6 +44,16 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await cache.removeLeftovers();
   const url = `http://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${serving.port}`;
   logger.info({ url, grpcPort: serving.grpcPort, hostId: settings.hostId }, 'listening');
+
+  const keeper = new PredictionLogKeeper({
+    hostId: settings.hostId,
+    directory: logDirectory,
+    store,
+    scratchRoot: settings.scratch,
+    retentionDays: settings.predictionLog.retentionDays,
+    logger,
+  });
+  const keeping = keeper.run(stop);
 
   const polling = signalOnce();
   const lease = { hostId: settings.hostId, taskQueue: hostTaskQueue(settings.hostId), url };
@@ -55,6 +70,9 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   // Activities still predict on the serving process, so its versions stay until the workers have ended.
   await Promise.all([serving.request('closeServers', null).catch(() => undefined), link]);
   await serving.stop();
+  await keeping;
+  // What the serving process closed as it ended; a store that is away gets it after the next start.
+  await Promise.race([keeper.collect().catch(() => undefined), sleep(lastCollectionMs, undefined, { ref: false })]);
 }
 
 function signalOnce(): { readonly fired: Promise<void>; readonly fire: () => void } {

@@ -43,6 +43,9 @@ const environment = z.object({
   ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).optional(),
   /** Threads of one training process; default: all cores, divided by the slots. */
   ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  /** Share of the requests for predictions that are logged. */
+  ANNEAL_PREDICTION_LOG: z.coerce.number().min(0).max(1).default(0),
+  ANNEAL_PREDICTION_LOG_RETENTION_DAYS: z.coerce.number().min(1).max(36_500).default(30),
   ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** File that `npm run build:workflows` wrote; default: the workflows are bundled at the worker's start. */
   ANNEAL_WORKFLOW_BUNDLE: z.string().min(1).optional(),
@@ -89,6 +92,8 @@ export interface Settings {
     /** Of `CUDA_VISIBLE_DEVICES`. */
     readonly visibleDevices?: string;
   };
+  /** Share of the requests that are logged, and how long. */
+  readonly predictionLog: { readonly share: number; readonly retentionDays: number };
   readonly logLevel: string;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
@@ -135,6 +140,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       // CUDA's own variable, and there an empty text says something: no card at all.
       visibleDevices: env.CUDA_VISIBLE_DEVICES,
     },
+    predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {

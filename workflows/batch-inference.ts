@@ -131,7 +131,11 @@ async function plan(request: BatchRequest): Promise<PlannedBatch> {
   const planned =
     known ??
     (await batch.planBatch.executeWithOptions({ summary: 'files and their columns' }, [{ request, version: await resolve(request) }]));
-  upsertSearchAttributes([{ key: searchAttributes.modelVersion, value: `${request.model}/${planned.version.version}` }]);
+  upsertSearchAttributes([
+    { key: searchAttributes.pipeline, value: request.model },
+    { key: searchAttributes.stage, value: 'batch' },
+    { key: searchAttributes.modelVersion, value: `${request.model}/${planned.version.version}` },
+  ]);
   return planned;
 }
 

@@ -49,21 +49,22 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
 
 /** The columns that a batch job writes. */
 function cellsOf({ label, labels, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
+  if (labels)
+    return Object.fromEntries([
+      ...Object.entries(labels).map(([name, is]) => [`label_${name}`, String(is)]),
+      ...Object.entries(probabilities).map(([name, share]) => [`probability_${name}`, String(share)]),
+    ]) as Record<string, string>;
   if (value !== undefined)
     return {
       prediction: String(value),
       ...Object.fromEntries(Object.entries(quantiles).map(([quantile, at]) => [`quantile_${quantile}`, String(at)])),
     };
   return {
-    prediction: labels ? namesOf(labels).join(';') : (label ?? ''),
+    prediction: label ?? '',
     ...(probability === undefined
       ? Object.fromEntries(Object.entries(probabilities).map(([name, share]) => [`probability_${name}`, String(share)]))
       : { probability: String(probability) }),
   };
-}
-
-function namesOf(labels: Readonly<Record<string, boolean>>): string[] {
-  return Object.keys(labels).filter((name) => labels[name]);
 }
 
 function csvCell(text: string): string {
@@ -73,14 +74,11 @@ function csvCell(text: string): string {
 /** Classes whose probabilities are said. */
 const shownClasses = 3;
 
-/**
- * `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)`; the labels of
- * a row, or `none`
- */
+/** `late (probability of on time 0.6915, of late 0.3085)`, the likeliest first; `12.4`; `12.4 (0.1: 3.2, 0.9: 30.5)`; the labels of a row, or `none` */
 export function predictionText({ label = '', labels, probabilities, value, quantiles }: Prediction): string {
   if (labels) {
-    const there = namesOf(labels);
-    return there.length === 0 ? 'none' : there.map((name) => `${name} (probability ${probabilities?.[name]?.toFixed(4)})`).join(', ');
+    const there = Object.entries(labels).filter(([, is]) => is);
+    return there.length === 0 ? 'none' : there.map(([name]) => `${name} (probability ${probabilities?.[name]?.toFixed(4)})`).join(', ');
   }
   const others = Object.entries(quantiles ?? {}).filter(([quantile]) => quantile !== '0.5');
   const spread = others.map(([quantile, at]) => `${quantile}: ${at}`).join(', ');

@@ -66,7 +66,9 @@ export class BatchFolder {
 
   /** @returns undefined where no job has claimed the folder. @throws AnnealError `InvalidRequest` when it holds other files */
   async claim(): Promise<BatchClaim | undefined> {
-    const claim = await readJson<BatchClaim>(join(this.directory, hidden, 'job.json'));
+    const claim = await readJson<BatchClaim>(join(this.directory, hidden, 'job.json')).catch((error: unknown) => {
+      throw this.unusable(error);
+    });
     if (claim) return claim;
     const others = await readdir(this.directory).catch((error: unknown) => {
       if (codeOf(error) === 'ENOENT') return [];

@@ -3,7 +3,7 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
 import { shortList } from '../data/row-rules.js';
 import { internalPrefix } from '../data/schema-check.js';
-import { textLiteral } from '../data/sql-quoting.js';
+import { numberLiteral, textLiteral } from '../data/sql-quoting.js';
 
 /** Columns of a file of rejected rows, beside the row's own. */
 export const rejectColumns = { file: `${internalPrefix}file`, row: `${internalPrefix}row`, reason: `${internalPrefix}reason` } as const;
@@ -15,19 +15,28 @@ export interface PredictionColumn {
   readonly sql: string;
 }
 
+/** What of a manifest the columns of predictions depend on. */
+export type PredictedBy = Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds'>;
+
 /**
  * What the output says of a row: `prediction`, the name of the class or the number; of a binary model `probability`, that of
  * the positive class; of one with more classes `probability_<class>` for each. Of quantiles `quantile_<quantile>` for each,
- * and as `prediction` the median.
+ * and as `prediction` the median. Of several labels `label_<label>` and `probability_<label>` for each.
  */
-export function predictionColumns({ task, classes, quantiles }: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): PredictionColumn[] {
+export function predictionColumns({ task, classes, quantiles, thresholds = [] }: PredictedBy): PredictionColumn[] {
+  const shares = classes.map((name, k) => ({ name: `probability_${name}`, sql: `p${k}` }));
+  if (task === 'multilabel') {
+    // Compared in float32, as in the graph.
+    const isThere = classes.map((name, k) => ({ name: `label_${name}`, sql: `p${k} >= CAST(${numberLiteral(thresholds[k])} AS FLOAT)` }));
+    return [...isThere, ...shares];
+  }
   if (task === 'regression') {
     const named = (quantiles ?? []).map((quantile, k) => ({ name: `quantile_${quantile}`, sql: `p${k}` }));
     return [{ name: 'prediction', sql: `p${quantiles?.indexOf(0.5) ?? 0}` }, ...named];
   }
   const label = { name: 'prediction', sql: `[${classes.map(textLiteral).join(', ')}][choice + 1]` };
   if (task === 'binary') return [label, { name: 'probability', sql: 'p1' }];
-  return [label, ...classes.map((name, k) => ({ name: `probability_${name}`, sql: `p${k}` }))];
+  return [label, ...shares];
 }
 
 /**
@@ -58,7 +67,7 @@ export function keptColumns(
 }
 
 /** Numbers that the graph computes of a row. */
-export function predictionWidth({ task, classes, quantiles }: Pick<ModelManifest, 'task' | 'classes' | 'quantiles'>): number {
+export function predictionWidth({ task, classes, quantiles }: PredictedBy): number {
   return task === 'regression' ? (quantiles?.length ?? 1) : classes.length;
 }
 

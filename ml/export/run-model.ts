@@ -40,13 +40,13 @@ export async function predictWith(session: InferenceSession, columns: Readonly<R
 export interface ModelOutputs {
   /** `probabilities`, row-major [rows · classes], `quantiles` [rows · quantiles], or `value` [rows]. */
   readonly values: Float32Array;
-  /** `class_index` [rows]; absent for regression. */
+  /** `class_index` [rows]; absent for regression and several labels. */
   readonly classIndex?: BigInt64Array;
 }
 
 /** The predictions with the chosen classes. @param columns by name of the raw input */
 export async function predictClassesWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<ModelOutputs> {
-  if (session.outputNames.includes(modelOutputs.value)) return { values: await predictWith(session, columns) };
+  if (!session.outputNames.includes(modelOutputs.classIndex)) return { values: await predictWith(session, columns) };
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
   const result = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {

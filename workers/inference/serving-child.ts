@@ -11,6 +11,7 @@ export interface ServingChildOptions {
   readonly host: string;
   readonly port: number;
   readonly grpcPort: number;
+  readonly predictionLog?: ServingCommands['start']['input']['predictionLog'];
   /** Models that the process will be told to load, read at each start. */
   readonly expected: () => readonly string[];
   /** After each start, also the first: load again what was served. Its failure is its own affair. */
@@ -119,6 +120,7 @@ export class ServingChild {
       grpcPort: this.#grpcPort,
       logLevel: logger.level,
       expected: this.#options.expected(),
+      ...(this.#options.predictionLog ? { predictionLog: this.#options.predictionLog } : {}),
     });
   }
 

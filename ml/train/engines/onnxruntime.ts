@@ -11,6 +11,7 @@ import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
 import { missingCuda } from './cuda.js';
 import { forwardRows } from './forward-rows.js';
+import { isPacked, packRows } from './packed-rows.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
 import { randomStreams } from './training-step.js';
 
@@ -92,8 +93,9 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
 const leastSharedWork = 10_000_000;
 
 /** A function of the plan alone, since a sum's order can depend on the number of threads. */
-function usefulThreads({ parameterCount, widestImage }: Network, { batchSize, threads }: NetworkPlan): number {
-  return widestImage === 0 && parameterCount * batchSize < leastSharedWork ? 1 : threads;
+function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads }: NetworkPlan): number {
+  // A filter is used at every place of an image.
+  return !layout.image && parameterCount * batchSize < leastSharedWork ? 1 : threads;
 }
 
 async function createSession(graph: Uint8Array, threads: number, { executionProviders }: Device): Promise<ort.InferenceSession> {
@@ -206,6 +208,11 @@ class OnnxruntimeSession implements EngineSession {
 }
 
 function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {
+  const { layout } = network;
+  if (isPacked(layout)) {
+    const width = layout.categorical.length + layout.numeric.length + 1;
+    return { packed: new ort.Tensor('float32', packRows(layout, data), [data.rows, width]) };
+  }
   return { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
 }
 

@@ -28,7 +28,7 @@ test('auto is the compiled engine for a model that compiles', async () => {
 test('auto falls back to wasm for a model that does not compile, and says which kernel it was', async () => {
   const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
   const forward: typeof network.forward = (parameters, inputs) => tf.tidy('angle', () => tf.atan(network.forward(parameters, inputs)));
-  const { engine, reason } = await automaticEngine(plan, false, async () => buildTrainingGraph({ ...network, forward }, plan));
+  const { engine, reason } = await automaticEngine(plan, async () => buildTrainingGraph({ ...network, forward }, plan));
   expect(['tfjs-wasm', 'tfjs-node-gpu']).toContain(engine.name);
   expect(reason).toMatch(/^Timed on this machine: .*tfjs-wasm [0-9.e+]+ ms a step/);
   expect(reason).toContain('trains on a slower engine. The model uses the TensorFlow.js kernel "Atan" in layer "angle"');
@@ -38,7 +38,7 @@ test('an error that is not about the model is no reason to fall back', async () 
   const compile = async () => {
     throw new Error('out of memory');
   };
-  await expect(automaticEngine(plan, false, compile)).rejects.toThrow('out of memory');
+  await expect(automaticEngine(plan, compile)).rejects.toThrow('out of memory');
 });
 
 test('an engine that is asked for is taken', async () => {

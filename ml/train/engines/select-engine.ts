@@ -30,12 +30,12 @@ export async function selectEngine(requested: TrainingSpec['engine'], plan: Step
     return { engine, reason: `The pipeline asks for the engine ${requested}.` };
   }
   // What no engine can build is no reason to fall back.
-  const { widestImage } = networkOf(plan);
-  return automaticEngine(plan, widestImage > 0, () => compilePlan(plan));
+  networkOf(plan);
+  return automaticEngine(plan, () => compilePlan(plan));
 }
 
 /** As `selectEngine` does for `auto`. @param compile throws when the model has no translation */
-export async function automaticEngine(plan: StepPlan, convolves: boolean, compile: () => Promise<unknown>): Promise<SelectedEngine> {
+export async function automaticEngine(plan: StepPlan, compile: () => Promise<unknown>): Promise<SelectedEngine> {
   const problem = await refusalOf(compile);
   if (problem !== undefined) {
     const reason = `The model does not compile, so it trains on a slower engine. ${problem}`;
@@ -43,8 +43,8 @@ export async function automaticEngine(plan: StepPlan, convolves: boolean, compil
     const chosen = await fastest(fallbacks, plan);
     return chosen ? { engine: chosen.engine, reason: `${chosen.reason} ${reason}` } : { engine: tfjsCpuEngine, reason };
   }
-  // Eager engines on a processor took five times as long and more on networks without convolutions: that needs no timing.
-  const isNativeInQuestion = convolves || hasNvidiaDevice();
+  // Eager engines on a processor took five times as long and more on networks without images: that needs no timing.
+  const isNativeInQuestion = plan.layout.image !== undefined || hasNvidiaDevice();
   const rivals = await usable([onnxruntimeCudaEngine, ...(isNativeInQuestion ? [tfjsNativeEngine] : [])]);
   if (rivals.length === 0)
     return { engine: onnxruntimeEngine, reason: 'The model compiles to ONNX, which is the fastest engine that this machine has.' };

@@ -3,20 +3,23 @@ import { imageSize } from '../../../contracts/image-input.js';
 import { lowerForward } from '../../graph/lower-network.js';
 import { lowerPixels } from '../../graph/lower-pixels.js';
 import { lowerTape } from '../../graph/lowering/lower-tape.js';
-import { GraphBuilder } from '../../graph/onnx-builder.js';
+import { elementTypes, GraphBuilder } from '../../graph/onnx-builder.js';
 import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
+import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
 import { stateOf, type StateName, stateVectors } from '../engine-state.js';
 import { stepScalarCount } from '../optimizer.js';
+import { isPacked } from './packed-rows.js';
 import { randomStreams, trainingStep } from './training-step.js';
 
 /**
  * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
  *
  * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, `stepScalarCount`], `randomKeys` int32 [K, 2S] where the
- * step draws random numbers, `categorical` int32 [N, C] and `numeric` float32 [N, F]
- * where the layout has such columns, `image` uint8 [N, height · width · channels] where it has one, `target` float32 [N], and the vectors of `stateVectors`, which the loop carries.
+ * step draws random numbers, the vectors of `stateVectors`, which the loop carries, and the rows: `packed` float32 [N, C + F + 1] where
+ * `isPacked`; else `categorical` int32 [N, C] and `numeric` float32 [N, F] where the layout has such columns, `image` uint8
+ * [N, height · width · channels] where it has one, and `target` float32 [N].
  * Outputs: `<state>_next`, and `losses` float32 [K].
  *
  * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
@@ -33,10 +36,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   graph.input('rows', 'int32', ['K', batchSize]);
   graph.input('scalars', 'float32', ['K', scalarCount]);
   if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
-  if (layout.categorical.length > 0) graph.input('categorical', 'int32', ['N', layout.categorical.length]);
-  if (layout.numeric.length > 0) graph.input('numeric', 'float32', ['N', layout.numeric.length]);
-  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
-  graph.input('target', 'float32', ['N']);
+  declareRows(graph, layout);
   for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
 
   const body = graph.subgraph('step');
@@ -44,10 +44,8 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   body.input('continue', 'bool', []);
   for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
   const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
-  const matrices = [...(layout.categorical.length > 0 ? ['categorical'] : []), ...(layout.numeric.length > 0 ? ['numeric'] : []), 'target'];
   const read = {
-    ...Object.fromEntries(matrices.map((name) => [name, body.node('Gather', [name, rows], { axis: 0 })])),
-    ...(layout.image ? { image: lowerPixels(body, body.node('Gather', ['image', rows], { axis: 0 }), batchSize, layout.image) } : {}),
+    ...gatherBatch(body, layout, rows, batchSize),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
@@ -62,6 +60,40 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   for (const { name, size } of vectors) graph.output(`${name}_next`, 'float32', [size]);
   graph.output('losses', 'float32', ['K']);
   return graph.encode();
+}
+
+function declareRows(graph: GraphBuilder, layout: FeatureLayout): void {
+  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
+  if (isPacked(layout)) {
+    graph.input('packed', 'float32', ['N', indices + numbers + 1]);
+    return;
+  }
+  if (indices > 0) graph.input('categorical', 'int32', ['N', indices]);
+  if (numbers > 0) graph.input('numeric', 'float32', ['N', numbers]);
+  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
+  graph.input('target', 'float32', ['N']);
+}
+
+/** @returns names of a mini-batch's matrices and target */
+function gatherBatch(body: GraphBuilder, layout: FeatureLayout, rows: string, batchSize: number): Record<string, string> {
+  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
+  const look = (name: string) => body.node('Gather', [name, rows], { axis: 0 });
+  if (isPacked(layout)) {
+    const widths = [indices, ...(numbers > 0 ? [numbers] : []), 1];
+    const parts = widths.map(() => body.unique('Split'));
+    body.nodeWithOutputs('Split', [look('packed'), body.constant('int64', widths)], parts, { axis: 1 });
+    return {
+      categorical: body.node('Cast', [parts[0]], { to: elementTypes.int32 }), // int32 [B, C]
+      ...(numbers > 0 ? { numeric: parts[1] } : {}), // [B, F]
+      target: body.node('Reshape', [parts.at(-1)!, body.constant('int64', [batchSize])]), // [B]
+    };
+  }
+  return {
+    ...(indices > 0 ? { categorical: look('categorical') } : {}),
+    ...(numbers > 0 ? { numeric: look('numeric') } : {}),
+    target: look('target'),
+    ...(layout.image ? { image: lowerPixels(body, look('image'), batchSize, layout.image) } : {}),
+  };
 }
 
 function recordStep(network: Network, plan: NetworkPlan): Tape {

@@ -1,0 +1,35 @@
+import type { ModelManifest } from '../../contracts/model.js';
+
+/** Whose predictions a segment holds. */
+export interface LoggedVersion {
+  readonly model: string;
+  readonly version: string;
+  readonly manifest: Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds' | 'inputs'>;
+}
+
+/** First line of a segment. */
+export interface SegmentHeader extends LoggedVersion {
+  readonly formatVersion: 1;
+}
+
+/**
+ * A line of a segment: the rows of one request, column by column. `i<n>` are the raw inputs in the order of the manifest (images are
+ * left out), `o<n>` what the graph computed, `c` the chosen classes; what is missing is null.
+ */
+export interface SegmentLine {
+  /** Id of the request. */
+  readonly r: string;
+  /** When it was answered, milliseconds since 1970. */
+  readonly t: number;
+  /** Milliseconds from its submission to its answer. */
+  readonly l: number;
+  readonly n: number;
+  readonly c?: readonly number[];
+  readonly [column: `i${number}` | `o${number}`]: readonly (string | number | null)[];
+}
+
+/** Directories below that of a log: what is written, and what is whole. */
+export const segmentFolders = { open: 'open', closed: 'closed' } as const;
+
+/** A longer line, of many rows or long texts, is not written: whoever reads it back needs a multiple of that. */
+export const maxLineBytes = 4 << 20;

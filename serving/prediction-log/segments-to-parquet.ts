@@ -1,0 +1,93 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { ModelInput } from '../../contracts/dataset.js';
+import { predictionColumns, predictionWidth } from '../../ml/batch/output-columns.js';
+import { withDataSession } from '../../ml/data/duckdb-session.js';
+import { identifier, pathLiteral, textLiteral } from '../../ml/data/sql-quoting.js';
+import { maxLineBytes, type SegmentHeader } from './logged-version.js';
+
+/** What a log says of each row beside inputs and outputs. */
+export const logColumns = ['request_id', 'row', 'time', 'model', 'version', 'latency_ms'] as const;
+
+export interface LoggedRows {
+  readonly rows: number;
+  /** Of the first and the last request, milliseconds since 1970. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** @returns undefined where there is none: the process was killed before it had written it */
+export async function headerOf(path: string): Promise<SegmentHeader | undefined> {
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    try {
+      const header = JSON.parse(line) as Partial<SegmentHeader>;
+      return header.formatVersion === 1 && header.manifest ? (header as SegmentHeader) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Write the requests of segments of one version as one Parquet file (zstd), a row for each row: `logColumns`, `input_<column>`,
+ * and the columns of predictions as a batch job writes them.
+ *
+ * A line that was cut off, the last one of a process that was killed, is passed over. Safe to repeat.
+ *
+ * @returns undefined when there is no row; no file is written then
+ */
+export async function segmentsToParquet(
+  segments: readonly string[],
+  { model, version, manifest }: SegmentHeader,
+  path: string,
+  scratchRoot: string,
+): Promise<LoggedRows | undefined> {
+  const { inputs, task } = manifest;
+  const width = predictionWidth(manifest);
+  const hasChoice = task === 'binary' || task === 'multiclass';
+  const logged = inputs.flatMap((input, i) => (input.type === 'uint8' ? [] : [{ input, i }]));
+  const types = [
+    `r: 'VARCHAR', t: 'BIGINT', l: 'DOUBLE', n: 'INTEGER', c: 'INTEGER[]'`,
+    ...logged.map(({ input, i }) => `i${i}: '${jsonType(input)}[]'`),
+    ...Array.from({ length: width }, (_, k) => `o${k}: 'FLOAT[]'`),
+  ];
+  const lists = [
+    ...logged.map(({ i }) => `unnest(i${i}) AS i${i}`),
+    ...(hasChoice ? ['unnest(c) AS choice'] : []),
+    ...Array.from({ length: width }, (_, k) => `unnest(o${k}) AS p${k}`),
+  ];
+  const lines = `read_json([${segments.map(pathLiteral).join(', ')}], format = 'newline_delimited', columns = {${types.join(', ')}}, ignore_errors = true, maximum_object_size = ${2 * maxLineBytes})`;
+  const selected = [
+    'r AS request_id',
+    'place AS "row"',
+    'epoch_ms(t) AS "time"',
+    `${textLiteral(model)} AS model`,
+    `${textLiteral(version)} AS version`,
+    'l AS latency_ms',
+    ...logged.map(({ input, i }) => `${natural(input, `i${i}`)} AS ${identifier(`input_${input.name}`)}`),
+    ...predictionColumns(manifest).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
+  ];
+  return withDataSession({ scratchRoot, memoryLimitBytes: 256 << 20 }, async (session) => {
+    await session.run(
+      `CREATE TABLE logged AS SELECT r, t, l, unnest(range(n)) AS place, ${lists.join(', ')} FROM ${lines} WHERE r IS NOT NULL`,
+    );
+    const [{ rows, from, until }] = await session.rows('SELECT count(*) AS rows, min(t) AS "from", max(t) AS until FROM logged');
+    if (Number(rows) === 0) return undefined;
+    await session.run(
+      `COPY (SELECT ${selected.join(', ')} FROM logged ORDER BY t) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
+    );
+    return { rows: Number(rows), fromMs: Number(from), untilMs: Number(until) };
+  });
+}
+
+function jsonType({ type }: ModelInput): string {
+  return type === 'string' ? 'VARCHAR' : type === 'int64' ? 'BIGINT' : 'DOUBLE';
+}
+
+/** A raw input in the type of its column. */
+function natural({ columnType }: ModelInput, value: string): string {
+  if (columnType === 'timestamp') return `epoch_ms(${value})`;
+  if (columnType === 'integer') return `CAST(${value} AS BIGINT)`;
+  return columnType === 'boolean' ? `${value} <> 0` : value;
+}
