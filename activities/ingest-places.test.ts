@@ -97,7 +97,9 @@ describe('places', () => {
     mkdirSync(join(fixture.root, 'data/bare'));
     expect(await refusal('data/*.tsv')).toMatch(/"data\/\*\.tsv".*no file matches the pattern/);
     expect(await refusal('data/bare')).toMatch(/directory has no file of the format csv/);
-    expect(await refusal(['data/a.csv', 'data/b.csv'])).toMatch(/"data\/b\.csv".*no such file/);
+    expect(await refusal(['data/a.csv', 'data/b.csv'])).toMatch(
+      /"data\/b\.csv".*no such file \(relative ones start at the folder where the command is called\)/,
+    );
     expect(await refusal(['data/*.csv', 'data/a.csv'])).toMatch(/mean it twice/);
     fixture.write('data/bare/x.csv', '');
     expect(await refusal('data/bare')).toMatch(/the file is empty/);

@@ -322,6 +322,27 @@ describe('the anomalies of a data set', () => {
       ],
     ],
     [
+      'copies of rows in several groups, which two features of few values make by chance',
+      { rule: 'split-overlap', severity: 'warn', found: expect.stringContaining('different groups hold copies') as never },
+      {
+        customer: `'c' || (i % 300)`,
+        price: `CAST(hash((i // 2)::VARCHAR) % 10000000 / 7 AS DOUBLE)`,
+        kind: `'k' || hash(i // 2) % 900`,
+        spent: '((i // 2) * 13 % 50)::DOUBLE',
+      },
+      {
+        features: { price: { kind: 'numeric', column: 'price' }, kind: { kind: 'categorical', column: 'kind' } },
+        split: { kind: 'group', columns: ['customer'] },
+      },
+      [
+        { customer: `'c' || (i % 300)`, price: `CAST(hash(i::VARCHAR) % 400 AS DOUBLE)`, kind: `'k' || hash(i + 1) % 40` },
+        {
+          features: { price: { kind: 'numeric', column: 'price' }, kind: { kind: 'categorical', column: 'kind' } },
+          split: { kind: 'group', columns: ['customer'] },
+        },
+      ],
+    ],
+    [
       'a key in training and in the test',
       { rule: 'key-overlap', severity: 'warn', column: 'customer' },
       { customer: `'c' || (i % 300)` },

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { overrideValidationUpdate, recheckSourceUpdate } from '../contracts/training-pipeline.js';
+import { overrideValidationUpdate, type PipelineStatus, recheckSourceUpdate } from '../contracts/training-pipeline.js';
 import { CommandError, usageError } from './command-error.js';
 import { printJson, printLine } from './output.js';
 import { findRun, readRunStatus } from './runs.js';
@@ -24,14 +24,26 @@ export async function overrideValidation(
 }
 
 /**
- * Let a run that waits for a decision about its data read the source again.
+ * Let a run that waits for a decision about its data read the source again. For a run that goes on there is nothing to do.
  *
- * @throws when the run does not wait for it (the workflow refuses the update)
+ * @throws CommandError when the run has ended
  */
 export async function recheckSource(run: string, { json }: { readonly json?: boolean }): Promise<void> {
-  const workflowId = await decide(run, (client, id) => client.workflow.getHandle(id).executeUpdate(recheckSourceUpdate));
-  if (json) printJson({ run, workflowId, decision: 'recheck' });
+  let goesOn: string | undefined;
+  const workflowId = await decide(run, async (client, id) => {
+    goesOn = nothingToRecheck(run, await readRunStatus(client, id));
+    if (goesOn === undefined) await client.workflow.getHandle(id).executeUpdate(recheckSourceUpdate);
+  });
+  if (json) printJson({ run, workflowId, decision: goesOn === undefined ? 'recheck' : 'none' });
+  else if (goesOn !== undefined) printLine(goesOn);
   else printLine(`The run ${run} reads its source again. "anneal show ${run} --wait" shows what comes of it.`);
+}
+
+/** Why a run need not look at its source again, a sentence; undefined where it waits for that, or has ended. Pure. */
+export function nothingToRecheck(run: string, { state }: Pick<PipelineStatus, 'state'>): string | undefined {
+  if (state !== 'running' && state !== 'awaiting-approval') return undefined;
+  const stands = state === 'running' ? 'goes on' : 'waits for approval, not for its data';
+  return `The run ${run} ${stands}: there is nothing to check again. "anneal show ${run}" shows it.`;
 }
 
 async function decide(run: string, update: (client: Client, workflowId: string) => Promise<void>): Promise<string> {

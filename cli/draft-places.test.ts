@@ -47,7 +47,7 @@ describe('draftPipeline of places', () => {
     const { definition, rows, remarks } = await draft('mixed', 'y');
     expect(definition.source).toEqual({ format: 'csv', uri: 'mixed', delimiter: ';' });
     expect(rows).toBe(120);
-    expect(remarks.get('source')).toBe('Of the folder’s 3 files the 2 of format csv are read.');
+    expect(remarks.get('source')).toBe('Of the folder’s 3 files the 2 of format csv are read, and not "README.md".');
   });
 
   it('tells the format by the content where no name does', async () => {
@@ -71,7 +71,7 @@ describe('draftPipeline of places', () => {
   });
 
   it('makes a network of images, whose folders are the classes, at a size that they can be learned at', async () => {
-    const { definition, anomalies, remarks } = await draft('photos');
+    const { definition, anomalies, remarks, notes } = await draft('photos');
     expect(definition).toMatchObject({
       source: { format: 'images', uri: 'photos', height: 32, width: 64, channels: 3 },
       columns: { image: { type: 'image', height: 32, width: 64, channels: 3 } },
@@ -79,6 +79,7 @@ describe('draftPipeline of places', () => {
       model: { family: 'cnn', filters: [16, 32, 64] },
       expectations: { maxQuarantined: expect.any(Number) },
     });
+    expect(notes).toEqual([expect.stringMatching(/^1 image cannot be used: .*cat\/broken\.png \(/)]);
     expect(remarks.get('source')).toMatch(/100 × 50, coloured; they are brought to 64 × 32/);
     expect(anomalies.filter(({ severity }) => severity === 'error')).toEqual([]);
   });

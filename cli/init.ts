@@ -14,6 +14,7 @@ import { count, printJson, printLine } from './output.js';
 import { projectRoot } from './project-root.js';
 import { formatSchema, schemaPath } from './schema-file.js';
 import { commandSettings } from './settings.js';
+import { sourceLine } from './source-line.js';
 
 export interface InitOptions {
   /** Images need none: their folders are the classes. */
@@ -110,18 +111,19 @@ function report({ definition, leftOut, rows, anomalies }: DraftedPipeline, writt
 /** A line for each would hide the rest of a wide table. */
 const shownColumns = 30;
 
-function summary({ definition, remarks, leftOut, rows, anomalies, unfit }: DraftedPipeline, { file, schema }: Written): string[] {
+function summary({ definition, remarks, leftOut, rows, notes, anomalies, unfit }: DraftedPipeline, { file, schema }: Written): string[] {
   const features = Object.keys(definition.features);
   const source = remarks.get('source');
   const more = leftOut.length - shownColumns;
   return [
     `Wrote ${file}: ${definition.target.task} of "${definition.target.name}" from ${features.length} feature${features.length === 1 ? '' : 's'} and ${count(rows)} rows.`,
-    ...(source === undefined ? [] : [`  source    ${source}`]),
+    `  source    ${sourceLine(definition.source)}${source === undefined ? '' : `. ${source}`}`,
     `  target    ${remarks.get('target')}`,
     `  split     ${remarks.get('split')}`,
     `  features  ${features.slice(0, shownColumns).join(', ')}${features.length > shownColumns ? ` and ${features.length - shownColumns} more` : ''}`,
     ...leftOut.slice(0, shownColumns).map(({ column, reason }) => `  not used  ${column}: ${reason}`),
     ...(more > 0 ? [`  not used  ${more} more; the file lists them`] : []),
+    ...notes.map((note) => `  warns     ${note}`),
     ...anomalies.map(({ severity, rule, column, found }) => {
       const says = severity === 'error' ? 'the run will stop' : 'the run will warn';
       return `  ${severity === 'error' ? 'stops   ' : 'warns   '}  ${says}: ${column === undefined ? '' : `${column}: `}${rule}, ${found}`;

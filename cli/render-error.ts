@@ -1,4 +1,4 @@
-import { AnnealError } from '../contracts/failures.js';
+import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { CommandError, exitCodes } from './command-error.js';
 
 interface ErrorLike {
@@ -46,7 +46,14 @@ function innermostFailure(error: unknown): string | undefined {
   return found;
 }
 
+/** By its name: a pipeline's file may have loaded the class once more. */
+function isAnnealError(error: unknown): error is AnnealError {
+  return error instanceof AnnealError || (error instanceof Error && error.name === 'AnnealError');
+}
+
 /** @returns what the process exits with */
 export function exitCodeOf(error: unknown): number {
-  return error instanceof CommandError ? error.exitCode : exitCodes.failed;
+  if (error instanceof CommandError) return error.exitCode;
+  // A definition that is not valid is a mistake in what was given, as an unknown option is.
+  return isAnnealError(error) && error.type === failureTypes.invalidPipeline ? exitCodes.usage : exitCodes.failed;
 }

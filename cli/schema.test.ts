@@ -81,6 +81,23 @@ describe('anneal schema', () => {
     expect((JSON.parse(file()) as FrozenSchema).columns.id.unique).toBe(true);
   });
 
+  it('checks limits, which ordinary differences keep, and equality where it is asked for', async () => {
+    await schema(pipeline(), { write: true });
+    write(Array.from({ length: 20 }, (_, i) => 'abc'[i % 3]));
+    printed = [];
+    await schema(pipeline(), { check: true });
+    expect(printed.join('')).toMatch(/600 rows of the data are within the limits of .*shop\.schema\.json/);
+    expect(process.exitCode).toBeUndefined();
+    await schema(pipeline(), { check: true, exact: true });
+    expect(process.exitCode).toBe(1);
+    process.exitCode = undefined;
+    write(['a', 'a', 'a', 'a', 'b', 'c']);
+    printed = [];
+    await schema(pipeline(), { check: true });
+    expect(process.exitCode).toBe(1);
+    expect(printed.join('')).toMatch(/beyond {2}kind: drift, 0\.333; .*at most 0\.1\)/);
+  });
+
   it('becomes part of the pipeline that lies beside it', async () => {
     expect((await loadPipeline(pipeline())).schema).toBeUndefined();
     await schema(pipeline(), { write: true });
@@ -103,6 +120,31 @@ describe('two schemas', () => {
   it('differ by a line a fact', () => {
     expect(schemaChanges(one, two)).toEqual(['~ rows: 10 → 12', '~ a.maxMissing: 0.1 → 0.2', '+ come: VARCHAR', '- gone: VARCHAR']);
     expect(schemaChanges(one, one)).toEqual([]);
+  });
+
+  it('are told apart without their shares and long lists', () => {
+    const edges = Array.from({ length: 41 }, (_, i) => i / 7);
+    const shares = edges.slice(1).map(() => 0.025);
+    const domain = Array.from({ length: 40 }, (_, i) => `value ${i}`);
+    const before: FrozenSchema = {
+      ...one,
+      columns: {
+        x: { ...column, distribution: { kind: 'histogram', edges, shares } },
+        k: { ...column, domain, distribution: { kind: 'categories', shares: { a: 0.743, b: 0.257 } } },
+      },
+    };
+    const after: FrozenSchema = {
+      ...one,
+      columns: {
+        x: { ...column, distribution: { kind: 'histogram', edges, shares: [0.027, 0.023, ...shares.slice(2)] } },
+        k: { ...column, domain: [...domain.slice(1), 'other'], distribution: { kind: 'categories', shares: { a: 0.745, b: 0.255 } } },
+      },
+    };
+    expect(schemaChanges(before, after)).toEqual([
+      '~ k.domain: 40 → 40 values; new: "other"; gone: "value 0"',
+      '~ k.distribution: moved by 0.002 (L∞), most "a", 0.743 → 0.745',
+      '~ x.distribution: the same bins, of which none moved by more than 0.002',
+    ]);
   });
 
   it('read as one text, whatever the order of their columns', () => {

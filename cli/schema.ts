@@ -20,6 +20,8 @@ export interface SchemaOptions {
   readonly fromRun?: string;
   readonly write?: boolean;
   readonly check?: boolean;
+  /** With `check`: any difference fails. */
+  readonly exact?: boolean;
   readonly set?: readonly string[];
   readonly json?: boolean;
 }
@@ -31,12 +33,15 @@ export interface SchemaOptions {
  *
  * @throws CommandError when the source, the run or the file cannot be used
  */
-export async function schema(pipeline: string, { fromRun, write, check, set, json }: SchemaOptions): Promise<void> {
+export async function schema(pipeline: string, { fromRun, write, check, exact, set, json }: SchemaOptions): Promise<void> {
   if (write && check) throw usageError('Give --write or --check, not both: the one writes the file, the other compares it.');
   const path = schemaPath(findPipelineFile(pipeline));
   const spec = await loadPipeline(pipeline, set);
   const file = readSchemaFile(path);
   const settings = commandSettings();
+  if (exact && !check) throw usageError('Give --exact together with --check: it says how strictly the file is compared.');
+  // What a run has validated was held against the schema that it started with, so only the schemas can be compared.
+  if (check && !exact && !fromRun && file) return checkLimits(settings, { ...spec, schema: file }, path, json);
   const inferred = withDecisions(await (fromRun ? fromRunReport(settings, spec, fromRun) : fromSource(settings, spec)), file);
   const changes = file && formatSchema(file) === formatSchema(inferred) ? [] : schemaChanges(file, inferred);
   const isEqual = file !== undefined && formatSchema(file) === formatSchema(inferred);
@@ -45,6 +50,26 @@ export async function schema(pipeline: string, { fromRun, write, check, set, jso
   else sayChanges({ path, changes, isEqual, isNew: file === undefined, isWritten: write === true, rows: inferred.rows });
   if (check && !isEqual) process.exitCode = exitCodes.failed;
 }
+
+/** Holds the data against the file as a run does; what a run would stop for, and drift beyond its limit, fail. */
+async function checkLimits(settings: Settings, spec: PipelineSpec, path: string, json?: boolean): Promise<void> {
+  const { report } = await validateSource(settings, spec);
+  const anomalies = report.anomalies.filter(({ rule, expected }) => schemaRules.has(rule) || expected.includes('the frozen schema'));
+  const isBeyond = anomalies.some(({ severity, rule }) => severity === 'error' || rule === 'drift');
+  if (json) printJson({ path, exists: true, within: !isBeyond, anomalies });
+  else {
+    for (const { severity, rule, column, found, expected } of anomalies)
+      printLine(
+        `${severity === 'error' || rule === 'drift' ? 'beyond' : 'warns '}  ${column ?? 'the columns'}: ${rule}, ${found} (expected ${expected})`,
+      );
+    if (isBeyond) printNote(`The data are beyond what ${path} allows. Mend them at their source; --write takes the new schema over.`);
+    else printLine(`${count(report.rows)} rows of the data are within the limits of ${path}.`);
+  }
+  if (isBeyond) process.exitCode = exitCodes.failed;
+}
+
+/** Of the columns themselves; other findings name the frozen schema as what was expected. */
+const schemaRules = new Set(['missing-column', 'extra-column', 'schema-column', 'type-change']);
 
 interface Outcome {
   readonly path: string;
@@ -74,8 +99,17 @@ async function fromRunReport(settings: Settings, spec: PipelineSpec, run: string
   return inferFrom(await (await openArtifactStore(settings)).readJson<ValidationReport>(status.validationReport));
 }
 
-/** Reads and validates the source here; what was read before is not read again. */
+/** Reads the source; the old schema has no say in the new one. */
 async function fromSource(settings: Settings, spec: PipelineSpec): Promise<FrozenSchema> {
+  const { columns, report } = await validateSource(settings, { ...spec, schema: undefined });
+  return inferFrom({ columns, ...report });
+}
+
+/** Reads and validates the source here; what was read before is not read again. */
+async function validateSource(
+  settings: Settings,
+  spec: PipelineSpec,
+): Promise<{ readonly columns: SnapshotManifest['columns']; readonly report: ValidationReport }> {
   const [{ ingestSource }, { validateDataset }] = await Promise.all([
     import('../ml/data/ingest/ingest-source.js'),
     import('../ml/data/validate-dataset.js'),
@@ -84,10 +118,9 @@ async function fromSource(settings: Settings, spec: PipelineSpec): Promise<Froze
   const context: DataContext = { store, remote: openRemoteFiles(settings.s3), scratchRoot: settings.scratch };
   const window = spec.source.window && resolveWindow(spec.source.window, Date.now());
   const snapshot = await ingestSource(spec.source, projectRoot, context, window);
-  // The old schema has no say in the new one.
-  const { report } = await validateDataset({ snapshot, spec: { ...spec, schema: undefined } }, context);
+  const { report } = await validateDataset({ snapshot, spec }, context);
   const manifest = await store.readJson<SnapshotManifest>(snapshot.manifest);
-  return inferFrom({ columns: manifest.columns, ...(await store.readJson<ValidationReport>(report)) });
+  return { columns: manifest.columns, report: await store.readJson<ValidationReport>(report) };
 }
 
 async function inferFrom(report: ValidationReport): Promise<FrozenSchema> {

@@ -43,6 +43,13 @@ describe('definePipeline', () => {
     expect(definePipeline({ ...pipeline, gates: [{ metric: 'r2', min: 0.5 }] }).gates).toHaveLength(1);
   });
 
+  it('that misspells a field is told of the one that was meant, first', () => {
+    const { model, ...others } = pipelineWithColumn('size');
+    expect(() => definePipeline({ ...others, modell: model } as never)).toThrow(
+      /is not valid: \(top level\): there is no field "modell"; did you mean "model"\?; model: /,
+    );
+  });
+
   it('refuses a gate on the mean over folds that are never trained', () => {
     const pipeline = pipelineWithColumn('size');
     const gates = [

@@ -1,6 +1,7 @@
 import { AnnealError, failureTypes } from './failures.js';
 import { crossReferenceProblems } from './pipeline/cross-references.js';
 import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipeline/schema.js';
+import { similarName } from './pipeline/similar-name.js';
 
 /**
  * A pipeline definition is plain JSON: it crosses process boundaries, it is the input of the workflow,
@@ -37,14 +38,25 @@ export function definePipeline(input: PipelineInput): PipelineSpec {
   const parsed = pipelineSchema.safeParse(input);
   const name = typeof input?.name === 'string' ? input.name : '(no name)';
   if (!parsed.success) {
-    throw invalid(
-      name,
-      parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`),
+    const unknown = parsed.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
     );
+    throw invalid(name, [
+      // What lacks may be what is misspelt.
+      ...unknown.map(unknownField),
+      ...parsed.error.issues
+        .filter((issue) => issue.code !== 'unrecognized_keys' || issue.path.length > 0)
+        .map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`),
+    ]);
   }
   const problems = crossReferenceProblems(parsed.data);
   if (problems.length > 0) throw invalid(name, problems);
   return parsed.data;
+}
+
+function unknownField(field: string): string {
+  const meant = similarName(field, Object.keys(pipelineSchema.shape));
+  return `(top level): there is no field ${JSON.stringify(field)}${meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`}`;
 }
 
 function invalid(name: string, problems: string[]): AnnealError {

@@ -50,7 +50,9 @@ describe('crossValidation', () => {
       expect(standardDeviation).toBeCloseTo(Math.sqrt(5 / 3) / 100, 12);
       expect(values).toEqual([0.71, 0.72, 0.73, 0.74]);
       const run = handle.workflowId.split('/').pop();
-      expect(status.warnings).toContain(`12 rows are probably mislabelled (1.4 %); \`anneal labels ${run}\` lists them.`);
+      expect(status.warnings).toContain(
+        `12 rows are worth a look: the label may be wrong, and noisy outcomes look the same (1.4 %); \`anneal labels ${run}\` lists them.`,
+      );
 
       const folds = stages.trained.filter(({ key }) => key.startsWith(id));
       const [final] = stages.trained.filter(({ key }) => key === handle.workflowId);

@@ -9,7 +9,7 @@ interface LabelsOptions {
 export function registerLabels(program: Command): void {
   program
     .command('labels')
-    .description('list the rows of a run that are probably mislabelled (crossValidation.labelIssues)')
+    .description('list the rows of a run whose label is worth a look (crossValidation.labelIssues)')
     .argument('<run>', 'id of the run, or of its workflow')
     .option('-n, --limit <count>', 'at most so many rows', positiveInteger, 20)
     .option('--json', 'print the report, with at most so many rows, as one JSON object')

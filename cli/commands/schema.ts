@@ -9,7 +9,8 @@ export function registerSchema(program: Command): void {
     .argument('<pipeline>', 'name of a file in pipelines/, or the path of a file')
     .option('--from-run <run>', 'from what a run has validated; default: from the source, read now')
     .option('--write', 'write <pipeline>.schema.json')
-    .option('--check', 'exit with 1 when the file differs or is not there')
+    .option('--check', 'exit with 1 when the data are beyond the limits of the file, or it is not there')
+    .option('--exact', 'with --check: exit with 1 when the file differs at all; with --from-run it always does')
     .option('-s, --set <path=value>', 'replace a value of the definition (JSON, or else text); may be given several times', collect)
     .option('--json', 'print the schema as one JSON object')
     .addHelpText(
@@ -20,6 +21,7 @@ Without --write and --check it prints what would change.
 Examples:
   anneal schema flight-delay
   anneal schema flight-delay --write
+  anneal schema flight-delay --check
   anneal schema flight-delay --from-run 20261123-214500-x7k2 --check`,
     )
     .action(async (pipeline: string, options: SchemaOptions) => {

@@ -30,6 +30,7 @@ describe('a run that waits for a decision about its data', () => {
       expect(text).not.toContain('extra-column');
       expect(text).toContain(`anneal override ${id} --reason "…"`);
       expect(text).toContain(`anneal recheck ${id}`);
+      expect(text).toContain(`anneal report ${id}   shows the full report`);
       expect(text).toContain('2026-11-30 00:00:00 UTC');
     }
   });

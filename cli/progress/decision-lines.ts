@@ -13,6 +13,11 @@ export function decisionCommands({ run, awaitsOverride }: PipelineStatus): { rea
   ];
 }
 
+/** The command that shows everything that the validation of a run found. */
+export function reportCommand({ run }: PipelineStatus): { readonly command: string; readonly effect: string } {
+  return { command: `anneal report ${run}`, effect: 'shows the full report' };
+}
+
 /** What a run waits for and how to go on; nothing for a run that does not wait for a decision about its data. */
 export function decisionLines(status: PipelineStatus): string[] {
   const { awaitsOverride, anomalies } = status;
@@ -23,7 +28,7 @@ export function decisionLines(status: PipelineStatus): string[] {
     `  ${colors.yellow(`waits: ${ways}`)}`,
     ...errors.slice(0, shownAnomalies).map((anomaly) => `     ${anomalyText(anomaly)}`),
     ...(errors.length > shownAnomalies ? [`     … and ${errors.length - shownAnomalies} more`] : []),
-    ...decisionCommands(status).map(({ command, effect }) => `     ${command}   ${colors.dim(effect)}`),
+    ...[...decisionCommands(status), reportCommand(status)].map(({ command, effect }) => `     ${command}   ${colors.dim(effect)}`),
     `     ${colors.dim(`A source that changes is noticed without it; after ${timestamp(awaitsOverride.untilMs)} UTC the run fails.`)}`,
   ];
 }

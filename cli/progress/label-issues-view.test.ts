@@ -22,8 +22,9 @@ describe('labelIssuesView', () => {
   it('says how many rows, between which classes, and shows the rows as they came', () => {
     expect(view(20)).toBe(
       [
-        '12 rows are probably mislabelled, 3.5 % of the 344 rows of the training and validation parts.',
-        '  Adelie → Gentoo: about 12 rows, 7.9 % of Adelie',
+        '12 rows are worth a look, 3.5 % of the 344 rows of the training and validation parts: the label may be wrong, and noisy outcomes look the same.',
+        '  Estimates by pair of classes; they need not add up to 12, since a row counts as worth a look only where the other class is the most probable:',
+        '    Adelie → Gentoo: about 12 rows, 7.9 % of Adelie',
         '',
         '  ROW  GIVEN         LIKELY        island  mass  note',
         '  17   Adelie 0.010  Gentoo 0.980  Biscoe  170   –',
@@ -33,6 +34,11 @@ describe('labelIssuesView', () => {
     );
   });
 
+  it('says that it shows some of the pairs', () => {
+    const noise = Array.from({ length: 7 }, (_, i) => ({ given: `g${i}`, likely: 'Gentoo', rows: 3, share: 0.1 }));
+    expect(view(20, { noise })).toContain('by pair of classes, the 5 with the largest shares;');
+  });
+
   it('shows no more rows than were asked for', () => {
     expect(view(1)).not.toContain('204');
     expect(view(1)).toContain('The 1 most suspicious');
@@ -40,7 +46,7 @@ describe('labelIssuesView', () => {
 
   it('says when there are none', () => {
     expect(view(20, { found: 0, issues: [], noise: [] })).toBe(
-      'None of the 344 rows of the training and validation parts looks mislabelled.',
+      'None of the labels of the 344 rows of the training and validation parts stands out.',
     );
   });
 });

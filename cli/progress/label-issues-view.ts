@@ -5,10 +5,10 @@ import { count, table } from '../output.js';
 const maxPairs = 5;
 const maxValue = 30;
 
-/** Rows that are probably mislabelled, for people: how many, between which classes, and the first ones as they came. */
+/** Rows whose label is worth a look, for people: how many, between which classes, and the first ones as they came. */
 export function labelIssuesView(report: LabelIssuesReport, limit: number): string[] {
   const { found, rows, noise, issues } = report;
-  if (found === 0) return [`None of the ${count(rows)} rows of the training and validation parts looks mislabelled.`];
+  if (found === 0) return [`None of the labels of the ${count(rows)} rows of the training and validation parts stands out.`];
   const subject = found === 1 ? '1 row is' : `${count(found)} rows are`;
   const shown = issues.slice(0, limit);
   const columns = Object.keys(shown[0].values);
@@ -22,10 +22,15 @@ export function labelIssuesView(report: LabelIssuesReport, limit: number): strin
     .slice(0, maxPairs)
     .map(
       ({ given, likely, rows: some, share }) =>
-        `  ${given} → ${likely}: about ${count(some)} rows, ${(share * 100).toPrecision(2)} % of ${given}`,
+        `    ${given} → ${likely}: about ${count(some)} rows, ${(share * 100).toPrecision(2)} % of ${given}`,
     );
   return [
-    `${subject} probably mislabelled, ${((found / rows) * 100).toPrecision(2)} % of the ${count(rows)} rows of the training and validation parts.`,
+    `${subject} worth a look, ${((found / rows) * 100).toPrecision(2)} % of the ${count(rows)} rows of the training and validation parts: the label may be wrong, and noisy outcomes look the same.`,
+    ...(pairs.length > 0
+      ? [
+          `  Estimates by pair of classes${noise.length > maxPairs ? `, the ${maxPairs} with the largest shares` : ''}; they need not add up to ${count(found)}, since a row counts as worth a look only where the other class is the most probable:`,
+        ]
+      : []),
     ...pairs,
     '',
     ...table(['  ROW', 'GIVEN', 'LIKELY', ...columns], cells),

@@ -3,7 +3,7 @@ import { metricNames, type Metrics } from '../../contracts/pipeline.js';
 import type { PipelineStatus } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
 import { crossValidationTable } from './cross-validation-view.js';
-import { anomalyText, decisionLines } from './decision-lines.js';
+import { anomalyText, decisionLines, reportCommand } from './decision-lines.js';
 import type { RunLinks } from '../links.js';
 
 /** A run that has ended, for people: outcome, metrics, gates, where to look. */
@@ -16,6 +16,9 @@ export function resultView(status: PipelineStatus, links: RunLinks, nowMs: numbe
     `${outcome(status)}  ${colors.bold(pipeline)}${version ? ` version ${version}` : ''}  ${colors.dim(`run ${run}, ${took}`)}`,
     ...(reason ? [`  ${reason}`] : []),
     ...(awaitsOverride ? [] : problems.map((problem) => `  ${anomalyText(problem)}`)),
+    ...(awaitsOverride || problems.length === 0 || !status.validationReport
+      ? []
+      : [`  ${reportCommand(status).command}   ${colors.dim(reportCommand(status).effect)}`]),
     ...decisionLines(status),
     ...(dataOverride ? [`  ${colors.yellow('!')} data let pass: ${dataOverride.reason}`] : []),
     ...(belowBaseline ? [`  ${colors.yellow('!')} ${belowBaseline}`] : []),

@@ -40,7 +40,7 @@ export async function resolveSourcePath(uri: string, projectRoot: string): Promi
     );
   throw unavailable(
     uri,
-    `there is no such file (relative paths start at the project's root)`,
+    'there is no such file (relative ones start at the folder where the command is called)',
     'Put the file there, or correct source.uri in the pipeline.',
   );
 }

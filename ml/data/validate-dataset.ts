@@ -109,7 +109,7 @@ async function report(
     rows: clean ? checked!.clean : 0,
     quarantined,
     anomalies: gravest(anomalies),
-    ...(passed ? {} : { refusal: refusal(spec, anomalies, ref) }),
+    ...(passed ? {} : { refusal: refusal(spec, anomalies) }),
   };
 }
 
@@ -154,12 +154,12 @@ function isExpressionFailure(error: unknown): boolean {
   return /^(Conversion|Out of Range|Invalid Input|Mismatch Type) Error/.test(firstLine(error));
 }
 
-function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[], report: ArtifactRef): string {
+function refusal(spec: PipelineSpec, anomalies: readonly Anomaly[]): string {
   const errors = anomalies.filter(isError);
   const shown = errors.slice(0, 5).map((anomaly) => {
     const subject = anomaly.column === undefined ? 'the data' : `column "${anomaly.column}"`;
     return `${subject}: expected ${anomaly.expected}, found ${anomaly.found}`;
   });
   const more = errors.length > shown.length ? `; and ${errors.length - shown.length} more` : '';
-  return `The data of "${describeSource(spec.source)}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, which a run that waits notices by itself, or the expectation in the pipeline (columns, expectations, target) and start a new run; the full report is ${report.uri} of the artifact store.`;
+  return `The data of "${describeSource(spec.source)}" do not meet the expectations of the pipeline "${spec.name}": ${shown.join('; ')}${more}. Correct the data at their source, which a run that waits notices by itself, or the expectation in the pipeline (columns, expectations, target) and start a new run.`;
 }

@@ -49,5 +49,5 @@ export async function crossValidate(
 function labelWarning({ rows, share }: { readonly rows: number; readonly share: number }, workflowId: string): string {
   const run = parsePipelineWorkflowId(workflowId)?.run ?? workflowId;
   const subject = rows === 1 ? '1 row is' : `${count(rows)} rows are`;
-  return `${subject} probably mislabelled (${(share * 100).toPrecision(2)} %); \`anneal labels ${run}\` lists ${rows === 1 ? 'it' : 'them'}.`;
+  return `${subject} worth a look: the label may be wrong, and noisy outcomes look the same (${(share * 100).toPrecision(2)} %); \`anneal labels ${run}\` lists ${rows === 1 ? 'it' : 'them'}.`;
 }

@@ -24,7 +24,7 @@ export function dataDecisionHandlers(awaited: () => AwaitedOverride | undefined)
   const requireWaiting = (): AwaitedOverride => {
     const found = awaited();
     if (!found || override !== undefined)
-      throw new Error('The run does not wait for a decision about its data; `anneal show <run>` tells its state.');
+      throw new Error('The run does not wait for a decision about its data; `anneal show` tells its state.');
     return found;
   };
   setHandler(overrideValidationUpdate, ({ reason }) => void (override = reason.trim()), {

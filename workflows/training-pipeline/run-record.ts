@@ -181,6 +181,7 @@ function waysOut(run: string, { canOverride, untilMs }: AwaitedOverride): string
   return [
     ...(canOverride ? [`- \`anneal override ${run} --reason "…"\` goes on with these data`] : []),
     `- correct the source: the run notices it by itself; \`anneal recheck ${run}\` looks at once`,
+    `- \`anneal report ${run}\` shows the full report`,
     `- cancel the run; without a decision it fails at ${new Date(untilMs).toISOString()}`,
   ];
 }

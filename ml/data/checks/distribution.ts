@@ -1,6 +1,7 @@
 import type { ColumnStatistics } from '../../../contracts/dataset.js';
 import type { FrozenDistribution } from '../../../contracts/pipeline.js';
 import { maxBins } from '../../../contracts/pipeline/frozen-schema.js';
+import { namesThings } from '../identity-name.js';
 
 const digits = 6;
 
@@ -25,9 +26,13 @@ export function distributionOf(statistics: ColumnStatistics): FrozenDistribution
   return { kind: 'categories', shares: Object.fromEntries(shares) };
 }
 
-/** Integers that nearly all differ: a number of the row, of the order, of the customer. */
-export function looksLikeId({ type, distinct, rows, missing }: ColumnStatistics): boolean {
-  return type === 'integer' && rows > 20 && distinct !== undefined && distinct >= 0.95 * (rows - missing);
+/** Of fewer numbers each is a category of its own, whatever it is called. */
+const manyIds = 50;
+
+/** Integers that nearly all differ (a number of the row, of the order), or many that name things by the column's name (`customer`). */
+export function looksLikeId({ column, type, distinct, rows, missing }: ColumnStatistics): boolean {
+  if (type !== 'integer' || rows <= 20 || distinct === undefined) return false;
+  return distinct >= 0.95 * (rows - missing) || (distinct > manyIds && namesThings(column));
 }
 
 export function rounded(value: number): number {

@@ -46,7 +46,7 @@ export async function leakageChecks(context: CheckContext): Promise<Anomaly[]> {
         rule: 'leakage',
         column: feature.column,
         expected: `no feature that alone predicts the target, ${score.name} below ${limit} (${wayOut})`,
-        found: `the feature "${name}" with ${score.value.toFixed(4)} in validation and test${score.value > 0.999_999 ? ': it is a copy of the target, or computed from it' : ''}`,
+        found: `the feature "${name}" with ${score.name} ${score.value.toFixed(4)} in validation and test (1 is perfect)${score.value > 0.999_999 ? ': it is a copy of the target, or computed from it' : ''}`,
       }),
     );
   }

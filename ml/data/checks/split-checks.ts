@@ -1,4 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
+import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import { partColumn } from '../part-relation.js';
 import { identifier } from '../sql-quoting.js';
 import { jensenShannonDivergence, lInfinityDistance } from '../statistics/distances.js';
@@ -11,6 +12,14 @@ const partNames = ['training', 'validation', 'test'] as const;
 /** Where fewer of the training rows than that are different ones, as in a survey with few answers, repeats are no leak. */
 const mostlyRepeated = 0.3;
 
+/** What can be done about copies on both sides, by how the rows are divided. */
+const ways: Readonly<Record<PipelineSpec['split']['kind'], string>> = {
+  random: 'give split.key or split by group or time, so that copies share a part',
+  group: 'different groups hold copies of rows: remove them at the source, or group by what the copies have in common',
+  time: 'later rows are copies of earlier ones: remove them at the source, or raise the limit where that is how the data are',
+  column: 'the parts hold copies of rows: remove them at the source, or raise the limit where that is how the data are',
+};
+
 /** Rows and keys that occur in training and in validation or test, beyond `expectations.splitOverlap`. */
 export async function splitOverlap(context: CheckContext): Promise<Anomaly[]> {
   const { spec, columns } = context;
@@ -22,12 +31,12 @@ export async function splitOverlap(context: CheckContext): Promise<Anomaly[]> {
   if (features.length > 0) {
     const names = [...features.map(identifier), targetColumn];
     const { shared, held, distinct } = await overlapOf(context, names);
-    if (shared > max * held && distinct >= mostlyRepeated)
+    if (shared > max * held && distinct >= mostlyRepeated && !(await repeatsByChance(context, features)))
       anomalies.push(
         ...found(severity, {
           rule: 'split-overlap',
           expected: `at most ${percent(max)} of the rows of validation and test with the features and label of a training row (expectations.splitOverlap)`,
-          found: `${percent(shared / held)}; give split.key or split by group or time, so that copies share a part`,
+          found: `${percent(shared / held)}; ${ways[spec.split.kind]}`,
         }),
       );
   }
@@ -44,6 +53,23 @@ export async function splitOverlap(context: CheckContext): Promise<Anomaly[]> {
       );
   }
   return anomalies;
+}
+
+/**
+ * Whether rows of different groups or times must be alike now and then, since their features have few combinations: spread
+ * evenly over all of these, the training rows would already hold more of them than the limit allows.
+ */
+async function repeatsByChance({ session, spec, sample, sampledRows, rows }: CheckContext, features: readonly string[]): Promise<boolean> {
+  // Divided at random, equal rows can be kept together.
+  if (spec.split.kind === 'random') return false;
+  const counts = features.map((name, i) => `count(DISTINCT ${identifier(name)}) AS f${i}`);
+  const [found] = await session.rows(`SELECT ${counts.join(', ')} FROM ${sample}`);
+  // Of what differs in nearly every row, the rest has as many values more.
+  const combinations = features.reduce((product, _, i) => {
+    const distinct = Number(found[`f${i}`]);
+    return product * Math.max(1, distinct > sampledRows / 2 ? (distinct * rows) / sampledRows : distinct);
+  }, 1);
+  return rows > spec.expectations.splitOverlap.max * combinations;
 }
 
 /** Of the rows whose content has one of the drawn hashes, so that all copies of a row are looked at or none. */

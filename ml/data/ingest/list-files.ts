@@ -96,7 +96,7 @@ function missing(uri: string): Error {
     );
   return unavailable(
     uri,
-    `there is no such file (relative paths start at the project's root)`,
+    'there is no such file (relative ones start at the folder where the command is called)',
     'Put the file there, or correct source.uri in the pipeline.',
   );
 }

@@ -1,5 +1,7 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
 import type { ColumnFacts } from './column-facts.js';
+import { identityName, namesThings } from '../identity-name.js';
+import { identifier } from '../sql-quoting.js';
 import { percent, type Remarks } from './remark.js';
 
 type FeatureInput = PipelineInput['features'][string];
@@ -22,7 +24,6 @@ const identityShare = 0.95;
 const codeName = /(^|[_\s-])(code|zip|zip_?code|postcode|type|category|cluster|region|zone)$|[a-z](Code|Type)$/i;
 /** Texts that occur less than twice on average teach nothing about other rows. */
 const rowsOfValue = 2;
-export const identityName = /(^|[_\s-])(id|uuid|guid|key|index|rowid|row_?number)$|^unnamed(:| )?\s*\d*$|[a-z]Id$/i;
 
 /**
  * Decide how each column but the target's becomes a feature, or why it does not.
@@ -41,6 +42,7 @@ export function chooseFeatures(
   const features: Record<string, FeatureInput> = {};
   const leftOut: { column: string; reason: string }[] = [];
   const logColumn = split.kind === 'time' ? split.column : undefined;
+  const copied = new Map(columns.find(({ name }) => name === logColumn)?.times?.copies);
   for (const facts of columns) {
     if (facts.name === target) continue;
     const leak = leaks.get(facts.name);
@@ -49,6 +51,7 @@ export function chooseFeatures(
       (split.kind === 'group' && split.columns.includes(facts.name)
         ? 'the split keeps its rows together, so none of its values is seen again'
         : undefined) ??
+      (copied.has(facts.name) ? `it is the ${copied.get(facts.name)} of "${logColumn}", by which the rows are split` : undefined) ??
       (leak === undefined ? undefined : `it gives the label away: ${leak}`);
     if (reason !== undefined) leftOut.push({ column: facts.name, reason });
     else
@@ -65,11 +68,12 @@ function uselessness(
   rows: number,
 ): string | undefined {
   const present = rows - missing - unreadable;
-  if (type === undefined) return `its type ${sourceType} is not a number, text, boolean or time`;
+  if (type === undefined) return `its type ${shortened(sourceType)} is not a number, text, boolean or time; ${wayIn(name, sourceType)}`;
   if (present === 0) return 'it has no value';
   if (distinct < 2) return `it is ${JSON.stringify(top[0]?.value.slice(0, 40))} in every row`;
   if (type === 'string' && (words ?? 0) < wordsOfText && distinct * rowsOfValue > present)
     return 'its values hardly repeat, so they tell nothing about other rows';
+  if (/^__index_level_\d+__$/.test(name)) return 'it is the index of a pandas table, which numbers its rows';
   if (type === 'integer' && distinct >= identityShare * present && identityName.test(name)) return 'it numbers the rows';
   if (type === 'integer' && distinct === rows && quantiles && quantiles[4] - quantiles[0] === rows - 1) return 'it numbers the rows';
   if (name.length > longestName(type)) return `its name is longer than ${longestName(type)} characters; rename it in the source to use it`;
@@ -79,6 +83,25 @@ function uselessness(
   if (['probabilities', 'class_index', 'value'].includes(name))
     return 'it is named like an output of the exported model; rename it in the source to use it';
   return undefined;
+}
+
+const longestType = 60;
+
+function shortened(type: string): string {
+  return type.length <= longestType ? type : `${type.slice(0, longestType - 1)}…`;
+}
+
+/** A query that makes a column of what is nested; the source stands in it as `data`. */
+function wayIn(name: string, sourceType: string): string {
+  const field = /^STRUCT\((?:"([^"]+)"|(\w+)) /.exec(sourceType);
+  const value = field
+    ? `data.${identifier(name)}.${identifier(field[1] ?? field[2])}`
+    : sourceType.endsWith('[]')
+      ? `len(${identifier(name)})`
+      : undefined;
+  return value === undefined
+    ? 'a query of the source can make something of it'
+    : `a query of the source can: SELECT *, ${value} AS ${identifier(`${name}_${field ? (field[1] ?? field[2]) : 'count'}`)} FROM data`;
 }
 
 /** Features bear the column's name, those of times with the part after it. */
@@ -127,7 +150,7 @@ function categoryOf({ name: column, distinct }: ColumnFacts, rows: number): Feat
 
 /** Numbers that name something which occurs again and again. */
 function isCode({ name, distinct, missing, unreadable }: ColumnFacts, rows: number): boolean {
-  return (identityName.test(name) || codeName.test(name)) && distinct * rowsOfValue <= rows - missing - unreadable;
+  return (namesThings(name) || codeName.test(name)) && distinct * rowsOfValue <= rows - missing - unreadable;
 }
 
 function count(number: number): string {

@@ -1,5 +1,5 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
-import { identityName } from './choose-features.js';
+import { namesThings } from '../identity-name.js';
 import type { ColumnFacts } from './column-facts.js';
 import type { Findings } from './findings.js';
 
@@ -40,7 +40,7 @@ export function chooseSplit(
   const group = others.find((facts) => isRepeated(facts, rows) && subjectName.test(facts.name));
   if (group && !findings.unfit.has('group')) return byGroup(group, rows);
   const reasons = [...findings.unfit].map(([kind, reason]) => `Not by ${kind}: ${reason.replace(/\.$/, '')}.`);
-  const repeated = group ?? others.find((facts) => isRepeated(facts, rows) && identityName.test(facts.name));
+  const repeated = group ?? others.find((facts) => isRepeated(facts, rows) && namesThings(facts.name));
   const shares = isClassification ? ', with the same share of each class in every part' : '';
   return {
     split: { kind: 'random', validation: 0.15, test: 0.15, ...(isClassification ? { stratify: true } : {}) },

@@ -25,7 +25,13 @@ export interface ColumnFacts {
   /** Numbers: quantiles 0, 0.01, 0.5, 0.99, 1 of a float or integer. */
   readonly quantiles?: readonly number[];
   /** Times: the quantiles 0, 0.7, 0.85, 1 as ISO 8601 in UTC, whether the rows are nearly in their order (rising, falling, or one series after the other), and the parts that differ. */
-  readonly times?: { readonly quantiles: readonly string[]; readonly isSorted: boolean; readonly parts: readonly TimePart[] };
+  readonly times?: {
+    readonly quantiles: readonly string[];
+    readonly isSorted: boolean;
+    readonly parts: readonly TimePart[];
+    /** Columns that repeat a part of the time in every row, as folders of partitions do, with the part. */
+    readonly copies?: readonly (readonly [column: string, part: string])[];
+  };
   /** Strings: mean number of words. */
   readonly words?: number;
   /** The most frequent values as text with their rows, most frequent first; at most `topCount`. */
@@ -57,7 +63,38 @@ export async function inspectColumns(session: DataSession, paths: readonly strin
   await session.run(`CREATE VIEW inspected AS ${snapshotRelation(paths, manifest)}`);
   const facts: ColumnFacts[] = [];
   for (const { name, type } of manifest.columns) facts.push(await inspectColumn(session, name, type, manifest));
-  return facts;
+  const told: ColumnFacts[] = [];
+  for (const column of facts) told.push(column.times ? await withCopies(session, column, facts, manifest) : column);
+  return told;
+}
+
+/** Parts of a time under which files are commonly kept: `year=2024/month=05`. */
+const folderParts = { year: '%Y', month: '%m', hour: '%H', 'year and month': '%Y-%m', day: '%Y-%m-%d' } as const;
+/** So many hours, months or days at most are looked at as copies. */
+const mostCopied = 10_000;
+
+async function withCopies(
+  session: DataSession,
+  column: ColumnFacts,
+  columns: readonly ColumnFacts[],
+  { typing }: SnapshotManifest,
+): Promise<ColumnFacts> {
+  const { typed } = readColumn(column.name, 'timestamp', column.sourceType, typing)!;
+  const others = columns.filter(
+    ({ name, distinct }) => name !== column.name && distinct > 1 && distinct <= Math.min(mostCopied, column.distinct),
+  );
+  const near = others.filter(({ name }) => /year|month|hour|day|date|^(dt|ds|yyyy|mm|hh)$/i.test(name));
+  const pairs = near.flatMap(({ name }) => Object.entries(folderParts).map(([part, format]) => ({ name, part, format })));
+  if (pairs.length === 0) return column;
+  const differ = pairs.map(({ name, format }, i) => {
+    const text = `CAST(${identifier(name)} AS VARCHAR)`;
+    const part = `strftime(time, '${format}')`;
+    // 5 and 05 are the same month.
+    return `count(*) FILTER (${text} IS DISTINCT FROM ${part} AND TRY_CAST(${text} AS BIGINT) IS DISTINCT FROM coalesce(TRY_CAST(${part} AS BIGINT), -1)) AS d${i}`;
+  });
+  const [found] = await session.rows(`SELECT ${differ.join(', ')} FROM (SELECT *, ${typed} AS time FROM inspected)`);
+  const copies = pairs.flatMap(({ name, part }, i) => (Number(found[`d${i}`]) === 0 ? [[name, part] as const] : []));
+  return copies.length === 0 ? column : { ...column, times: { ...column.times!, copies } };
 }
 
 async function inspectColumn(

@@ -28,6 +28,8 @@ export interface DraftedPipeline extends InferredPipeline {
   readonly rows: number;
   /** Of the source, used or not. */
   readonly columnCount: number;
+  /** What reading the source has come upon, such as images that cannot be used, sentences. */
+  readonly notes: readonly string[];
   /** What the first run will say of the data. */
   readonly anomalies: readonly Anomaly[];
   /** Why a run would end at the split, where no better one was found. */
@@ -77,7 +79,7 @@ export async function draftPipeline(
         const schema = report.columns && inferSchema(report, report.columns);
         // Columns that are not used are told of already, and the frozen schema knows them.
         const anomalies = report.anomalies.filter(({ rule }) => rule !== 'extra-column');
-        return { ...inferred, rows, columnCount: columns.length, anomalies, unfit, schema };
+        return { ...inferred, rows, columnCount: columns.length, notes: snapshot.notes ?? [], anomalies, unfit, schema };
       }
     }
   } finally {

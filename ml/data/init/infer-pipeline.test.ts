@@ -125,6 +125,15 @@ describe('the features of an inferred pipeline', () => {
     expect(Object.keys(definition.columns)).toEqual(['x', 'y']);
   });
 
+  it('name the query that makes something of nested columns', () => {
+    const nested = facts('meta', { type: undefined, sourceType: 'STRUCT(lang VARCHAR, size BIGINT)', distinct: 0, top: [] });
+    const list = facts('tags', { type: undefined, sourceType: 'VARCHAR[]', distinct: 0, top: [] });
+    expect(infer(facts('y'), [number('x'), nested, list]).leftOut.map(({ reason }) => reason.split('; ')[1])).toEqual([
+      'a query of the source can: SELECT *, data."meta"."lang" AS "meta_lang" FROM data',
+      'a query of the source can: SELECT *, len("tags") AS "tags_count" FROM data',
+    ]);
+  });
+
   it('follow the values: gaps, long tails, texts, unbounded categories, parts of times', () => {
     const { features } = infer(
       facts('y'),

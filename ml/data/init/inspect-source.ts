@@ -79,14 +79,15 @@ async function unusual(
   { typing }: SnapshotManifest,
   target: string | undefined,
 ): Promise<UnusualValues> {
-  const { markers, writings } = await unusualValues(session, columns, typing, 'delimiter' in source && source.delimiter === ';');
   const isDelimited = source.format === 'csv' || source.format === 'tsv';
+  const hasDecimalComma = 'delimiter' in source && source.delimiter === ';';
+  const { markers, writings, remarks = [] } = await unusualValues(session, columns, typing, { hasDecimalComma, isDelimited, target });
   const others = columns.filter(({ name }) => name !== target);
   const sentinels = await sentinelValues(session, others, { typing, isDelimited, writings });
   return {
     markers: [...new Set([...markers, ...sentinels.markers])].sort(),
     writings: [...writings, ...sentinels.writings],
-    remarks: sentinels.remarks,
+    remarks: [...remarks, ...(sentinels.remarks ?? [])],
   };
 }
 

@@ -37,6 +37,8 @@ const sampledRemoteImages = 20;
 /** As much of a file as tells its format. */
 const startBytes = 4096;
 const anyFile = '**';
+/** Files that are not read are told of so far. */
+const namedFiles = 3;
 /** Folders so called divide the rows, and are no classes. */
 const partName = /^(train(ing)?|test(ing)?|val(id(ation)?)?|dev)$/i;
 
@@ -95,9 +97,13 @@ async function surveyPlace(
   }
   const { format } = chosen;
   if (format === 'images') assertClasses(chosen.files, folder);
-  const others = files.length - chosen.files.length;
+  const read = new Set(chosen.files);
+  const others = files.filter((file) => !read.has(file)).map(({ uri }) => JSON.stringify(uri.slice(isFolder ? folder.length + 1 : 0)));
+  const shown = others.slice(0, namedFiles).join(', ');
   const remark =
-    isFolder && others > 0 ? `Of the folder’s ${files.length} files the ${chosen.files.length} of format ${format} are read.` : undefined;
+    isFolder && others.length > 0
+      ? `Of the folder’s ${files.length} files the ${chosen.files.length} of format ${format} are read, and not ${shown}${others.length > namedFiles ? ` and ${others.length - namedFiles} more` : ''}.`
+      : undefined;
   const samples =
     format === 'images'
       ? evenly(chosen.files, place.startsWith('s3:') ? sampledRemoteImages : sampledImages)

@@ -2,6 +2,7 @@ import type { SnapshotManifest } from '../../../contracts/dataset.js';
 import type { DataSession } from '../duckdb-session.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 import type { ColumnFacts } from './column-facts.js';
+import { countedOthers, type MarkedColumn, missingMarks } from './missing-marks.js';
 
 /** What a column of text says in a way that only a cast makes a number or a time of. */
 export interface Writing {
@@ -82,18 +83,16 @@ const timeFormats = [
  * a snapshot whose types are weak (CSV, JSON).
  *
  * @param session with the view `inspected`
- * @param hasDecimalComma whether a comma that could be either is a decimal one
+ * @param options whether a comma that could be either is a decimal one, whether the source has `nullText`, and the column of the labels
  */
 export async function unusualValues(
   session: DataSession,
   columns: readonly ColumnFacts[],
   typing: SnapshotManifest['typing'],
-  hasDecimalComma = false,
+  { hasDecimalComma = false, isDelimited, target }: { hasDecimalComma?: boolean; isDelimited: boolean; target?: string },
 ): Promise<UnusualValues> {
   if (typing === 'strong') return { markers: [], writings: [] };
-  const found = new Set<string>();
-  // A class of its own in one column is not missing in another.
-  const kept = new Set<string>();
+  const marked: MarkedColumn[] = [];
   const writings: Writing[] = [];
   for (const facts of columns) {
     if (!/^(VARCHAR|JSON)$/.test(facts.sourceType) || facts.top.length === 0) continue;
@@ -103,24 +102,28 @@ export async function unusualValues(
     const writing = isText ? await writingOf(session, facts, text, hasDecimalComma) : undefined;
     if (writing) writings.push(writing);
     const isValue = isText && !writing && !(await isReadable(session, text));
-    const { spellings, others } = await spellingsOf(session, text, isValue ? markers : words);
-    for (const spelling of spellings) (isValue && others < 2 ? kept : found).add(spelling);
+    const found = await spellingsOf(session, text, isValue ? markers : words);
+    if (found.spellings.length > 0) marked.push({ name: facts.name, text, isText: isValue, isCast: writing !== undefined, ...found });
   }
-  return { markers: [...found].filter((spelling) => !kept.has(spelling)).sort(), writings };
+  const missing = missingMarks(marked, isDelimited, target);
+  return { markers: missing.markers, writings: [...writings, ...missing.writings], remarks: missing.remarks };
 }
 
-/** Spellings of the words in a column, and how many other values it has (2 for more). */
+/** Spellings of the words in a column, and some of its other values. */
 async function spellingsOf(
   session: DataSession,
   text: string,
   among: readonly string[],
-): Promise<{ readonly spellings: string[]; readonly others: number }> {
+): Promise<Pick<MarkedColumn, 'spellings' | 'others'>> {
   const isMarker = `lower(trim(${text})) IN (${among.map(textLiteral).join(', ')})`;
   const spelled = await session.rows(
     `SELECT ${text} AS spelling FROM inspected WHERE ${isMarker} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 10`,
   );
-  const others = await session.rows(`SELECT DISTINCT ${text} FROM inspected WHERE NOT ${isMarker} AND trim(${text}) <> '' LIMIT 2`);
-  return { spellings: spelled.map(({ spelling }) => String(spelling)), others: others.length };
+  if (spelled.length === 0) return { spellings: [], others: [] };
+  const others = await session.rows(
+    `SELECT DISTINCT ${text} AS other FROM inspected WHERE NOT ${isMarker} AND trim(${text}) <> '' LIMIT ${countedOthers}`,
+  );
+  return { spellings: spelled.map(({ spelling }) => String(spelling)), others: others.map(({ other }) => String(other)) };
 }
 
 /** Whether all but a few values are numbers or times already, when words are left out. */
@@ -143,7 +146,7 @@ async function writingOf(
   const [found] = await session.rows(
     `SELECT count(*) AS present, count(*) FILTER (${matches(commaIsGroup)}) AS "group", count(*) FILTER (${matches(commaIsDecimal)}) AS decimal,` +
       ` count(*) FILTER (${matches(withUnit)}) AS units, count(DISTINCT regexp_extract(${value}, ${textLiteral(unitOf)})) AS kinds, any_value(regexp_extract(${value}, ${textLiteral(unitOf)})) AS unit,` +
-      ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, ` +
+      ` count(*) FILTER (${matches('0[0-9]+')}) AS zeros, count(TRY_CAST(${value} AS DOUBLE)) AS numbers, count(TRY_CAST(${value} AS TIMESTAMP)) FILTER (regexp_matches(${value}, '^[0-9]{4}-')) AS iso, ` +
       timeFormats.map((format, i) => `count(try_strptime(${value}, ${textLiteral(format)})) AS time${i}`).join(', ') +
       ` FROM inspected WHERE ${isPresent(value)}`,
   );
@@ -171,8 +174,24 @@ async function writingOf(
     };
   const read = timeFormats.map((_, i) => Number(found[`time${i}`]));
   const best = read.indexOf(Math.max(...read));
-  if (read[best] < needed) return undefined;
-  const { format, doubt } = await settled(session, value, timeFormats[best], (other) => read[timeFormats.indexOf(other)] === read[best]);
+  const readsAsMuchAs = (count: number) => (other: TimeFormat) => read[timeFormats.indexOf(other)] === count;
+  if (read[best] < needed) {
+    const iso = Number(found.iso);
+    // Day and month that change places within a column cannot be told apart.
+    const second = read.findIndex(
+      (n, i) => i !== best && n > tolerated * needed && !isTwin(timeFormats[i], timeFormats[best]) && n + read[best] >= needed,
+    );
+    if (read[best] <= tolerated * needed || (iso + read[best] < needed && second < 0)) return undefined;
+    const { format, doubt } = await settled(session, value, timeFormats[best], readsAsMuchAs(read[best]));
+    const other = iso + read[best] >= needed ? undefined : await settled(session, value, timeFormats[second], readsAsMuchAs(read[second]));
+    const sql = other === undefined ? `TRY_CAST(${value} AS TIMESTAMP)` : `try_strptime(${value}, ${textLiteral(other.format)})`;
+    return {
+      column: name,
+      sql: `coalesce(${sql}, try_strptime(${value}, ${textLiteral(format)}))`,
+      description: `dates in two formats, ${other === undefined ? '%Y-%m-%d' : `${other.format}${other.doubt}`} and ${format}${doubt}`,
+    };
+  }
+  const { format, doubt } = await settled(session, value, timeFormats[best], readsAsMuchAs(read[best]));
   return { column: name, sql: `try_strptime(${value}, ${textLiteral(format)})`, description: `times written as ${format}${doubt}` };
 }
 
@@ -185,7 +204,7 @@ async function settled(
   format: TimeFormat,
   readsAsMuch: (other: TimeFormat) => boolean,
 ): Promise<{ readonly format: TimeFormat; readonly doubt: string }> {
-  const twin = timeFormats.find((other) => other === format.replace(/%([md])(.)%([md])/, '%$3$2%$1') && other !== format);
+  const twin = timeFormats.find((other) => isTwin(other, format));
   if (twin === undefined || !readsAsMuch(twin)) return { format, doubt: '' };
   const steps = [format, twin].map((candidate, i) => {
     const time = `try_strptime(${value}, ${textLiteral(candidate)})`;
@@ -204,6 +223,11 @@ async function settled(
     inOrder !== otherInOrder ? ', in which the rows are in order' : sameDay !== otherSameDay ? ', in which all days are the same' : '';
   const doubt = `${why} (or is it ${chosen === format ? twin : format}? No day above 12 tells; correct the query where it is)`;
   return { format: chosen, doubt };
+}
+
+/** Whether the formats differ in the places of day and month alone. */
+function isTwin(a: TimeFormat, b: TimeFormat): boolean {
+  return a !== b && a === b.replace(/%([md])(.)%([md])/, '%$3$2%$1');
 }
 
 function isPresent(value: string): string {

@@ -28,7 +28,8 @@ const ways: Readonly<Record<string, string>> = {
   'label-in-features': 'Take the column out of the features: the label is computed from it.',
   drift: 'Find out what changed at the source; accept the data when it is meant.',
   'target-drift': 'Find out what changed at the source; accept the data when it is meant.',
-  'split-overlap': 'Give the split a key or a group, so that equal rows stay together.',
+  'split-overlap':
+    'Keep equal rows together by the split, remove copies at the source, or raise expectations.splitOverlap.max where rows repeat by nature.',
   'few-distinct-rows': 'Give split.key columns that tell rows apart, or split by time or group; else read its metrics with care.',
   'key-overlap': 'Split by that key, so that its rows stay together.',
   'time-gap': 'Fill the gap at the source.',
