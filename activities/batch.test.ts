@@ -35,7 +35,7 @@ import { scorePartition } from '../ml/batch/score-partition.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { openModel, predictClassesWith, predictWith } from '../ml/export/run-model.js';
 import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';

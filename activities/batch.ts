@@ -20,7 +20,7 @@ import { planBatch } from '../ml/batch/plan-batch.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import { sealBatch } from '../ml/batch/seal-batch.js';
 import type { DataContext } from '../ml/data/data-context.js';
-import { resolveSourcePath, unavailable } from '../ml/data/source-file.js';
+import { resolveSourcePath, unavailable } from '../ml/data/ingest/source-file.js';
 import { type DataDependencies, installationRoot, runDataStage } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 

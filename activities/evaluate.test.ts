@@ -8,7 +8,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { EvaluateInput, EvaluationResult, ExportInput } from '../contracts/activities.js';
 import type { EvaluationReport, ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { Task } from '../contracts/pipeline.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { auc } from '../ml/evaluate/auc.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';

@@ -10,7 +10,7 @@ import type { FittedTransform } from '../contracts/dataset.js';
 import type { GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { Task } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../ml/train/checkpoint.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createExportActivities } from './export.js';

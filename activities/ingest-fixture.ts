@@ -12,7 +12,7 @@ import type { ResolvedWindow } from '../contracts/pipeline/window.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { RemoteFiles } from '../contracts/remote-files.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
-import { snapshotRelation } from '../ml/data/snapshot-relation.js';
+import { snapshotRelation } from '../ml/data/read/snapshot-relation.js';
 import { textLiteral } from '../ml/data/sql-quoting.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import type { DataDependencies } from './data-stage.js';

@@ -9,7 +9,7 @@ import type { ExportInput } from '../contracts/activities.js';
 import type { GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import { type ModelSpec, primaryMetric } from '../contracts/pipeline.js';
 import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { openModel, predictWith } from '../ml/export/run-model.js';
 import { bundleModule } from '../ml/models/module/bundle-module.js';
 import { loadedModule } from '../ml/models/module/load-module.js';

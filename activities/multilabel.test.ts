@@ -14,7 +14,7 @@ import { openPrepared } from '../serving/prepared-version.js';
 import { outputMetadata } from '../serving/oip.js';
 import { toPredictions } from '../serving/predictions.js';
 import { labelFlags } from '../serving/tensors.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { DataFixture, failureOf, pipelineOf } from './data-fixture.js';
 import { createEvaluateActivities } from './evaluate.js';

@@ -1,7 +1,7 @@
 import type { DataActivities } from '../contracts/activities.js';
-import { findLabelIssues } from '../ml/data/find-label-issues.js';
-import { prepareFolds } from '../ml/data/prepare-folds.js';
-import { prepareDataset } from '../ml/data/prepare-dataset.js';
+import { findLabelIssues } from '../ml/data/prepare/find-label-issues.js';
+import { prepareFolds } from '../ml/data/prepare/prepare-folds.js';
+import { prepareDataset } from '../ml/data/prepare/prepare-dataset.js';
 import { type DataDependencies, runDataStage } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 

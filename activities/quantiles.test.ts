@@ -10,7 +10,7 @@ import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { prepareVersion } from '../serving/loader/prepare-version.js';
 import { openPrepared } from '../serving/prepared-version.js';
 import { toPredictions } from '../serving/predictions.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createEvaluateActivities } from './evaluate.js';
 import { createExportActivities } from './export.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Anomaly } from '../contracts/dataset.js';
 import type { FrozenSchema, PipelineInput } from '../contracts/pipeline.js';
-import { acceptDataset } from '../ml/data/accepted-data.js';
+import { acceptDataset } from '../ml/data/validate/accepted-data.js';
 import { DataFixture, pipelineOf } from './data-fixture.js';
 
 let fixture: DataFixture;

@@ -1,7 +1,7 @@
 import type { DataActivities } from '../contracts/activities.js';
-import { acceptDataset } from '../ml/data/accepted-data.js';
-import { sourceIdentity } from '../ml/data/source-identity.js';
-import { validateDataset } from '../ml/data/validate-dataset.js';
+import { acceptDataset } from '../ml/data/validate/accepted-data.js';
+import { sourceIdentity } from '../ml/data/ingest/source-identity.js';
+import { validateDataset } from '../ml/data/validate/validate-dataset.js';
 import { type DataDependencies, installationRoot, runDataStage } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 

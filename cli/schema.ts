@@ -112,7 +112,7 @@ async function validateSource(
 ): Promise<{ readonly columns: SnapshotManifest['columns']; readonly report: ValidationReport }> {
   const [{ ingestSource }, { validateDataset }] = await Promise.all([
     import('../ml/data/ingest/ingest-source.js'),
-    import('../ml/data/validate-dataset.js'),
+    import('../ml/data/validate/validate-dataset.js'),
   ]);
   const store = await openArtifactStore(settings);
   const context: DataContext = { store, remote: openRemoteFiles(settings.s3), scratchRoot: settings.scratch };

@@ -1,5 +1,5 @@
 import type { ModelManifest } from '../contracts/model.js';
-import { imageRowsAtOnce } from '../ml/data/image-input.js';
+import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { choosePlacement, type Placement } from './placement.js';
 import { openPrepared, type PreparedVersion } from './prepared-version.js';

@@ -1,5 +1,5 @@
 import { type ImageInput, imageSize } from '../contracts/image-input.js';
-import { readNumbers } from '../ml/data/image-value.js';
+import { readNumbers } from '../ml/data/read/image-value.js';
 import { badRequest } from './http-error.js';
 
 const integerTypes = ['INT8', 'INT16', 'INT32', 'INT64', 'UINT16', 'UINT32'];

@@ -1,6 +1,6 @@
 import type { ModelInput, RawInput } from '../contracts/dataset.js';
 import { imageSize } from '../contracts/image-input.js';
-import { missingTimestamp } from '../ml/data/missing-timestamp.js';
+import { missingTimestamp } from '../ml/data/read/missing-timestamp.js';
 import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import { imageDatatypes, imageShapes, jsonToImages } from './image-tensor.js';

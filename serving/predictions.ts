@@ -1,6 +1,6 @@
 import type { ModelManifest } from '../contracts/model.js';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import { inferOrDegrade, type Inference } from './degradation.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { InferenceSession } from 'onnxruntime-node';
 import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { runInParts } from './run-session.js';
 import { tileBatch, type Batch, type BatchOutputs } from './tensors.js';

@@ -1,6 +1,6 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { modelOutputs, type ModelManifest } from '../contracts/model.js';
-import { imageRowsAtOnce } from '../ml/data/image-input.js';
+import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
 import { outputWidth, sliceBatch, type Batch, type BatchOutputs } from './tensors.js';
 
 /** Run a batch through a version's session: images in parts of bounded memory, everything else at once. Blocks the thread. */

@@ -1,6 +1,6 @@
 import type { ModelInput } from '../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 
 export interface ModelDirectoryInput {
   readonly manifest: ModelManifest;

@@ -4,7 +4,7 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { RawInput } from '../contracts/dataset.js';
 import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
-import { rowsToTensors } from '../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { GraphBuilder } from '../ml/graph/onnx-builder.js';
 
 /** For tests: a tiny binary model from raw columns to prediction, with what a pipeline run would register of it. */

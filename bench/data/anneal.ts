@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ingestSource } from '../../ml/data/ingest/ingest-source.js';
-import { prepareDataset } from '../../ml/data/prepare-dataset.js';
-import { validateDataset } from '../../ml/data/validate-dataset.js';
+import { prepareDataset } from '../../ml/data/prepare/prepare-dataset.js';
+import { validateDataset } from '../../ml/data/validate/validate-dataset.js';
 import flightDelay from '../../pipelines/flight-delay.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
 import type { Stage } from './measurement.js';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FittedFeature, FittedTransform, RawInput } from '../../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
-import { rowsToTensors } from '../../ml/data/raw-tensors.js';
+import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
 import { layoutOf } from '../../ml/data/transform/transform-kinds.js';
 import { encodeModelGraph } from '../../ml/export/model-graph.js';
 import { openModel, predictWith } from '../../ml/export/run-model.js';

@@ -2,9 +2,9 @@ import type { ModelInput, SnapshotColumn, SnapshotManifest } from '../../contrac
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
 import type { ColumnSpec } from '../../contracts/pipeline.js';
-import { type ColumnReading, readColumn, sqlTypes } from '../data/column-reading.js';
-import { imageRules, readImage } from '../data/image-reading.js';
-import { type RowRule, rulesOf, shortList } from '../data/row-rules.js';
+import { type ColumnReading, readColumn, sqlTypes } from '../data/read/column-reading.js';
+import { imageRules, readImage } from '../data/read/image-reading.js';
+import { type RowRule, rulesOf, shortList } from '../data/validate/row-rules.js';
 import { identifier } from '../data/sql-quoting.js';
 import { rawColumn } from '../data/transform/raw-column.js';
 

@@ -1,8 +1,8 @@
 import type { SnapshotColumn } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
-import { shortList } from '../data/row-rules.js';
-import { internalPrefix } from '../data/schema-check.js';
+import { shortList } from '../data/validate/row-rules.js';
+import { internalPrefix } from '../data/validate/schema-check.js';
 import { numberLiteral, textLiteral } from '../data/sql-quoting.js';
 
 /** Columns of a file of rejected rows, beside the row's own. */

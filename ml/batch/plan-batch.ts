@@ -10,7 +10,7 @@ import { fileRelation, unreadable } from '../data/ingest/file-relation.js';
 import { describe } from '../data/ingest/ingest-files.js';
 import { listFiles } from '../data/ingest/list-files.js';
 import { typings } from '../data/ingest/unify-columns.js';
-import { resolveSourcePath } from '../data/source-file.js';
+import { resolveSourcePath } from '../data/ingest/source-file.js';
 import { pathLiteral } from '../data/sql-quoting.js';
 import { AnnealError } from '../../contracts/failures.js';
 import { batchIdentity } from './batch-identity.js';

@@ -7,8 +7,8 @@ import { type DataSession, isResourceFailure, withDataSession } from '../data/du
 import { fileRelation, unreadable } from '../data/ingest/file-relation.js';
 import { describe } from '../data/ingest/ingest-files.js';
 import { typings } from '../data/ingest/unify-columns.js';
-import { internalPrefix } from '../data/schema-check.js';
-import { assertUnchanged, fingerprint } from '../data/source-file.js';
+import { internalPrefix } from '../data/validate/schema-check.js';
+import { assertUnchanged, fingerprint } from '../data/ingest/source-file.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from '../evaluate/raw-column.js';
 import { predictClassesWith, tensorParts } from '../export/run-model.js';

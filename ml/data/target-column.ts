@@ -1,7 +1,7 @@
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { labelsOf, type TargetSpec } from '../../contracts/pipeline.js';
 import { type DataSession, firstLine } from './duckdb-session.js';
-import { expressionProblem } from './one-expression.js';
+import { expressionProblem } from './read/one-expression.js';
 
 /** Name of the target in clean data and test data. */
 export const targetColumn = '__target';

@@ -1,8 +1,8 @@
 import { DuckDBBigIntVector, DuckDBBlobValue, DuckDBDoubleVector, type DuckDBVector } from '@duckdb/node-api';
 import type { ModelInput } from '../../contracts/dataset.js';
 import { imageSize } from '../../contracts/image-input.js';
-import { missingTimestamp } from '../data/missing-timestamp.js';
-import type { RawTensor } from '../data/raw-tensors.js';
+import { missingTimestamp } from '../data/read/missing-timestamp.js';
+import type { RawTensor } from '../data/read/raw-tensors.js';
 
 /**
  * A column of a DuckDB chunk as the exported graph takes it; a NULL becomes the missing value of the type.

@@ -1,8 +1,8 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { ModelInput } from '../../contracts/dataset.js';
 import type { DataSession } from '../data/duckdb-session.js';
-import type { RawTensor } from '../data/raw-tensors.js';
-import { slicePrefix } from '../data/schema-check.js';
+import type { RawTensor } from '../data/read/raw-tensors.js';
+import { slicePrefix } from '../data/validate/schema-check.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from './raw-column.js';
 import type { SliceColumn } from './slices.js';

@@ -3,7 +3,7 @@ import type { DeclaredValues, GoldenOutputs, ModelManifest } from '../../contrac
 import type { PipelineSpec, ServingSpec } from '../../contracts/pipeline.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
-import { rowsToTensors } from '../data/raw-tensors.js';
+import { rowsToTensors } from '../data/read/raw-tensors.js';
 import { networkOf } from '../models/build-network.js';
 import { replayNetwork } from '../models/module/recorded-network.js';
 import type { Checkpoint } from '../train/checkpoint.js';

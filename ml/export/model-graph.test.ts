@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
 import { layoutOf } from '../data/transform/transform-kinds.js';
-import { rowsToTensors } from '../data/raw-tensors.js';
+import { rowsToTensors } from '../data/read/raw-tensors.js';
 import { buildNetwork } from '../models/build-network.js';
 import { encodeModelGraph, type ModelParts } from './model-graph.js';
 import { openModel, predictWith } from './run-model.js';

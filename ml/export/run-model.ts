@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { ImageShape } from '../../contracts/image-input.js';
-import { imageRowsAtOnce } from '../data/image-input.js';
-import { type RawTensor, sliceTensors } from '../data/raw-tensors.js';
+import { imageRowsAtOnce } from '../data/read/image-input.js';
+import { type RawTensor, sliceTensors } from '../data/read/raw-tensors.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs } from '../../contracts/model.js';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { missingTimestamp } from '../../ml/data/missing-timestamp.js';
+import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
 import type { Batch, BatchOutputs, Column } from '../tensors.js';
 import { type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
 

@@ -5,7 +5,7 @@ import { DuckDBDataChunk, type DuckDBAppender } from '@duckdb/node-api';
 import { type Field, type RecordBatch, RecordBatchReader, type Schema } from 'apache-arrow';
 import { AnnealError } from '../../../contracts/failures.js';
 import { type DataSession, type DataSessionOptions, firstLine, isResourceFailure, withDataSession } from '../duckdb-session.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from '../ingest/source-file.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 import { registerBufferCompression } from './buffer-compression.js';
 import { assertComplete } from './completeness.js';

@@ -1,7 +1,7 @@
 import type { Anomaly, ValidationReport } from '../../../contracts/dataset.js';
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
-import type { Schema } from '../schema-check.js';
+import type { Schema } from '../validate/schema-check.js';
 import type { CheckContext } from './check-context.js';
 import { sampleClean } from './clean-sample.js';
 import { columnChecks } from './column-checks.js';

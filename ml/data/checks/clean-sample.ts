@@ -1,7 +1,7 @@
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
-import { rowNumberColumn } from '../part-relation.js';
-import { internalPrefix } from '../schema-check.js';
+import { rowNumberColumn } from '../split/part-relation.js';
+import { internalPrefix } from '../validate/schema-check.js';
 import { identifier } from '../sql-quoting.js';
 
 /** Enough for distances of 0.01 and for areas under the curve of three digits. */

@@ -1,7 +1,7 @@
 import type { ColumnStatistics } from '../../../contracts/dataset.js';
 import type { FrozenDistribution } from '../../../contracts/pipeline.js';
 import { maxBins } from '../../../contracts/pipeline/frozen-schema.js';
-import { namesThings } from '../identity-name.js';
+import { namesThings } from './identity-name.js';
 
 const digits = 6;
 

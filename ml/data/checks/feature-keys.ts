@@ -1,5 +1,5 @@
 import type { ColumnSpec, FeatureSpec } from '../../../contracts/pipeline.js';
-import { partColumn } from '../part-relation.js';
+import { partColumn } from '../split/part-relation.js';
 import { binSql } from '../statistics/bin-sql.js';
 import { identifier } from '../sql-quoting.js';
 import type { CheckContext } from './check-context.js';

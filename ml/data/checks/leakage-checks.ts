@@ -1,5 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
-import { partColumn } from '../part-relation.js';
+import { partColumn } from '../split/part-relation.js';
 import { targetColumn } from '../target-column.js';
 import { type CheckContext, found } from './check-context.js';
 import { featureKey } from './feature-keys.js';

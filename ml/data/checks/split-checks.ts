@@ -1,6 +1,6 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
 import type { PipelineSpec } from '../../../contracts/pipeline.js';
-import { partColumn } from '../part-relation.js';
+import { partColumn } from '../split/part-relation.js';
 import { identifier } from '../sql-quoting.js';
 import { jensenShannonDivergence, lInfinityDistance } from '../statistics/distances.js';
 import { targetColumn } from '../target-column.js';

@@ -1,5 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
-import { type ExtremeColumn, suspiciousValues, valueText } from '../extreme-values.js';
+import { type ExtremeColumn, suspiciousValues, valueText } from '../validate/extreme-values.js';
 import { identifier } from '../sql-quoting.js';
 import { type CheckContext, found, percent } from './check-context.js';
 

@@ -1,5 +1,5 @@
 import type { Anomaly } from '../../../contracts/dataset.js';
-import { internalPrefix } from '../schema-check.js';
+import { internalPrefix } from '../validate/schema-check.js';
 import { identifier } from '../sql-quoting.js';
 import { type CheckContext, found } from './check-context.js';
 

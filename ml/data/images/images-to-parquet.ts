@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { BLOB, blobValue, DuckDBDataChunk, VARCHAR } from '@duckdb/node-api';
 import { type DataSessionOptions, withDataSession } from '../duckdb-session.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from '../ingest/source-file.js';
 import { textLiteral } from '../sql-quoting.js';
 import { decodeImage, ImageProblem } from './decode-image.js';
 import { imageBytes, type ImageShape } from './image-shape.js';

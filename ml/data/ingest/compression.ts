@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { type Compression, contentOf } from './compression.js';
 
 export interface TextFile {

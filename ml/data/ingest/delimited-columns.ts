@@ -1,5 +1,5 @@
 import type { DelimitedSource } from '../../../contracts/pipeline/source.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { firstRecord, type RecordDialect } from './first-record.js';
 
 /**

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DelimitedSource } from '../../../contracts/pipeline/source.js';
 import type { DataSession } from '../duckdb-session.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { pathLiteral, textLiteral } from '../sql-quoting.js';
 import { compressionOf } from './compression.js';
 import { decodeText, isUtf8 } from './decode-text.js';

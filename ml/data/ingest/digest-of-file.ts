@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 
 /**
  * @returns SHA-256 in hex of a file, which may be empty

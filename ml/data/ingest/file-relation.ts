@@ -3,7 +3,7 @@ import type { FileSource, NamedSource } from '../../../contracts/pipeline/source
 import { arrowToParquet } from '../arrow/arrow-source.js';
 import type { DataContext } from '../data-context.js';
 import { type DataSession, firstLine } from '../duckdb-session.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { pathLiteral } from '../sql-quoting.js';
 import { compressionOf } from './compression.js';
 import { delimitedProblem } from './delimited-problem.js';

@@ -1,4 +1,4 @@
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { type Compression, contentOf } from './compression.js';
 import { foreignContent } from './foreign-content.js';
 

@@ -1,7 +1,7 @@
 import type { SnapshotManifest } from '../../../contracts/dataset.js';
 import type { DataContext } from '../data-context.js';
 import { withDataSession } from '../duckdb-session.js';
-import { snapshotRelation } from '../snapshot-relation.js';
+import { snapshotRelation } from '../read/snapshot-relation.js';
 
 const shownImages = 3;
 

@@ -7,7 +7,7 @@ import type { FileSource, NamedSource } from '../../../contracts/pipeline/source
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
 import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { type DataSession, isResourceFailure, withDataSession } from '../duckdb-session.js';
-import { assertUnchanged, fingerprint, resolveSourcePath, type SourceFile, unavailable } from '../source-file.js';
+import { assertUnchanged, fingerprint, resolveSourcePath, type SourceFile, unavailable } from './source-file.js';
 import { identifier, pathLiteral, textLiteral } from '../sql-quoting.js';
 import type { Relation } from './delimited-relation.js';
 import { fileRelation, unreadable } from './file-relation.js';

@@ -8,7 +8,7 @@ import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { imageBytes } from '../images/image-shape.js';
 import { type ImageFile, type ImageProgress, imagesToParquet } from '../images/images-to-parquet.js';
 import { inParallel } from '../images/in-parallel.js';
-import { resolveSourcePath, unavailable } from '../source-file.js';
+import { resolveSourcePath, unavailable } from './source-file.js';
 import { digestOfFile } from './digest-of-file.js';
 import { filePattern } from './place.js';
 

@@ -1,4 +1,4 @@
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { type Compression, contentOf } from './compression.js';
 
 /** Deeper than any table; DuckDB's reader calls itself for each level and, some thousands deep, ends the process. */

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { type Compression, contentOf } from './compression.js';
 
 /** What DuckDB takes for the longest line that somebody meant. */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { ListedFile } from '../../../contracts/dataset.js';
 import { describeSource, type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
 import type { RemoteFiles } from '../../../contracts/remote-files.js';
-import { candidatePaths, noRegularFile, statOf, unavailable } from '../source-file.js';
+import { candidatePaths, noRegularFile, statOf, unavailable } from './source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
 import { listRemote } from './list-remote.js';
 import { filePattern, hiveColumns } from './place.js';

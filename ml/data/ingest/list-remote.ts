@@ -1,7 +1,7 @@
 import type { ListedFile } from '../../../contracts/dataset.js';
 import { isImages } from '../../../contracts/pipeline/source.js';
 import type { RemoteFile, RemoteFiles } from '../../../contracts/remote-files.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
 import type { ListedSource } from './list-files.js';
 import { filePattern, hiveColumns, isHidden } from './place.js';

@@ -1,5 +1,5 @@
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 
 /** A source without a single row, or without one in its window. */
 export function noRows(uri: string, window?: ResolvedWindow): Error {

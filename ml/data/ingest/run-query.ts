@@ -7,7 +7,7 @@ import type { NamedSource } from '../../../contracts/pipeline/source.js';
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
 import { type DataContext, earlierWork, isReadable } from '../data-context.js';
 import { type DataSession, firstLine, isResourceFailure, withDataSession } from '../duckdb-session.js';
-import { snapshotRelation } from '../snapshot-relation.js';
+import { snapshotRelation } from '../read/snapshot-relation.js';
 import { identifier, pathLiteral, textLiteral } from '../sql-quoting.js';
 import { beyondSources } from './beyond-sources.js';
 import { describe } from './ingest-files.js';

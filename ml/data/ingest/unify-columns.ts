@@ -1,6 +1,6 @@
 import type { IngestedFile, SnapshotColumn, SnapshotManifest } from '../../../contracts/dataset.js';
 import { type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { commonType } from './common-type.js';
 
 export const typings: Readonly<Record<FileSource['format'] | ImageSource['format'], SnapshotManifest['typing']>> = {

@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { unavailable, unreadable } from '../source-file.js';
+import { unavailable, unreadable } from './source-file.js';
 import { byName, isHidden } from './place.js';
 
 export interface FoundFile {

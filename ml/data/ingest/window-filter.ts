@@ -1,6 +1,6 @@
 import type { SnapshotColumn } from '../../../contracts/dataset.js';
 import type { ResolvedWindow } from '../../../contracts/pipeline/window.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from './source-file.js';
 import { identifier, textLiteral } from '../sql-quoting.js';
 
 /**

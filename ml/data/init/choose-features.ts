@@ -1,6 +1,6 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
 import type { ColumnFacts } from './column-facts.js';
-import { identityName, namesThings } from '../identity-name.js';
+import { identityName, namesThings } from '../checks/identity-name.js';
 import { identifier } from '../sql-quoting.js';
 import { percent, type Remarks } from './remark.js';
 

@@ -1,5 +1,5 @@
 import type { PipelineInput } from '../../../contracts/pipeline.js';
-import { namesThings } from '../identity-name.js';
+import { namesThings } from '../checks/identity-name.js';
 import type { ColumnFacts } from './column-facts.js';
 import type { Findings } from './findings.js';
 

@@ -1,8 +1,8 @@
 import type { SnapshotManifest } from '../../../contracts/dataset.js';
 import type { ColumnSpec } from '../../../contracts/pipeline.js';
-import { type ColumnReading, readColumn } from '../column-reading.js';
+import { type ColumnReading, readColumn } from '../read/column-reading.js';
 import type { DataSession } from '../duckdb-session.js';
-import { snapshotRelation } from '../snapshot-relation.js';
+import { snapshotRelation } from '../read/snapshot-relation.js';
 import { identifier } from '../sql-quoting.js';
 
 export type PlainType = Exclude<ColumnSpec['type'], 'image'>;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ImageShape } from '../images/image-shape.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from '../ingest/source-file.js';
 import type { LocalSample } from './survey-places.js';
 
 /** Longer sides are scaled down: a network on CPU learns from these in minutes. */

@@ -3,8 +3,8 @@ import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { definePipeline, type PipelineInput } from '../../../contracts/pipeline.js';
 import type { DataContext } from '../data-context.js';
 import { withDataSession } from '../duckdb-session.js';
-import { divideRows } from '../split-parts.js';
-import { validateDataset } from '../validate-dataset.js';
+import { divideRows } from '../split/split-parts.js';
+import { validateDataset } from '../validate/validate-dataset.js';
 
 export interface Rehearsal {
   /** What a run's validation would report. */

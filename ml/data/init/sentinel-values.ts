@@ -1,7 +1,7 @@
 import type { SnapshotManifest } from '../../../contracts/dataset.js';
-import { readColumn } from '../column-reading.js';
+import { readColumn } from '../read/column-reading.js';
 import type { DataSession } from '../duckdb-session.js';
-import { type ExtremeColumn, type SuspiciousValue, suspiciousValues, valueText } from '../extreme-values.js';
+import { type ExtremeColumn, type SuspiciousValue, suspiciousValues, valueText } from '../validate/extreme-values.js';
 import { identifier, numberLiteral, textLiteral } from '../sql-quoting.js';
 import type { ColumnFacts } from './column-facts.js';
 import { percent } from './remark.js';

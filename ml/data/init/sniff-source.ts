@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FileSource } from '../../../contracts/pipeline/source.js';
 import { type DataSession, firstLine } from '../duckdb-session.js';
 import { compressionOf, contentOf } from '../ingest/compression.js';
-import { unavailable } from '../source-file.js';
+import { unavailable } from '../ingest/source-file.js';
 import { textLiteral } from '../sql-quoting.js';
 
 type Format = FileSource['format'];

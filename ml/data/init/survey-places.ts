@@ -8,7 +8,7 @@ import { fileNamePatterns } from '../ingest/file-name-patterns.js';
 import { listFiles } from '../ingest/list-files.js';
 import { filePattern } from '../ingest/place.js';
 import { walkFolder } from '../ingest/walk-folder.js';
-import { candidatePaths, resolveSourcePath, statOf, unavailable } from '../source-file.js';
+import { candidatePaths, resolveSourcePath, statOf, unavailable } from '../ingest/source-file.js';
 import { formatOfContent, formatOfName } from './sniff-source.js';
 
 type Format = FileSource['format'] | ImageSource['format'];

@@ -1,5 +1,5 @@
 import type { DataSession } from '../duckdb-session.js';
-import { splitNames } from '../split-sql.js';
+import { splitNames } from '../split/split-sql.js';
 import { splitKey } from './basic-figures.js';
 import type { DescribedColumn } from './described-column.js';
 import { splitColumn } from './described-rows.js';

@@ -1,6 +1,6 @@
 import type { ColumnFigures } from '../../../contracts/dataset.js';
 import type { DataSession } from '../duckdb-session.js';
-import { splitNames } from '../split-sql.js';
+import { splitNames } from '../split/split-sql.js';
 import { type BySplit, splitKey } from './basic-figures.js';
 import { asNumber, type DescribedColumn, isOrdered } from './described-column.js';
 import { splitColumn } from './described-rows.js';

@@ -1,7 +1,7 @@
 import type { ColumnFigures, ColumnStatistics, SplitName } from '../../../contracts/dataset.js';
 import type { TargetSpec } from '../../../contracts/pipeline.js';
 import type { DataSession } from '../duckdb-session.js';
-import { splitNames } from '../split-sql.js';
+import { splitNames } from '../split/split-sql.js';
 import { basicFigures, type BasicFigures, type BySplit } from './basic-figures.js';
 import { categoryDistribution, mostIntegerCategories } from './category-distribution.js';
 import { countedColumn } from './counted-column.js';

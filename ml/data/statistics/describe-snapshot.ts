@@ -2,8 +2,8 @@ import type { ColumnStatistics, ValidationReport } from '../../../contracts/data
 import type { PipelineSpec, Task } from '../../../contracts/pipeline.js';
 import { columnsReadBy } from '../checks/target-reads.js';
 import type { DataSession } from '../duckdb-session.js';
-import { partColumn, rowNumberColumn } from '../part-relation.js';
-import type { Schema } from '../schema-check.js';
+import { partColumn, rowNumberColumn } from '../split/part-relation.js';
+import type { Schema } from '../validate/schema-check.js';
 import { identifier } from '../sql-quoting.js';
 import { targetColumn } from '../target-column.js';
 import { describeColumns } from './describe-columns.js';

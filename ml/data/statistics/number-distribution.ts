@@ -1,6 +1,6 @@
 import { quantileLevels } from '../../../contracts/dataset.js';
 import type { DataSession } from '../duckdb-session.js';
-import { splitNames } from '../split-sql.js';
+import { splitNames } from '../split/split-sql.js';
 import { targetColumn } from '../target-column.js';
 import { splitKey } from './basic-figures.js';
 import { binSql } from './bin-sql.js';

@@ -1,6 +1,6 @@
 import type { CalendarPart } from '../../../contracts/fitted-feature.js';
 import type { GraphBuilder } from '../../graph/onnx-builder.js';
-import { missingTimestamp } from '../missing-timestamp.js';
+import { missingTimestamp } from '../read/missing-timestamp.js';
 import { civilDate } from './civil-date.js';
 
 const minuteMs = 60_000;

@@ -1,0 +1,174 @@
+import type { ModelInput, RawInput } from '../../../contracts/dataset.js';
+import { type ImageInput, imageSize } from '../../../contracts/image-input.js';
+import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { imageExpectation, readImageValue } from './image-value.js';
+import { parseIsoTimestamp } from './iso-timestamp.js';
+import { missingTimestamp } from './missing-timestamp.js';
+
+/** A raw column as the exported graph takes it: shape [N, 1], images [N, height, width, channels]. */
+export type RawTensor =
+  | { readonly type: 'string'; readonly data: string[]; readonly dims: readonly [number, 1] }
+  | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly [number, 1] }
+  | { readonly type: 'float64'; readonly data: Float64Array; readonly dims: readonly [number, 1] }
+  | { readonly type: 'uint8'; readonly data: Uint8Array; readonly dims: readonly [number, number, number, number] };
+
+/** Rows [from, until) of each tensor; numbers and bytes are views. */
+export function sliceTensors(tensors: Readonly<Record<string, RawTensor>>, from: number, until: number): Record<string, RawTensor> {
+  const slice = (tensor: RawTensor): RawTensor => {
+    const rows = until - from;
+    switch (tensor.type) {
+      case 'string':
+        return { ...tensor, data: tensor.data.slice(from, until), dims: [rows, 1] };
+      case 'int64':
+        return { ...tensor, data: tensor.data.subarray(from, until), dims: [rows, 1] };
+      case 'float64':
+        return { ...tensor, data: tensor.data.subarray(from, until), dims: [rows, 1] };
+      case 'uint8': {
+        const [, height, width, channels] = tensor.dims;
+        const size = height * width * channels;
+        return { ...tensor, data: tensor.data.subarray(from * size, until * size), dims: [rows, height, width, channels] };
+      }
+    }
+  };
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, slice(tensor)]));
+}
+
+/** `Date` ends here, and so do the calendars of callers. */
+const maxTimestampMs = 8.64e15;
+
+const expectations: Readonly<Record<RawInput['columnType'], string>> = {
+  string: 'a string that is not empty and has no NUL character',
+  integer: 'an integer within ±(2^53 − 1)',
+  float: 'a finite number',
+  boolean: 'true, false, 1 or 0',
+  timestamp:
+    'an ISO 8601 date-time such as "2001-06-01T12:00:00Z" (UTC where it has no offset) or integer milliseconds since 1970-01-01 UTC',
+};
+
+/**
+ * Turn a caller's JSON rows into the tensors of the exported graph. Pure.
+ *
+ * A missing value is `null`, `undefined`, an absent key, "" or NaN, and is accepted where the column is nullable.
+ * Keys that are no input are ignored, so that callers may send whole records.
+ *
+ * @param inputs the model's raw inputs, e.g. `ModelManifest.inputs`
+ * @returns a tensor of shape [rows.length, 1] for each input, of an image [rows.length, height, width, channels], by name
+ * @throws AnnealError `InvalidRequest` naming row, column and what was expected; of what was sent only the type is repeated
+ */
+export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unknown[]): Record<string, RawTensor> {
+  rows.forEach((row, index) => {
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+      throw invalidRequest(
+        `Row ${index} is ${typeName(row)}, but each row must be an object with a value by column name. Send rows like ${example(inputs)}.`,
+        index,
+      );
+    }
+  });
+  const records = rows as readonly Readonly<Record<string, unknown>>[];
+  // `fromEntries` and `hasOwn`: a column may be called "__proto__" or "constructor".
+  return Object.fromEntries(
+    inputs.map((input) => [input.name, input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)]),
+  );
+}
+
+function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
+  const size = imageSize(input);
+  const data = new Uint8Array(rows.length * size);
+  rows.forEach((row, index) => {
+    const value = Object.hasOwn(row, input.name) ? row[input.name] : undefined;
+    if (readImageValue(input, value, data.subarray(index * size, (index + 1) * size))) return;
+    const found = value === undefined ? 'it is missing' : `${typeName(value)} of another form was sent`;
+    throw invalidRequest(
+      `Row ${index}: column "${input.name}" must be ${imageExpectation(input)}, but ${found}. Correct the value and send the request again.`,
+      index,
+      input.name,
+    );
+  });
+  return { type: 'uint8', data, dims: [rows.length, input.height, input.width, input.channels] };
+}
+
+function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
+  const dims = [rows.length, 1] as const;
+  const read = (row: Readonly<Record<string, unknown>>, index: number) =>
+    readValue(input, Object.hasOwn(row, input.name) ? row[input.name] : undefined, index);
+  switch (input.type) {
+    case 'string':
+      return { type: 'string', data: rows.map((row, index) => (read(row, index) ?? '') as string), dims };
+    case 'int64': {
+      const data = new BigInt64Array(rows.length);
+      rows.forEach((row, index) => {
+        const value = read(row, index);
+        data[index] = value === undefined ? missingTimestamp : BigInt(value);
+      });
+      return { type: 'int64', data, dims };
+    }
+    case 'float64': {
+      const data = new Float64Array(rows.length);
+      rows.forEach((row, index) => {
+        data[index] = (read(row, index) ?? Number.NaN) as number;
+      });
+      return { type: 'float64', data, dims };
+    }
+  }
+}
+
+/** @returns the value, or undefined for a missing one */
+function readValue(input: RawInput, value: unknown, row: number): string | number | undefined {
+  const isMissing = value === undefined || value === null || value === '' || Number.isNaN(value);
+  if (isMissing && input.nullable) return undefined;
+  const converted = isMissing ? undefined : convert(input.columnType, value);
+  if (converted !== undefined) return converted;
+  const found = value === undefined ? 'it is missing' : `${typeName(value)} was sent`;
+  throw invalidRequest(
+    `Row ${row}: column "${input.name}" must be ${expectations[input.columnType]}${input.nullable ? ', or null' : ''}, but ${found}. Correct the value and send the request again.`,
+    row,
+    input.name,
+  );
+}
+
+function convert(type: RawInput['columnType'], value: unknown): string | number | undefined {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' && !value.includes('\0') ? value : undefined;
+    case 'integer':
+      return Number.isSafeInteger(value) ? (value as number) : undefined;
+    case 'float':
+      return Number.isFinite(value) ? (value as number) : undefined;
+    case 'boolean':
+      return value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined;
+    case 'timestamp': {
+      const milliseconds = typeof value === 'string' ? parseIsoTimestamp(value) : value;
+      return Number.isInteger(milliseconds) && Math.abs(milliseconds as number) <= maxTimestampMs ? (milliseconds as number) : undefined;
+    }
+  }
+}
+
+/** Kind of a value in words; never its content, which may be personal and may be long. */
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (value === '') return 'an empty string';
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) return 'a number that is not finite';
+    return Number.isInteger(value) ? 'an integer' : 'a number that is not an integer';
+  }
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+const examples: Readonly<Record<ModelInput['columnType'], unknown>> = {
+  image: '<base64 of its bytes>',
+  string: 'text',
+  integer: 1,
+  float: 1.5,
+  boolean: true,
+  timestamp: '2001-06-01T12:00:00Z',
+};
+
+function example(inputs: readonly ModelInput[]): string {
+  return JSON.stringify(Object.fromEntries(inputs.map((input) => [input.name, examples[input.columnType]])));
+}
+
+function invalidRequest(message: string, row: number, column?: string): AnnealError {
+  return new AnnealError(failureTypes.invalidRequest, message, { row, ...(column === undefined ? {} : { column }) });
+}
