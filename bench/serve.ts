@@ -135,7 +135,10 @@ function report(cells: readonly Cell[], ours: string): void {
     typical.find((each) => each.subject === 'anneal' && each.rows === cell.rows && each.connections === cell.connections);
   const lines = typical.map((cell) => {
     const mine = anneal(cell);
-    const ratio = mine && cell.subject !== 'anneal' ? `${(mine.requestsPerSecond / cell.requestsPerSecond).toFixed(2)} ×` : '';
+    const ratio =
+      mine && cell.subject !== 'anneal' && cell.requestsPerSecond > 0
+        ? `${(mine.requestsPerSecond / cell.requestsPerSecond).toFixed(2)} ×`
+        : '';
     const p50 = mine && cell.subject !== 'anneal' ? (mine.p50Ms / cell.p50Ms).toFixed(2) : '';
     return `| ${String(cell.rows).padStart(4)} | ${String(cell.connections).padStart(11)} | ${cell.subject.padEnd(20)} | ${Math.round(cell.requestsPerSecond).toLocaleString('en-US').padStart(10)} | ${cell.p50Ms.toFixed(2).padStart(8)} | ${cell.p99Ms.toFixed(2).padStart(8)} | ${ratio.padStart(9)} | ${p50.padStart(7)} | ${String(cell.failed).padStart(6)} |`;
   });

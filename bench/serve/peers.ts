@@ -21,6 +21,7 @@ const packages: Readonly<Record<PeerName, string>> = {
 const environments = join(tmpdir(), 'anneal-bench-serving');
 const scripts = join(import.meta.dirname, 'peers');
 const startTimeoutMs = 90_000;
+const stopTimeoutMs = 10_000;
 
 /**
  * Install a peer into an environment of its own in the folder for temporary files; what is there already is kept.
@@ -103,8 +104,14 @@ export async function startPeer(python: string, name: PeerName, directory: strin
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    // With the workers that it has started.
-    process.kill(-child.pid!, 'SIGKILL');
+    // Some put their workers into groups of their own, and end them when they are asked to end.
+    process.kill(-child.pid!, 'SIGTERM');
+    await Promise.race([exited, sleep(stopTimeoutMs)]);
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
     await exited;
   };
   const until = performance.now() + startTimeoutMs;
