@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BatchStatus } from '../contracts/batch.js';
 import { testBatch } from '../testing/fake-batch.js';
@@ -89,14 +90,15 @@ describe('the view of a batch job', () => {
   };
 
   test('counts the rows under way, and not those of earlier attempts, into the speed', () => {
-    expect(batchProgressText(status, 500, 3000)).toBe(
+    expect(stripVTControlCharacters(batchProgressText(status, 500, 3000))).toBe(
       'predict: partition 2/10, 2,500 of 10,000 rows, 1,000 rows/s, ETA 7.5 s, 10 rejected',
     );
   });
 
   test('says how it ended, with the reasons of rejected rows', () => {
     const totals = { manifest: 'm', rows: 10_000, predicted: 9990, rejected: 10, reasons: {}, parts: 10, sizeBytes: 2e6 };
-    const lines = batchResultView({ ...status, state: 'completed', totals, endedAtMs: 10_000 }, 'http://page').join('\n');
+    const view = batchResultView({ ...status, state: 'completed', totals, endedAtMs: 10_000 }, 'http://page');
+    const lines = stripVTControlCharacters(view.join('\n'));
     expect(lines).toMatch(/completed {2}toy version 3 {2}job monday, 10\.0 s/);
     expect(lines).toMatch(/in 10 parts, 2\.0 MB, 950 rows\/s/);
     expect(lines).toMatch(/Rejected +10 rows: x is missing \(10\)/);
