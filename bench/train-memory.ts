@@ -2,12 +2,12 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { FeatureLayout } from '../contracts/dataset.js';
 import { createRandom } from '../ml/models/random.js';
 import type { EncodedFiles } from '../ml/train/encoded-files.js';
 import { encodedRowBytes } from '../ml/train/encoded-reader.js';
 import { TrainingChildren } from '../ml/train/run-in-child.js';
 import type { TrainingJob } from '../ml/train/training-job.js';
+import { flightsLayout } from './workloads.js';
 
 /**
  * Peak memory of a training process on more rows than it may hold: flights as `flight-delay` encodes them, made up here, an epoch and
@@ -34,17 +34,6 @@ if (options.help) {
 const rows = Number(options.rows);
 const residentMegabytes = options.resident === undefined ? undefined : Number(options.resident);
 
-const layout: FeatureLayout = {
-  categorical: [
-    { name: 'origin', size: 230, dimension: 16 },
-    { name: 'destination', size: 230, dimension: 16 },
-    { name: 'hour', size: 25, dimension: 8 },
-    { name: 'minute', size: 61, dimension: 8 },
-    { name: 'dayOfWeek', size: 8, dimension: 5 },
-  ],
-  numeric: ['distance'],
-};
-
 const directory = await mkdtemp(path.join(options.scratch, 'anneal-bench-memory-'));
 const children = new TrainingChildren();
 try {
@@ -67,7 +56,7 @@ try {
       primaryMetric: 'auc',
       task: 'binary',
       classes: 2,
-      layout,
+      layout: flightsLayout,
       trainingPrior: [0.8, 0.2],
       dataDigest: 'bench',
       threads: availableParallelism(),
@@ -90,7 +79,7 @@ try {
   const report = {
     rows,
     validationRows: job.validation.rows,
-    encodedBytes: rows * encodedRowBytes(layout),
+    encodedBytes: rows * encodedRowBytes(flightsLayout),
     peakBytes,
     steps: result.step,
     rowsPerSecond: result.rowsPerSecond,
@@ -103,7 +92,7 @@ try {
   process.stdout.write(
     options.json
       ? `${JSON.stringify(report, null, 2)}\n`
-      : `${rows.toLocaleString('en')} rows of ${encodedRowBytes(layout)} bytes, ${megabytes(report.encodedBytes)} MB encoded; ${report.validationRows.toLocaleString('en')} rows to validate on
+      : `${rows.toLocaleString('en')} rows of ${encodedRowBytes(flightsLayout)} bytes, ${megabytes(report.encodedBytes)} MB encoded; ${report.validationRows.toLocaleString('en')} rows to validate on
 one epoch, ${result.step.toLocaleString('en')} steps: ${seconds(report.trainingMs)} s, ${Math.round(result.rowsPerSecond).toLocaleString('en')} rows/s within the engine; with the validation ${seconds(report.totalMs)} s
 peak memory of the training process: ${megabytes(peakBytes)} MB
 `,
@@ -122,9 +111,9 @@ async function writeRows(name: string, count: number, seed: number): Promise<Enc
   const piece = 500_000;
   for (let from = 0; from < count; from += piece) {
     const size = Math.min(piece, count - from);
-    const columns = layout.categorical.length;
+    const columns = flightsLayout.categorical.length;
     const categorical = new Int32Array(size * columns);
-    for (let i = 0; i < categorical.length; i++) categorical[i] = Math.floor(random() * layout.categorical[i % columns].size);
+    for (let i = 0; i < categorical.length; i++) categorical[i] = Math.floor(random() * flightsLayout.categorical[i % columns].size);
     const numeric = Float32Array.from({ length: size }, () => random() * 2 - 1);
     const target = Float32Array.from({ length: size }, (_, i) =>
       Number(random() * 3 < 0.1 + categorical[i * columns + 2] / 25 + (categorical[i * columns] % 7) / 14),

@@ -93,7 +93,7 @@ export async function cnnWorkload(threads: number): Promise<Workload> {
 }
 
 /** What the flights' categories are looked up in: 53 numbers, with the distance 54. */
-const flightsLayout: FeatureLayout = {
+export const flightsLayout: FeatureLayout = {
   categorical: [
     { name: 'origin', size: 230, dimension: 16 },
     { name: 'destination', size: 230, dimension: 16 },

@@ -9,6 +9,7 @@ import { canonicalJson } from '../contracts/canonical-json.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointerSegments } from './pointer-name.js';
+import { syncDirectory } from '../ml/sync-directory.js';
 
 const copyChunkBytes = 1 << 20;
 /** A temporary file this old belongs to a process that was killed: no copy takes a day. */
@@ -236,16 +237,6 @@ async function* writingThrough(file: FileHandle, chunks: AsyncIterable<Uint8Arra
       done += bytesWritten;
     }
     yield chunk;
-  }
-}
-
-/** The rename is in the directory's own data: without this, a power failure could undo it. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import type { BatchFormat, BatchIdentity, BatchPart, BatchRequest, PlannedBatch, Rejects } from '../../contracts/batch.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { syncDirectory } from '../sync-directory.js';
 
 /** What a job notes of itself in its folder: enough to go on, whatever became of its workflow. */
 export interface BatchClaim {
@@ -234,15 +235,6 @@ async function writeThenRename(path: string, text: string, beside = dirname(path
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

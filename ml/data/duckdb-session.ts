@@ -144,15 +144,6 @@ export function firstLine(error: unknown): string {
   return (typeof message === 'string' ? message : String(error)).split('\n', 1)[0].trim();
 }
 
-/** DuckDB says where a CSV file is broken first and how in a later line, after the line of data itself, which is left out. */
-export function csvReason(error: unknown): string {
-  const { message } = error as { readonly message?: unknown };
-  const how =
-    /^(Invalid unicode.*|Expected Number of Columns.*|It was not possible to automatically detect.*|Value with unterminated quote.*)$/m;
-  const detail = typeof message === 'string' ? how.exec(message)?.[1].trim() : undefined;
-  return detail === undefined ? firstLine(error) : `${firstLine(error)} ${detail}`;
-}
-
 /** Whether the machine (memory, disk), not the data, is why a query failed: another attempt may succeed. */
 export function isResourceFailure(error: unknown): boolean {
   return /^(Out of Memory|INTERRUPT|TransactionContext)\b|No space left|could not be allocated|failed to allocate|Could not write/i.test(
