@@ -35,7 +35,7 @@ export async function checkCleanRows(
   const { relation, rows, columns, spec, accepted } = input;
   const drawn = await sampleClean(session, relation, rows, spec);
   const context: CheckContext = { session, spec, columns, clean: relation, rows, ...drawn };
-  return [
+  const anomalies = [
     ...(await duplicateRows(context)),
     ...(await duplicateKeys(context)),
     ...(await columnChecks(context)),
@@ -47,4 +47,7 @@ export async function checkCleanRows(
     ...(await targetDrift(context)),
     ...(await fewDistinctRows(context)),
   ];
+  // The statistics that follow need the memory.
+  await session.run(`DROP TABLE ${drawn.sample}`);
+  return anomalies;
 }

@@ -5,7 +5,7 @@ import { type DescribedColumn } from './described-column.js';
 import { splitColumn } from './described-rows.js';
 
 /** Columns of one query: many aggregates in one are slow to plan. */
-const columnsOfQuery = 20;
+const columnsOfQuery = 10;
 const longestText = 200;
 
 export type BasicFigures = Omit<ColumnFigures, 'quantiles' | 'topValues' | 'histogram'>;
@@ -13,7 +13,7 @@ export type BasicFigures = Omit<ColumnFigures, 'quantiles' | 'topValues' | 'hist
 export type BySplit<Figures> = ReadonlyMap<number | 'all' | 'none', Figures>;
 
 /**
- * Counts, bounds, means and deviations in all rows and in each split, in one pass over a relation for every 20 columns.
+ * Counts, bounds, means and deviations in all rows and in each split, in one pass over a relation for every 10 columns.
  *
  * Means are rounded to 12 digits and deviations to 9, which the order of a sum does not reach.
  */
