@@ -116,6 +116,48 @@ describe('exportModel', () => {
     },
   );
 
+  it('scores how unusual a row is, from the training rows, and lets hosts check that they compute the same', async () => {
+    const { manifest, golden, run } = await opened(await exported('binary'));
+    expect(manifest.hasAnomaly).toBe(true);
+    const { anomaly } = await run(golden.instances);
+    expect(anomaly).toMatchObject({ type: 'float32', dims: [golden.instances.length, 1] });
+    expect([...(anomaly.data as Float32Array)]).toEqual(golden.anomaly);
+    const ordinary = { origin: 'A', distance: 500, load: 0.5, departed: '2001-02-01T12:00:00Z' };
+    const { anomaly: scores } = await run([ordinary, { ...ordinary, origin: 'nowhere', distance: 90_000 }]);
+    expect(Number(scores.data[0])).toBeLessThan(0.7);
+    expect(Number(scores.data[1])).toBe(1);
+    expect(manifest.profile!.map(({ name, hasMissing }) => [name, hasMissing])).toEqual([
+      ['origin', true],
+      ['distance', false],
+      ['load', true],
+      ['departed', false],
+    ]);
+    // "F" was too rare for the vocabulary, and yet it is known.
+    expect(manifest.profile![0].categories).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
+  });
+
+  it('carries what the pipeline says of serving in the manifest, and leaves the score out where it is off', async () => {
+    const { spec } = fixtures.binary;
+    const serving = {
+      degrade: { fallbackModel: 'small', cachedAnswers: 10, prior: true },
+      anomaly: { policy: 'reject', threshold: 0.99 },
+    } as const;
+    expect((await opened(await exported('binary', { spec: { ...spec, serving } }))).manifest.serving).toEqual(serving);
+    const off = await opened(await exported('binary', { spec: { ...spec, serving: { anomaly: { policy: 'off', threshold: 0.99 } } } }));
+    expect(off.session.outputNames).toEqual(['probabilities', 'class_index']);
+    expect(off.manifest).not.toHaveProperty('hasAnomaly');
+    expect(off.golden).not.toHaveProperty('anomaly');
+    const { manifest } = await opened(await exported('binary'));
+    expect(manifest).not.toHaveProperty('serving');
+  });
+
+  it('exports data that were prepared before training rows were described, without a score', async () => {
+    const { profile: _, ...older } = fixtures.regression.manifest;
+    const { manifest, session } = await opened(await exported('regression', { prepared: await store.putJson(older) }));
+    expect(session.outputNames).toEqual(['value']);
+    expect(manifest).not.toHaveProperty('profile');
+  });
+
   it('gives the identical bundle for the same checkpoint', async () => {
     expect(await exported('binary')).toEqual(await exported('binary'));
   });

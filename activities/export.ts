@@ -4,6 +4,7 @@ import type { DataActivities, ExportInput } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { FittedTransform, PreparedManifest } from '../contracts/dataset.js';
 import type { ModelBundle } from '../contracts/model.js';
+import type { TrainingProfile } from '../contracts/training-profile.js';
 import { exportModel } from '../ml/export/export-model.js';
 import { decodeCheckpoint } from '../ml/train/checkpoint.js';
 import type { DataDependencies } from './data-stage.js';
@@ -28,6 +29,7 @@ async function exportBundle(store: ArtifactStore, scratchRoot: string, input: Ex
         columns: input.spec.columns,
         prepared,
         transform: await store.readJson<FittedTransform>(prepared.transform),
+        profile: prepared.profile && (await store.readJson<TrainingProfile>(prepared.profile)),
         checkpoint: decodeCheckpoint(await store.readBytes(input.checkpoint)),
         testPath: await store.localPath(prepared.test.data),
         scratchRoot,

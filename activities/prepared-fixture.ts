@@ -4,7 +4,9 @@ import { definePipeline, type PipelineInput, type PipelineSpec, quantilesOf, typ
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { type DataSession, withDataSession } from '../ml/data/duckdb-session.js';
+import { rowNumberColumn } from '../ml/data/split/part-relation.js';
 import { encodedColumns, layoutOf } from '../ml/data/transform/transform-kinds.js';
+import { fitProfile } from '../ml/monitor/fit-profile.js';
 
 const inputs: readonly RawInput[] = [
   { name: 'origin', type: 'string', columnType: 'string', nullable: true },
@@ -73,6 +75,8 @@ export async function preparedFixture(
       CASE WHEN hash(i, 3) % 10 = 0 THEN NULL ELSE CAST((hash(i, 3) % 1000) / 1000.0 AS DOUBLE) END AS "load",
       CAST(978307200000 + (hash(i, 4) % 129600) * 60000 AS BIGINT) AS departed
       FROM range(${3000 + testRows}) AS rows(i)`);
+    await session.run(`CREATE VIEW train AS SELECT *, i AS ${rowNumberColumn} FROM raw WHERE i < 2000`);
+    const profile = await fitProfile(session, 'train', transform, 2000);
     const train = await encodedSplit(session, store, task, 'i < 2000');
     const validation = await encodedSplit(session, store, task, 'i >= 2000 AND i < 3000');
     const parquet = join(session.scratch, 'test.parquet');
@@ -86,6 +90,7 @@ export async function preparedFixture(
       classes: targets[task].classes,
       transform: await store.putJson(transform),
       layout: transform.layout,
+      profile: await store.putJson(profile),
       train: train.split,
       validation: validation.split,
       test: { rows: testRows, data: await store.putFile(parquet) },

@@ -225,6 +225,8 @@ export interface PreparedManifest {
   readonly classes: readonly string[];
   readonly transform: ArtifactRef;
   readonly layout: FeatureLayout;
+  /** JSON of `TrainingProfile`; absent in data sets from before it was made. */
+  readonly profile?: ArtifactRef;
   readonly train: EncodedSplit;
   readonly validation: EncodedSplit;
   /** Of a fold of a cross-validation: the rows that are neither trained nor calibrated on. */

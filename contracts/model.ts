@@ -1,6 +1,7 @@
 import type { FeatureLayout, ModelInput } from './dataset.js';
 import type { GateSpec, MetricName, Metrics, ServingSpec, Task } from './pipeline.js';
 import type { ArtifactRef } from './reference.js';
+import type { ColumnProfile } from './training-profile.js';
 
 /** Everything that a host needs to serve one version; content-addressed, so equal bundles are the same model. */
 export interface ModelBundle {
@@ -19,9 +20,13 @@ export const modelOutputs = {
   value: 'value',
   quantiles: 'quantiles',
   labels: 'labels',
+  anomaly: 'anomaly',
 } as const;
 
-/** Names that no raw column may bear; only a model that has them reserves the outputs that came later. */
+/**
+ * Names that no raw column may bear; only a model that has them reserves the outputs that came later. `anomaly` is not among them: a
+ * model that reads a column of that name has no such output.
+ */
 export function reservedOutputs(model: { readonly quantiles?: readonly number[]; readonly isMultilabel: boolean }): readonly string[] {
   const { probabilities, classIndex, value, quantiles, labels } = modelOutputs;
   return [probabilities, classIndex, value, ...(model.quantiles ? [quantiles] : []), ...(model.isMultilabel ? [labels] : [])];
@@ -31,7 +36,8 @@ export function reservedOutputs(model: { readonly quantiles?: readonly number[];
  * Outputs of the graph. Classification: `probabilities` float32 [N, classes] (binary: two columns) and
  * `class_index` int64 [N, 1], with the chosen threshold applied inside the graph. Multilabel:
  * `probabilities` float32 [N, labels] and `labels` int64 [N, labels], 1 from each label's threshold on. Regression: `value` float32 [N, 1],
- * and where quantiles are predicted `quantiles` float32 [N, quantiles], ascending, of which `value` is the median.
+ * and where quantiles are predicted `quantiles` float32 [N, quantiles], ascending, of which `value` is the median. With `hasAnomaly` also
+ * `anomaly` float32 [N, 1]: the share of training rows that are less unusual than the row.
  */
 export interface ModelManifest {
   readonly formatVersion: 1;
@@ -54,6 +60,10 @@ export interface ModelManifest {
   readonly dataDigest: string;
   /** What the pipeline declares of the values of an input, by its name; absent in versions from before it was kept. */
   readonly declared?: Readonly<Record<string, DeclaredValues>>;
+  /** What the training rows had in each column but images; absent in versions from before it was kept. */
+  readonly profile?: readonly ColumnProfile[];
+  /** Whether the graph has the output `anomaly`. */
+  readonly hasAnomaly?: true;
 }
 
 /** Bounds of a column (ISO dates of a timestamp), both included, and its categories. */
@@ -71,6 +81,8 @@ export interface GoldenOutputs {
   readonly outputs: readonly (readonly number[])[];
   /** Largest absolute difference that counts as equal. */
   readonly tolerance: number;
+  /** The output `anomaly`, one a row, where the graph has it. */
+  readonly anomaly?: readonly number[];
 }
 
 export interface GateResult {

@@ -196,3 +196,29 @@ describe('the training', () => {
     expect(define).not.toThrow('featureDropout');
   });
 });
+
+describe('serving.anomaly', () => {
+  const pipeline = { ...pipelineWithColumn('size'), serving: { anomaly: { policy: 'flag' as const } } };
+
+  it('means one training row in a thousand unless a threshold is given', () => {
+    expect(definePipeline(pipeline).serving).toEqual({ anomaly: { policy: 'flag', threshold: 0.999 } });
+    expect(() => definePipeline({ ...pipeline, serving: { anomaly: { policy: 'flag', threshold: 2 } } })).toThrow(
+      /serving\.anomaly\.threshold/,
+    );
+  });
+
+  it('refuses to fall back on nothing', () => {
+    const anomaly = { policy: 'fallback' as const };
+    expect(() => definePipeline({ ...pipeline, serving: { anomaly } })).toThrow(/serving\.anomaly\.policy: nothing would answer instead/);
+    expect(definePipeline({ ...pipeline, serving: { anomaly, degrade: { prior: true } } }).serving?.degrade).toEqual({ prior: true });
+  });
+
+  it('refuses a policy where rows can have no score', () => {
+    const named = pipelineWithColumn('anomaly');
+    expect(definePipeline(named).features.size.column).toBe('anomaly');
+    expect(() => definePipeline({ ...named, serving: pipeline.serving })).toThrow(/a column named "anomaly"/);
+    const columns = { size: { type: 'timestamp' as const } };
+    const features = { size: { kind: 'calendar' as const, column: 'size', part: 'month' as const } };
+    expect(() => definePipeline({ ...pipeline, columns, features })).toThrow(/serving\.anomaly: rows have no score/);
+  });
+});

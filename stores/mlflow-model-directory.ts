@@ -109,13 +109,15 @@ function signature(manifest: ModelManifest): { readonly inputs: object[]; readon
         ? tensor(input.name, tensorTypes.uint8, input.height, input.width, input.channels)
         : tensor(input.name, tensorTypes[input.type], 1),
     ),
-    outputs:
-      manifest.task === 'regression'
+    outputs: [
+      ...(manifest.task === 'regression'
         ? [tensor('value', 'float32', 1), ...(manifest.quantiles ? [tensor('quantiles', 'float32', manifest.quantiles.length)] : [])]
         : [
             tensor('probabilities', 'float32', manifest.classes.length),
             manifest.task === 'multilabel' ? tensor('labels', 'int64', manifest.classes.length) : tensor('class_index', 'int64', 1),
-          ],
+          ]),
+      ...(manifest.hasAnomaly ? [tensor('anomaly', 'float32', 1)] : []),
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { featureProblems } from './feature-problems.js';
 import { imageProblems } from './image.js';
 import { type MetricName, taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
+import { servingProblems } from './serving.js';
 import { splitProblems } from './split-problems.js';
 import { quantilesOf } from './training.js';
 import { trainingProblems } from './training-problems.js';
@@ -63,7 +64,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
     if ('betterThan' in gate && gate.metric === 'coverage')
       problems.push(`gates.${i}: more coverage is not better; give it a min and a max`);
   }
-  problems.push(...trainingProblems(spec), ...imageProblems(spec));
+  problems.push(...trainingProblems(spec), ...imageProblems(spec), ...servingProblems(spec));
   if (spec.sweep) {
     if (spec.sweep.rungs.some((steps, i) => i > 0 && steps <= spec.sweep!.rungs[i - 1])) problems.push('sweep.rungs: must increase');
     for (const [path, range] of Object.entries(spec.sweep.space)) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pipelineName } from './scalars.js';
+import type { PipelineSpec } from './schema.js';
 
 /**
  * How the inference hosts serve a version of this pipeline; carried with the version. What is left out is not done, and changes no
@@ -20,6 +21,41 @@ export const servingSpec = z.strictObject({
       prior: z.literal(true).optional(),
     })
     .optional(),
+  /** What happens to rows that are unlike the training rows, by the score that the exported graph gives each. */
+  anomaly: z
+    .strictObject({
+      /**
+       * `flag`: they are answered, and the answer says which they are. `fallback`: they are answered by what `degrade` names for a
+       * version that cannot answer. `reject`: the request is refused. `off`: the graph computes no score.
+       */
+      policy: z.enum(['off', 'flag', 'fallback', 'reject']),
+      /** A row is meant when its score, the share of training rows that are less unusual, is at least so much. */
+      threshold: z.number().min(0).max(1).default(0.999),
+    })
+    .optional(),
 });
 
 export type ServingSpec = z.output<typeof servingSpec>;
+
+/** What of `serving` does not go together with the features, or in itself; a sentence for each. */
+export function servingProblems({ serving, features }: Pick<PipelineSpec, 'serving' | 'features'>): string[] {
+  const { anomaly, degrade } = serving ?? {};
+  if (!anomaly || anomaly.policy === 'off') return [];
+  const problems: string[] = [];
+  if (anomaly.policy === 'fallback' && !degrade?.fallbackModel && !degrade?.prior)
+    problems.push('serving.anomaly.policy: nothing would answer instead; set serving.degrade.fallbackModel or serving.degrade.prior');
+  const read = Object.values(features);
+  if (read.some(({ column }) => column === 'anomaly'))
+    problems.push(
+      'serving.anomaly: a feature reads a column named "anomaly", which is the name of the score; rename the column in the source',
+    );
+  const isScored = read.some(
+    (feature) =>
+      feature.kind === 'numeric' ||
+      feature.kind === 'categorical' ||
+      (feature.kind === 'calendar' && (feature.part === 'hour' || feature.part === 'dayOfWeek')),
+  );
+  if (!isScored)
+    problems.push('serving.anomaly: rows have no score, since no feature is a number, a category, an hour or a weekday; leave it out');
+  return problems;
+}

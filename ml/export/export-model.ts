@@ -1,6 +1,7 @@
 import type { FittedTransform, ModelInput, PreparedManifest } from '../../contracts/dataset.js';
-import type { DeclaredValues, GoldenOutputs, ModelManifest } from '../../contracts/model.js';
+import { type DeclaredValues, type GoldenOutputs, type ModelManifest, modelOutputs } from '../../contracts/model.js';
 import type { PipelineSpec, ServingSpec } from '../../contracts/pipeline.js';
+import type { AnomalyScore, TrainingProfile } from '../../contracts/training-profile.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/read/raw-tensors.js';
@@ -10,7 +11,7 @@ import type { Checkpoint } from '../train/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
 import { encodeModelGraph } from './model-graph.js';
-import { openModel, predictWith } from './run-model.js';
+import { openModel, predictWith, scoreWith } from './run-model.js';
 import { sampleRows, type SampleRows } from './sample-rows.js';
 import { checkSkew, tolerance } from './skew-check.js';
 
@@ -35,6 +36,8 @@ export interface ExportSource {
   readonly checkpoint: Checkpoint;
   /** Local Parquet file of the raw test rows. */
   readonly testPath: string;
+  /** What the training rows were like. */
+  readonly profile?: TrainingProfile;
   /** Goes into the manifest as it is. */
   readonly serving?: ServingSpec;
   readonly scratchRoot: string;
@@ -71,8 +74,9 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   // A module of the user's is not run here: the checkpoint has what it made.
   const network = checkpoint.network ? replayNetwork(checkpoint.network, plan.layout, plan.outputs) : networkOf(plan);
   const { parameters, calibration, threshold } = best;
+  const anomaly = scoreOf(source, inputs);
   const model = encodeModelGraph(
-    { transform, network, parameters, calibration, threshold },
+    { transform, network, parameters, calibration, threshold, anomaly },
     { 'anneal.name': source.name, 'anneal.task': prepared.task, 'anneal.classes': JSON.stringify(prepared.classes) },
   );
 
@@ -87,8 +91,11 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   }
   const session = await openModel(model, 1);
   let outputs: Float32Array;
+  let scores: Float32Array | undefined;
   try {
-    outputs = await predictWith(session, rowsToTensors(inputs, sample.instances));
+    const tensors = rowsToTensors(inputs, sample.instances);
+    outputs = await predictWith(session, tensors);
+    scores = anomaly && (await scoreWith(session, tensors));
   } finally {
     await session.release();
   }
@@ -110,14 +117,23 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
       ...(source.serving ? { serving: source.serving } : {}),
       dataDigest: source.dataDigest,
       ...(source.columns ? { declared: declaredValues(source.columns, inputs) } : {}),
+      ...(source.profile ? { profile: source.profile.columns } : {}),
+      ...(anomaly ? { hasAnomaly: true } : {}),
     },
     golden: goldenOutputs(
       sample,
+      scores,
       goldenCount(image),
       outputs,
       calibration.kind === 'standardization' ? tolerance * calibration.scale : tolerance,
     ),
   };
+}
+
+/** @returns undefined where the graph is to have no score: nothing to score, not wanted, or a column has the output's name */
+function scoreOf({ profile, serving }: ExportSource, inputs: readonly ModelInput[]): AnomalyScore | undefined {
+  const isTaken = inputs.some(({ name }) => name === modelOutputs.anomaly);
+  return isTaken || serving?.anomaly?.policy === 'off' ? undefined : profile?.score;
 }
 
 function declaredValues(columns: PipelineSpec['columns'], inputs: readonly ModelInput[]): Record<string, DeclaredValues> {
@@ -132,7 +148,13 @@ function goldenCount(image: ImageInput | undefined): number {
   return image ? Math.max(1, Math.min(goldenImages, Math.floor(goldenImageBytes / imageSize(image)))) : goldenRows;
 }
 
-function goldenOutputs({ instances }: SampleRows, count: number, outputs: Float32Array, allowed: number): GoldenOutputs {
+function goldenOutputs(
+  { instances }: SampleRows,
+  scores: Float32Array | undefined,
+  count: number,
+  outputs: Float32Array,
+  allowed: number,
+): GoldenOutputs {
   const width = outputs.length / instances.length;
   const stride = Math.max(1, Math.floor(instances.length / count));
   // The rows that were added to the sample stand last.
@@ -141,5 +163,6 @@ function goldenOutputs({ instances }: SampleRows, count: number, outputs: Float3
     instances: chosen.map((row) => instances[row]),
     outputs: chosen.map((row) => [...outputs.subarray(row * width, (row + 1) * width)]),
     tolerance: allowed,
+    ...(scores ? { anomaly: chosen.map((row) => scores[row]) } : {}),
   };
 }

@@ -6,7 +6,9 @@ import { lowerTransform } from '../data/transform/transform-kinds.js';
 import { lowerPixels } from '../graph/lower-pixels.js';
 import { lowerNetwork } from '../graph/lower-network.js';
 import { elementTypes, GraphBuilder } from '../graph/onnx-builder.js';
+import type { AnomalyScore } from '../../contracts/training-profile.js';
 import type { Network } from '../models/network.js';
+import { lowerAnomalyScore } from '../monitor/lower-anomaly-score.js';
 
 /** Everything that the exported graph computes with. */
 export interface ModelParts {
@@ -17,6 +19,8 @@ export interface ModelParts {
   readonly calibration: Calibration;
   /** Binary: the probability from which on a row counts as positive; default 0.5. */
   readonly threshold?: number;
+  /** Absent: the graph has no output `anomaly`. */
+  readonly anomaly?: AnomalyScore;
 }
 
 /**
@@ -47,6 +51,10 @@ export function encodeModelGraph(parts: ModelParts, metadata: Readonly<Record<st
     image && lowerPixels(builder, builder.input(image.name, 'uint8', ['N', image.height, image.width, image.channels]), -1, image);
   const logits = lowerNetwork(builder, parts.network, { ...matrices, image: images }, parts.parameters); // float32 [N, outputs]
   lowerPrediction(builder, logits, parts);
+  if (parts.anomaly) {
+    lowerAnomalyScore(builder, parts.transform, parts.anomaly, matrices.categorical, modelOutputs.anomaly);
+    builder.output(modelOutputs.anomaly, 'float32', ['N', 1]);
+  }
   return builder.encode(metadata);
 }
 

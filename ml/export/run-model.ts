@@ -36,6 +36,13 @@ export async function predictWith(session: InferenceSession, columns: Readonly<R
   return result[output].data as Float32Array;
 }
 
+/** @returns `anomaly` [rows], of a model that has this output */
+export async function scoreWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<Float32Array> {
+  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
+  const result = await session.run(feeds, [modelOutputs.anomaly]);
+  return result[modelOutputs.anomaly].data as Float32Array;
+}
+
 /** What the graph computes for some rows. */
 export interface ModelOutputs {
   /** `probabilities`, row-major [rows · classes], `quantiles` [rows · quantiles], or `value` [rows]. */

@@ -10,6 +10,7 @@ import { encodePart } from './encode-part.js';
 import { artifactsOf, keepSplit } from './encoded-split.js';
 import { fitTransform } from './fit-transform.js';
 import { withImage } from '../read/image-input.js';
+import { fitProfile } from '../../monitor/fit-profile.js';
 import { parquetOptions } from '../parquet-options.js';
 import { createViews } from '../split/part-views.js';
 import { assertNoSkew } from './skew-check.js';
@@ -20,8 +21,9 @@ import { encodedTarget, targetColumn } from '../target-column.js';
 import { trainingEncoding } from './training-encoding.js';
 import { encodedColumns, type EncodedColumns } from '../transform/transform-kinds.js';
 
-/** Grows when the same clean rows would give another prepared data set. */
 const formatVersion = 1;
+/** Grows when the same clean rows would give another prepared data set. */
+const keyVersion = 2;
 
 /**
  * Split the clean rows, fit the transforms on the training part alone, encode training and validation into arrays, and
@@ -50,6 +52,7 @@ export async function prepareDataset(
     const views = await createViews(session, parts, spec);
     onProgress?.({ phase: 'fit', totalRows: parts.rows.train });
     const transform = withImage(await fitTransform(session, views.train, spec, parts.rows.train), spec);
+    const profile = await fitProfile(session, views.train, transform, parts.rows.train);
     const training = await trainingEncoding(session, views.train, spec, transform, parts.rows.train);
     const inputs = transform.inputs.map(({ name }) => name);
     const encode = (part: 'train' | 'validation', relation: string, columns: EncodedColumns) =>
@@ -77,6 +80,7 @@ export async function prepareDataset(
       classes: parts.classes,
       transform: await store.putJson(transform),
       layout: transform.layout,
+      profile: await store.putJson(profile),
       train: keptTrain,
       validation: keptValidation,
       test: { rows: parts.rows.test, data: test },
@@ -94,7 +98,7 @@ function preparedKey(clean: ArtifactRef, spec: PipelineSpec): string {
   // Their values in the training part are part of the result.
   const quantiles = quantilesOf(spec.training);
   return createHash('sha256')
-    .update(JSON.stringify([formatVersion, clean.sha256, ...parts, ...(quantiles ? [quantiles] : [])]))
+    .update(JSON.stringify([keyVersion, clean.sha256, ...parts, ...(quantiles ? [quantiles] : [])]))
     .digest('hex');
 }
 
@@ -104,8 +108,17 @@ async function knownDataset(pointer: string, context: DataContext): Promise<Prep
   // What was damaged or cleaned away is made again.
   if (!ref || !(await isReadable(context, [ref]))) return undefined;
   const manifest = await store.readJson<PreparedManifest>(ref);
-  const { train, validation, test, dropped } = manifest;
-  if (!(await isReadable(context, [manifest.transform, test.data, ...artifactsOf(train), ...artifactsOf(validation)]))) return undefined;
+  const { train, validation, test, dropped, profile } = manifest;
+  if (
+    !(await isReadable(context, [
+      manifest.transform,
+      ...(profile ? [profile] : []),
+      test.data,
+      ...artifactsOf(train),
+      ...artifactsOf(validation),
+    ]))
+  )
+    return undefined;
   return { manifest: ref, rows: { train: train.rows, validation: validation.rows, test: test.rows }, dropped };
 }
 
