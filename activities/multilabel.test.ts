@@ -89,6 +89,7 @@ it('is served with the names of its labels, which agree with the graph’s own d
   expect(outputMetadata(manifest, 2)).toEqual([
     { name: 'probabilities', datatype: 'FP32', shape: [2, 3] },
     { name: 'labels', datatype: 'INT64', shape: [2, 3] },
+    { name: 'anomaly', datatype: 'FP32', shape: [2, 1] },
   ]);
   await session.release();
   await model.release();

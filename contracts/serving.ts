@@ -136,6 +136,8 @@ export interface Prediction {
   readonly value?: number;
   /** By the quantile as text, `"0.1"`. */
   readonly quantiles?: Readonly<Record<string, number>>;
+  /** Share of the training rows that are less unusual than this one; absent where the version, or what answered instead, gives none. */
+  readonly anomaly?: number;
 }
 
 /** What answered instead of the version that was asked: another model, the last answer to the same input, the training prior. */
@@ -147,4 +149,6 @@ export interface PredictResult {
   readonly predictions: readonly Prediction[];
   /** Absent: the model itself answered. Of `fallback`, `version` is that of the other model. */
   readonly degraded?: Degradation;
+  /** Positions of the rows that the model's policy takes for anomalous; with `degraded`, these alone were answered otherwise. */
+  readonly anomalous?: readonly number[];
 }

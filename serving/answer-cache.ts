@@ -21,8 +21,13 @@ export class AnswerCache {
     const key = keyOf(batch);
     this.#answers.delete(key);
     // A copy: the outputs may be a view of a whole batch's.
-    const { values, classIndex } = answer.outputs;
-    this.#answers.set(key, { ...answer, outputs: { values: values.slice(), ...(classIndex ? { classIndex: classIndex.slice() } : {}) } });
+    const { values, classIndex, anomaly } = answer.outputs;
+    const copy = {
+      values: values.slice(),
+      ...(classIndex ? { classIndex: classIndex.slice() } : {}),
+      ...(anomaly ? { anomaly: anomaly.slice() } : {}),
+    };
+    this.#answers.set(key, { ...answer, outputs: copy });
     if (this.#answers.size > this.capacity) this.#answers.delete(this.#answers.keys().next().value!);
   }
 

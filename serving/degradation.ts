@@ -35,19 +35,36 @@ export async function inferOrDegrade(registry: ModelRegistry, served: ServedMode
     return { version, outputs };
   } catch (error) {
     if (isOfTheRequest(error)) throw error;
-    const fallback = degrade.fallbackModel === undefined ? undefined : registry.peek(degrade.fallbackModel);
-    if (fallback && fallback.name !== name && predictsTheSame(executor.manifest, fallback.executor.manifest)) {
-      try {
-        return { version: fallback.version, outputs: await fallback.executor.infer(batch, terms), degraded: 'fallback' };
-      } catch (failure) {
-        if (isOfTheRequest(failure)) throw failure;
-      }
-    }
-    const cached = cache?.get(batch);
-    if (cached) return { ...cached, degraded: 'cache' };
-    if (degrade.prior) return { version, outputs: priorOutputs(executor.manifest, batch.rows), degraded: 'prior' };
+    const instead = await answerInstead(registry, served, batch, terms, cache);
+    if (instead) return instead;
     throw error;
   }
+}
+
+/**
+ * Answer a batch by what the version's pipeline has configured in its stead.
+ *
+ * @returns undefined where nothing is configured or applies @throws what is of the request, e.g. its timeout
+ */
+export async function answerInstead(
+  registry: ModelRegistry,
+  { executor, version, name }: ServedModel,
+  batch: Batch,
+  terms?: RequestTerms,
+  cache?: AnswerCache,
+): Promise<Inference | undefined> {
+  const degrade = executor.manifest.serving?.degrade;
+  const fallback = degrade?.fallbackModel === undefined ? undefined : registry.peek(degrade.fallbackModel);
+  if (fallback && fallback.name !== name && predictsTheSame(executor.manifest, fallback.executor.manifest)) {
+    try {
+      return { version: fallback.version, outputs: await fallback.executor.infer(batch, terms), degraded: 'fallback' };
+    } catch (failure) {
+      if (isOfTheRequest(failure)) throw failure;
+    }
+  }
+  const cached = cache?.get(batch);
+  if (cached) return { ...cached, degraded: 'cache' };
+  return degrade?.prior ? { version, outputs: priorOutputs(executor.manifest, batch.rows), degraded: 'prior' } : undefined;
 }
 
 /** Another answer would not be one to this request. */

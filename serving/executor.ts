@@ -1,4 +1,5 @@
 import type { ModelManifest } from '../contracts/model.js';
+import type { AnomalyMonitor } from './anomaly/anomaly-monitor.js';
 import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { choosePlacement, type Placement } from './placement.js';
@@ -79,6 +80,9 @@ export class ModelExecutor {
   /** Told of each request that was answered; must neither throw nor change what it is given. */
   onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number) => void;
 
+  /** Looks at what is asked and answered; absent for versions that do not say what their training rows were like. */
+  anomalies?: AnomalyMonitor;
+
   get manifest(): ModelManifest {
     return this.prepared.manifest;
   }
@@ -100,6 +104,11 @@ export class ModelExecutor {
       if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
     this.onAnswered?.(batch, outputs, performance.now() - submittedAt);
     return outputs;
+  }
+
+  /** Run rows that nobody asked for: they are not told to `onAnswered`. @throws as `infer` */
+  probe(batch: Batch): Promise<BatchOutputs> {
+    return this.#batcher.submit(batch);
   }
 
   /** Let the requests that it has finish, then release sessions and threads. */

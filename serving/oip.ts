@@ -2,7 +2,7 @@ import { modelOutputs, type ModelManifest } from '../contracts/model.js';
 import type { Degradation } from '../contracts/serving.js';
 import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
-import { inferOrDegrade } from './degradation.js';
+import { inferGuarded } from './anomaly/infer-guarded.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
@@ -40,6 +40,7 @@ export interface InferAnswer {
   /** What follows the JSON, in the order of the outputs. */
   readonly binary: readonly Buffer[];
   readonly degraded?: Degradation;
+  readonly anomalous?: readonly number[];
 }
 
 export const serverMetadata = {
@@ -60,6 +61,11 @@ export function modelMetadata(served: ServedModel, versions: readonly string[]):
 }
 
 export function outputMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
+  const anomaly = manifest.hasAnomaly ? [{ name: modelOutputs.anomaly, datatype: 'FP32', shape: [rows, 1] }] : [];
+  return [...predictionMetadata(manifest, rows), ...anomaly];
+}
+
+function predictionMetadata(manifest: ModelManifest, rows: number): TensorMetadata[] {
   if (manifest.task === 'regression') {
     const { quantiles } = manifest;
     return [
@@ -86,6 +92,8 @@ export interface TensorResult {
   readonly model: string;
   readonly version: string;
   readonly degraded?: Degradation;
+  /** Positions of the rows that the model's policy takes for anomalous. */
+  readonly anomalous?: readonly number[];
   readonly outputs: readonly OutputTensor[];
 }
 
@@ -109,19 +117,22 @@ export async function runTensors(
   const served = registry.resolve(target.model, target.version);
   const { manifest } = served.executor;
   const { batch, outputs: names } = read(manifest);
-  const { version, outputs, degraded } = await inferOrDegrade(registry, served, batch, terms);
+  const { version, outputs, degraded, anomalous } = await inferGuarded(registry, served, batch, terms);
   return {
     model: served.name,
     version,
     ...(degraded ? { degraded } : {}),
+    ...(anomalous ? { anomalous } : {}),
     outputs: outputMetadata(manifest, batch.rows)
-      .filter((tensor) => names.includes(tensor.name))
+      // What answers instead may give no score.
+      .filter((tensor) => names.includes(tensor.name) && (tensor.name !== modelOutputs.anomaly || outputs.anomaly))
       .map((tensor) => ({ ...tensor, values: valuesOf(tensor.name, manifest, outputs) })),
   };
 }
 
 function valuesOf(output: string, manifest: ModelManifest, outputs: BatchOutputs): Float32Array | Int32Array {
   if (output === modelOutputs.classIndex) return outputs.classIndex!;
+  if (output === modelOutputs.anomaly) return outputs.anomaly!;
   if (output === modelOutputs.labels) return labelFlags(manifest, outputs);
   return output === modelOutputs.value ? rowValues(manifest, outputs) : outputs.values;
 }
@@ -156,7 +167,7 @@ export async function inferTensors(
     for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
     return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
   };
-  const { model, version, outputs, degraded } = await runTensors(registry, target, read, terms);
+  const { model, version, outputs, degraded, anomalous } = await runTensors(registry, target, read, terms);
   const parts: Buffer[] = [];
   const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
     if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };
@@ -169,11 +180,14 @@ export async function inferTensors(
       model_name: model,
       model_version: version,
       ...(id === undefined ? {} : { id }),
-      ...(parameters === undefined && !degraded ? {} : { parameters: { ...parameters, ...(degraded ? { degraded } : {}) } }),
+      ...(parameters === undefined && !degraded && !anomalous
+        ? {}
+        : { parameters: { ...parameters, ...(degraded ? { degraded } : {}), ...(anomalous ? { anomalous: anomalous.length } : {}) } }),
       outputs: tensors,
     },
     binary: parts,
     degraded,
+    anomalous,
   };
 }
 

@@ -26,6 +26,9 @@ export function openApiDocument(registry: ModelRegistry): Record<string, unknown
             (
               [
                 ['400', 'A row does not fit the columns'],
+                ...(executor.manifest.serving?.anomaly?.policy === 'reject'
+                  ? ([['422', 'A row is unlike the training data']] as const)
+                  : []),
                 ['429', 'Too many requests; see Retry-After'],
                 ['503', 'Not loaded yet'],
                 ['504', 'The timeout passed'],
@@ -95,8 +98,11 @@ function columnSchema(input: ModelInput): Schema {
   }
 }
 
-function responseSchema({ task, classes, quantiles }: ModelManifest): Schema {
+function responseSchema({ task, classes, quantiles, hasAnomaly }: ModelManifest): Schema {
   const probability: Schema = { type: 'number', minimum: 0, maximum: 1 };
+  const anomaly = hasAnomaly
+    ? { anomaly: { ...probability, description: 'Share of the training rows that are less unusual than this one' } }
+    : {};
   const prediction: Schema =
     task === 'regression'
       ? {
@@ -106,6 +112,7 @@ function responseSchema({ task, classes, quantiles }: ModelManifest): Schema {
             ...(quantiles
               ? { quantiles: { type: 'object', properties: Object.fromEntries(quantiles.map((each) => [each, { type: 'number' }])) } }
               : {}),
+            ...anomaly,
           },
           required: ['value'],
         }
@@ -117,12 +124,21 @@ function responseSchema({ task, classes, quantiles }: ModelManifest): Schema {
               : { label: { type: 'string', enum: classes } }),
             ...(task === 'binary' ? { probability } : {}),
             probabilities: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, probability])) },
+            ...anomaly,
           },
           required: [task === 'multilabel' ? 'labels' : 'label', 'probabilities'],
         };
   return {
     type: 'object',
-    properties: { model: { type: 'string' }, version: { type: 'string' }, predictions: { type: 'array', items: prediction } },
+    properties: {
+      model: { type: 'string' },
+      version: { type: 'string' },
+      predictions: { type: 'array', items: prediction },
+      degraded: { type: 'string', enum: ['fallback', 'cache', 'prior'] },
+      ...(hasAnomaly
+        ? { anomalous: { type: 'array', items: { type: 'integer', minimum: 0 }, description: 'Positions of the anomalous rows' } }
+        : {}),
+    },
     required: ['model', 'version', 'predictions'],
   };
 }

@@ -3,13 +3,13 @@ import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
-import { inferOrDegrade, type Inference } from './degradation.js';
+import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
 import type { ModelRegistry } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
 import { labelFlags, outputWidth, rowValues, type BatchOutputs } from './tensors.js';
 
 /** What a version computed for rows. */
-export interface ComputedRows extends Inference {
+export interface ComputedRows extends GuardedInference {
   readonly manifest: ModelManifest;
 }
 
@@ -31,11 +31,13 @@ export async function computeRows(
     throw badRequest('The body must be an object with the rows as an array: {"instances": [{"<column>": <value>, …}]}.');
   checkRowCount(instances.length, maxRows);
   const served = registry.resolve(model, version);
-  const { inputs, layout } = served.executor.manifest;
-  const tensors = rowsToTensors(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
+  const { manifest, anomalies } = served.executor;
+  const { inputs, layout } = manifest;
+  const decoded = layout.image ? await decodeImages(inputs, instances) : instances;
+  const tensors = anomalies ? anomalies.reading(() => rowsToTensors(inputs, decoded)) : rowsToTensors(inputs, decoded);
   const columns = inputs.map((input) => tensors[input.name].data);
-  const inference = await inferOrDegrade(registry, served, { rows: instances.length, columns }, terms);
-  return { ...inference, manifest: served.executor.manifest };
+  const inference = await inferGuarded(registry, served, { rows: instances.length, columns }, terms);
+  return { ...inference, manifest };
 }
 
 /** `computeRows`, with the answer as objects. */
@@ -45,8 +47,13 @@ export async function predictRows(
   maxRows: number,
 ): Promise<PredictResult> {
   const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows);
-  const { manifest, outputs, version, degraded } = rows;
-  return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...(degraded ? { degraded } : {}) };
+  const { manifest, outputs, version } = rows;
+  return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...marksOf(rows) };
+}
+
+/** What a result says of its rows beside the predictions. */
+function marksOf({ degraded, anomalous }: GuardedInference): Pick<PredictResult, 'degraded' | 'anomalous'> {
+  return { ...(degraded ? { degraded } : {}), ...(anomalous ? { anomalous } : {}) };
 }
 
 export function checkRowCount(rows: number, maxRows: number): void {
@@ -59,6 +66,12 @@ export function checkRowCount(rows: number, maxRows: number): void {
 
 /** One prediction a row, with the names of the classes. */
 export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
+  const predictions = predictionsOf(manifest, outputs);
+  const { anomaly } = outputs;
+  return anomaly ? predictions.map((prediction, row) => ({ ...prediction, anomaly: anomaly[row] })) : predictions;
+}
+
+function predictionsOf(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
   const width = outputWidth(manifest);
   const rows = outputs.values.length / width;
   if (manifest.task === 'multilabel') return labelPredictions(manifest, outputs, rows);
@@ -86,12 +99,13 @@ function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: 
 }
 
 /** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */
-export function rowsJson(model: string, { manifest, version, outputs, degraded }: ComputedRows): string {
-  const { values, classIndex } = outputs;
+export function rowsJson(model: string, computed: ComputedRows): string {
+  const { manifest, version, outputs, degraded, anomalous } = computed;
+  const { values, classIndex, anomaly } = outputs;
   const { task, classes } = manifest;
   if (task === 'multilabel' || manifest.quantiles) {
     const predictions = toPredictions(manifest, outputs);
-    return JSON.stringify({ model, version, predictions, ...(degraded ? { degraded } : {}) });
+    return JSON.stringify({ model, version, predictions, ...marksOf(computed) });
   }
   const width = outputWidth(manifest);
   const rows = values.length / width;
@@ -100,7 +114,7 @@ export function rowsJson(model: string, { manifest, version, outputs, degraded }
   for (let row = 0; row < rows; row++) {
     if (row > 0) json += ',';
     if (!classIndex) {
-      json += `{"value":${values[row]}}`;
+      json += `{"value":${values[row]}${anomaly ? `,"anomaly":${anomaly[row]}` : ''}}`;
       continue;
     }
     let probabilities = '';
@@ -110,9 +124,9 @@ export function rowsJson(model: string, { manifest, version, outputs, degraded }
       probabilities += `${k > 0 ? ',' : ''}${names[k]}:${last}`;
     }
     // Binary: the positive class is the second and last one.
-    json += `{"label":${names[classIndex[row]]},${task === 'binary' ? `"probability":${last},` : ''}"probabilities":{${probabilities}}}`;
+    json += `{"label":${names[classIndex[row]]},${task === 'binary' ? `"probability":${last},` : ''}"probabilities":{${probabilities}}${anomaly ? `,"anomaly":${anomaly[row]}` : ''}}`;
   }
-  return `${json}]${degraded ? `,"degraded":"${degraded}"` : ''}}`;
+  return `${json}]${degraded ? `,"degraded":"${degraded}"` : ''}${anomalous ? `,"anomalous":[${anomalous.join(',')}]` : ''}}`;
 }
 
 const writtenNames = new WeakMap<readonly string[], readonly string[]>();

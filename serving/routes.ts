@@ -4,7 +4,7 @@ import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
 import { metricsContentType, type Protocol, type ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
-import { inferTensors, modelMetadata, serverMetadata } from './oip.js';
+import { inferTensors, modelMetadata, serverMetadata, type TensorResult } from './oip.js';
 import { isObject } from './oip-input.js';
 import { computeRows, rowsJson } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
@@ -66,9 +66,16 @@ const withBinary = (response: unknown, binary: readonly Buffer[]): Answer => {
     headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': json.length },
   };
 };
-/** Says in the answer, and to the metrics, what answered instead. */
-const degradable = (answer: Answer, degraded: Degradation | undefined): Answer =>
-  degraded ? { ...answer, degraded, headers: { ...answer.headers, 'x-anneal-degraded': degraded } } : answer;
+/** Says in the answer, and to the metrics, what answered instead, and how many rows are unlike the training rows. */
+const marked = (answer: Answer, { degraded, anomalous }: Pick<TensorResult, 'degraded' | 'anomalous'>): Answer => {
+  if (!degraded && !anomalous) return answer;
+  const headers = {
+    ...answer.headers,
+    ...(degraded ? { 'x-anneal-degraded': degraded } : {}),
+    ...(anomalous ? { 'x-anneal-anomalous': anomalous.length } : {}),
+  };
+  return { ...answer, ...(degraded ? { degraded } : {}), headers };
+};
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 const routes: readonly Route[] = [
@@ -82,7 +89,7 @@ const routes: readonly Route[] = [
       const terms = termsOfBody(body, response);
       const { model, version: answered } = target;
       const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
-      return degradable({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows.degraded);
+      return marked({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows);
     },
   },
   {
@@ -99,9 +106,10 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readTensorBody(request, maxBodyBytes);
       const terms = termsOfBody(body.json, response);
-      const { response: answer, binary, degraded } = await inferTensors(registry, target, body, maxRows, terms);
+      const inferred = await inferTensors(registry, target, body, maxRows, terms);
+      const { response: answer, binary } = inferred;
       const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
-      return degradable({ ...sent, version: answer.model_version }, degraded);
+      return marked({ ...sent, version: answer.model_version }, inferred);
     },
   },
   {

@@ -11,12 +11,14 @@ export async function runInParts(session: InferenceSession, manifest: ModelManif
   const width = outputWidth(manifest);
   const values = new Float32Array(batch.rows * width); // [N, width]
   const classIndex = new Int32Array(batch.rows); // [N]
+  const anomaly = manifest.hasAnomaly ? { anomaly: new Float32Array(batch.rows) } : {}; // [N]
   for (let from = 0; from < batch.rows; from += atOnce) {
     const part = await runSession(session, manifest, sliceBatch(batch, from, Math.min(batch.rows, from + atOnce)));
     values.set(part.values, from * width);
     if (part.classIndex) classIndex.set(part.classIndex, from);
+    if (part.anomaly) anomaly.anomaly?.set(part.anomaly, from);
   }
-  return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values } : { values, classIndex };
+  return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values, ...anomaly } : { values, classIndex, ...anomaly };
 }
 
 async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
@@ -33,17 +35,21 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
             ? new Tensor('int64', column, dims)
             : new Tensor('string', column as string[], dims);
   });
+  const scored = manifest.hasAnomaly ? [modelOutputs.anomaly] : [];
+  const scores = (results: InferenceSession.ReturnType) =>
+    manifest.hasAnomaly ? { anomaly: results[modelOutputs.anomaly].data as Float32Array } : {}; // [N]
   if (manifest.task === 'regression') {
     const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
-    const results = await session.run(feeds, [output]);
-    return { values: results[output].data as Float32Array }; // [N, quantiles] or [N, 1]
+    const results = await session.run(feeds, [output, ...scored]);
+    return { values: results[output].data as Float32Array, ...scores(results) }; // [N, quantiles] or [N, 1]
   }
   if (manifest.task === 'multilabel') {
-    const results = await session.run(feeds, [modelOutputs.probabilities]);
-    return { values: results[modelOutputs.probabilities].data as Float32Array }; // [N, labels]
+    const results = await session.run(feeds, [modelOutputs.probabilities, ...scored]);
+    return { values: results[modelOutputs.probabilities].data as Float32Array, ...scores(results) }; // [N, labels]
   }
-  const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
+  const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex, ...scored]);
   return {
+    ...scores(results),
     values: results[modelOutputs.probabilities].data as Float32Array, // [N, classes]
     classIndex: Int32Array.from(results[modelOutputs.classIndex].data as BigInt64Array, Number), // [N]
   };

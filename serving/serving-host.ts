@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { PredictResult } from '../contracts/serving.js';
 import { AccessControl } from './access.js';
+import { monitorOf } from './anomaly/anomaly-monitor.js';
 import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -138,6 +139,7 @@ export class ServingHost {
     const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, this.#metrics.batchObserver(model));
     const logged = { model, version, manifest: executor.manifest };
     if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
+    executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalyObserver(model));
     this.#digests.set(executor, prepared.digest);
     this.#registry.stage({ name: model, version, executor });
     this.#metrics.loaded(model, 'verified');
@@ -151,7 +153,7 @@ export class ServingHost {
       if (error instanceof AnnealError) throw error;
       const refusal = toHttpError(error);
       // "Not loaded yet" (503) passes, so it stays an error that is worth a retry.
-      if (refusal?.status === 400) throw new AnnealError(failureTypes.invalidRequest, refusal.message);
+      if (refusal?.status === 400 || refusal?.status === 422) throw new AnnealError(failureTypes.invalidRequest, refusal.message);
       throw error;
     }
   }

@@ -16,6 +16,8 @@ export interface BatchOutputs {
   readonly values: Float32Array;
   /** `class_index` [N]; absent for regression and several labels. */
   readonly classIndex?: Int32Array;
+  /** `anomaly` [N], of a version that scores its rows. */
+  readonly anomaly?: Float32Array;
 }
 
 /** @returns how many numbers of `BatchOutputs.values` belong to one row */
@@ -71,7 +73,26 @@ function concatColumn(first: Column, batches: readonly Batch[], i: number, rows:
 /** Rows [from, from + rows) of the outputs of a stacked batch; views, nothing is copied. */
 export function sliceOutputs(outputs: BatchOutputs, from: number, rows: number, width: number): BatchOutputs {
   const values = outputs.values.subarray(from * width, (from + rows) * width); // [rows, width]
-  return outputs.classIndex ? { values, classIndex: outputs.classIndex.subarray(from, from + rows) } : { values };
+  const { classIndex, anomaly } = outputs;
+  return {
+    values,
+    ...(classIndex ? { classIndex: classIndex.subarray(from, from + rows) } : {}),
+    ...(anomaly ? { anomaly: anomaly.subarray(from, from + rows) } : {}),
+  };
+}
+
+/** Rows of a batch by their positions, copied. */
+export function pickRows(batch: Batch, positions: readonly number[]): Batch {
+  return {
+    rows: positions.length,
+    columns: batch.columns.map((column): Column => {
+      if (column instanceof Float64Array) return Float64Array.from(positions, (row) => column[row]);
+      if (column instanceof BigInt64Array) return BigInt64Array.from(positions, (row) => column[row]);
+      if (!(column instanceof Uint8Array)) return positions.map((row) => column[row]);
+      const size = column.length / batch.rows;
+      return Buffer.concat(positions.map((row) => column.subarray(row * size, (row + 1) * size)));
+    }),
+  };
 }
 
 /** @returns a batch of `rows` rows that repeats the rows of `batch` from the first on */

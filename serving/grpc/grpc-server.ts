@@ -57,6 +57,7 @@ const grpcStatusByHttp: Readonly<Record<number, number>> = {
   403: grpcStatus.PERMISSION_DENIED,
   404: grpcStatus.NOT_FOUND,
   409: grpcStatus.FAILED_PRECONDITION,
+  422: grpcStatus.INVALID_ARGUMENT,
   429: grpcStatus.UNAVAILABLE,
   503: grpcStatus.UNAVAILABLE,
   504: grpcStatus.DEADLINE_EXCEEDED,

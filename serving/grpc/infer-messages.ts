@@ -82,13 +82,17 @@ export function readInferRequest(request: InferRequestMessage, manifest: ModelMa
 }
 
 /** Answers in the form of the request: bytes to who sent bytes. */
-export function toInferResponse(request: InferRequestMessage, { model, version, outputs, degraded }: TensorResult): object {
+export function toInferResponse(request: InferRequestMessage, { model, version, outputs, degraded, anomalous }: TensorResult): object {
   const isRaw = request.raw_input_contents.length > 0;
+  const marks = {
+    ...(degraded ? { degraded: { string_param: degraded } } : {}),
+    ...(anomalous ? { anomalous: { int64_param: anomalous.length } } : {}),
+  };
   return {
     model_name: model,
     model_version: version,
     id: request.id,
-    parameters: degraded ? { ...request.parameters, degraded: { string_param: degraded } } : request.parameters,
+    parameters: degraded || anomalous ? { ...request.parameters, ...marks } : request.parameters,
     outputs: outputs.map(({ values, ...tensor }) => (isRaw ? tensor : { ...tensor, contents: outputContents(values) })),
     raw_output_contents: isRaw ? outputs.map(({ values }) => outputBytes(values)) : [],
   };

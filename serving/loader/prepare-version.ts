@@ -133,7 +133,8 @@ function checkSignature(session: InferenceSession, manifest: ModelManifest): voi
   const extra = session.inputNames.filter((name) => !declared.includes(name));
   const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
   const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
-  const outputs = manifest.task === 'regression' ? ofValues : ofClasses;
+  const predicted = manifest.task === 'regression' ? ofValues : ofClasses;
+  const outputs = manifest.hasAnomaly ? [...predicted, modelOutputs.anomaly] : predicted;
   const absent = outputs.filter((name) => !session.outputNames.includes(name));
   const problems = [
     missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
@@ -163,6 +164,21 @@ async function reproduceGolden(
   return { difference: largest, rows: batch };
 }
 
+/** The sum that the score is made of is exact on every machine. */
+const scoreTolerance = 1e-6;
+
+function compareScores({ anomaly: expected }: GoldenOutputs, { anomaly: found }: BatchOutputs, size: number): void {
+  if (!expected) return;
+  for (let row = 0; row < size; row++) {
+    const score = found?.[row] ?? Number.NaN;
+    const wanted = expected[row % expected.length];
+    if (Math.abs(score - wanted) <= scoreTolerance) continue;
+    throw loadFailed(
+      `golden row ${row % expected.length}, in a batch of ${size}: this host computes the anomaly score ${score}, expected ${wanted} ± ${scoreTolerance}. The exporting machine and this one do not agree; compare their versions of onnxruntime, and export the model again.`,
+    );
+  }
+}
+
 function compareGolden(manifest: ModelManifest, golden: GoldenOutputs, outputs: BatchOutputs, size: number): number {
   const width = outputWidth(manifest);
   if (outputs.values.length !== size * width) {
@@ -183,5 +199,6 @@ function compareGolden(manifest: ModelManifest, golden: GoldenOutputs, outputs: 
       largest = Math.max(largest, difference);
     }
   }
+  compareScores(golden, outputs, size);
   return largest;
 }
