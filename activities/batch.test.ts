@@ -36,7 +36,7 @@ import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
-import { openModel, predictClassesWith, predictWith } from '../ml/export/run-model.js';
+import { openModel, predictClassesWith, predictWith, scoreWith } from '../ml/export/run-model.js';
 import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createBatchActivities } from './batch.js';
@@ -154,9 +154,9 @@ async function hostAnswers(version: ServedVersion, rows: readonly Record<string,
   const manifest = await store.readJson<ModelManifest>(version.bundle.manifest);
   const session = await openModel(await store.localPath(version.bundle.model), 1);
   const instances = rows.map((row) => ({ ...row, departed: row.departed instanceof Date ? row.departed.toISOString() : row.departed }));
-  const { values, classIndex } = await predictClassesWith(session, rowsToTensors(manifest.inputs, instances));
+  const { values, classIndex, anomaly } = await predictClassesWith(session, rowsToTensors(manifest.inputs, instances));
   await session.release();
-  return { manifest, values, labels: classIndex ? [...classIndex].map((k) => manifest.classes[Number(k)]) : undefined };
+  return { manifest, values, anomaly, labels: classIndex ? [...classIndex].map((k) => manifest.classes[Number(k)]) : undefined };
 }
 
 describe('a batch job', () => {
@@ -174,6 +174,7 @@ describe('a batch job', () => {
       const written = await query(`SELECT * FROM read_parquet('${request.directory}/*.parquet')`);
       expect(written.map(({ id }) => id)).toEqual(Array.from({ length: 5000 }, (_, id) => id));
       const answers = await hostAnswers(versions[task], written);
+      expect(Float32Array.from(written, (row) => row.anomaly as number)).toEqual(answers.anomaly);
       if (task === 'regression') expect(Float32Array.from(written, (row) => row.prediction as number)).toEqual(answers.values);
       else {
         if (task === 'multilabel') {
@@ -197,7 +198,7 @@ describe('a batch job', () => {
     expect(inputs).toEqual([expect.objectContaining({ rows: 300, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) })]);
     const text = readFileSync(join(request.directory, 'part-00000.csv'), 'utf8');
     expect(parts[0]).toMatchObject({ rows: 300, sizeBytes: text.length });
-    expect(text.split('\n')[0]).toBe('id,prediction,probability');
+    expect(text.split('\n')[0]).toBe('id,prediction,probability,anomaly');
     expect(readdirSync(request.directory).sort()).toEqual(['.anneal', 'manifest.json', 'part-00000.csv']);
   });
 
@@ -477,6 +478,7 @@ describe('the columns of predictions', () => {
         'probability_b=p1',
       ],
     ],
+    [{ task: 'regression', classes: [], hasAnomaly: true }, ['prediction=p0', 'anomaly=score']],
     [{ task: 'binary', classes: ['no', "o'clock"] }, ["prediction=['no', 'o''clock'][choice + 1]", 'probability=p1']],
   ] as const)('of %j are %j', (manifest, columns) => {
     expect(predictionColumns(manifest).map(({ name, sql }) => `${name}=${sql}`)).toEqual(columns);
@@ -488,7 +490,9 @@ describe('predictWith and predictClassesWith', () => {
     const session = await openModel(await store.localPath(versions.binary.bundle.model), 1);
     const { inputs } = await store.readJson<ModelManifest>(versions.binary.bundle.manifest);
     const tensors = rowsToTensors(inputs, [{ origin: 'A', distance: 1, load: null, departed: 0 }]);
-    expect((await predictClassesWith(session, tensors)).values).toEqual(await predictWith(session, tensors));
+    const { values, anomaly } = await predictClassesWith(session, tensors);
+    expect(values).toEqual(await predictWith(session, tensors));
+    expect(anomaly).toEqual(await scoreWith(session, tensors));
     await session.release();
   });
 });

@@ -107,6 +107,15 @@ describe('evaluateModel', () => {
     ).toBeCloseTo(report.metrics.auc!, 6);
   });
 
+  it('tells how many test rows are unlike the training rows', async () => {
+    const { report } = await evaluated('binary');
+    expect(report.anomaly!.map(({ threshold }) => threshold)).toEqual([0.5, 0.9, 0.99, 0.999]);
+    // They are rows like those of training.
+    for (const { threshold, share } of report.anomaly!) expect(Math.abs(share - (1 - threshold))).toBeLessThan(0.06);
+    const older = await withManifest('binary', () => ({ hasAnomaly: undefined }));
+    expect((await evaluated('binary', { bundle: older })).report).not.toHaveProperty('anomaly');
+  });
+
   it('measures a multiclass model', async () => {
     const { report } = await evaluated('multiclass');
     expect(report.metrics.accuracy).toBeGreaterThan(0.8);

@@ -65,6 +65,7 @@ describe('predictionWriter', () => {
     ['csv', [binary, binary], 'prediction,probability\nlate,0.75\nlate,0.75\n'],
     ['csv', [many], 'prediction,"probability_a""b","probability_c,d"\n"a""b",0.5,0.5\n'],
     ['csv', [{ value: 1.5 }], 'prediction\n1.5\n'],
+    ['csv', [{ value: 1.5, anomaly: 0.25 }], 'prediction,anomaly\n1.5,0.25\n'],
     ['jsonl', [{ value: 1.5 }, { value: 2 }], '{"value":1.5}\n{"value":2}\n'],
   ] as const)('writes %s', (output, predictions, text) => {
     const writer = predictionWriter(output);

@@ -118,6 +118,8 @@ export interface EvaluationReport {
     readonly observed: number;
   }[];
   readonly threshold?: number;
+  /** Share of the test rows whose anomaly score is at least the threshold; of rows like those of training it is 1 − threshold. */
+  readonly anomaly?: readonly { readonly threshold: number; readonly share: number }[];
   /** Multilabel: the metrics of each label by its name. */
   readonly labels?: Readonly<Record<string, Metrics>>;
   /** `confusion[actual][predicted]`, rows. */

@@ -48,7 +48,12 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
 }
 
 /** The columns that a batch job writes. */
-function cellsOf({ label, labels, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
+function cellsOf(prediction: Prediction): Record<string, string> {
+  const { anomaly } = prediction;
+  return { ...predictedCells(prediction), ...(anomaly === undefined ? {} : { anomaly: String(anomaly) }) };
+}
+
+function predictedCells({ label, labels, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
   if (labels)
     return Object.fromEntries([
       ...Object.entries(labels).map(([name, is]) => [`label_${name}`, String(is)]),

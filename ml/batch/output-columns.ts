@@ -11,19 +11,24 @@ export const rejectColumns = { file: `${internalPrefix}file`, row: `${internalPr
 /** A column of the output that the model computes. */
 export interface PredictionColumn {
   readonly name: string;
-  /** SQL over the columns `choice` (position of the class) and `p0`, `p1`, … (what the graph computed) of a row. */
+  /** SQL over the columns `choice` (position of the class), `p0`, `p1`, … and `score` (what the graph computed) of a row. */
   readonly sql: string;
 }
 
 /** What of a manifest the columns of predictions depend on. */
-export type PredictedBy = Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds'>;
+export type PredictedBy = Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds' | 'hasAnomaly'>;
 
 /**
  * What the output says of a row: `prediction`, the name of the class or the number; of a binary model `probability`, that of
  * the positive class; of one with more classes `probability_<class>` for each. Of quantiles `quantile_<quantile>` for each,
- * and as `prediction` the median. Of several labels `label_<label>` and `probability_<label>` for each.
+ * and as `prediction` the median. Of several labels `label_<label>` and `probability_<label>` for each. Of a model that scores its
+ * rows, at last `anomaly`.
  */
-export function predictionColumns({ task, classes, quantiles, thresholds = [] }: PredictedBy): PredictionColumn[] {
+export function predictionColumns(manifest: PredictedBy): PredictionColumn[] {
+  return [...ownColumns(manifest), ...(manifest.hasAnomaly ? [{ name: 'anomaly', sql: 'score' }] : [])];
+}
+
+function ownColumns({ task, classes, quantiles, thresholds = [] }: PredictedBy): PredictionColumn[] {
   const shares = classes.map((name, k) => ({ name: `probability_${name}`, sql: `p${k}` }));
   if (task === 'multilabel') {
     // Compared in float32, as in the graph.

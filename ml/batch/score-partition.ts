@@ -11,7 +11,7 @@ import { internalPrefix } from '../data/validate/schema-check.js';
 import { assertUnchanged, fingerprint } from '../data/ingest/source-file.js';
 import { identifier, textLiteral } from '../data/sql-quoting.js';
 import { rawColumn } from '../evaluate/raw-column.js';
-import { predictClassesWith, tensorParts } from '../export/run-model.js';
+import { type ModelOutputs, predictClassesWith, tensorParts } from '../export/run-model.js';
 import { type InputReading, readInputs } from './input-reading.js';
 import { keptColumns, predictionColumns, predictionWidth, rejectColumns, rejectedColumns } from './output-columns.js';
 import { withFolders } from './plan-batch.js';
@@ -139,7 +139,7 @@ async function predictRows(
   const { manifest } = job.model;
   const width = predictionWidth(manifest);
   const values = Array.from({ length: width }, (_, k) => `p${k} FLOAT`);
-  await session.run(`CREATE TABLE predictions (choice INTEGER, ${values.join(', ')})`);
+  await session.run(`CREATE TABLE predictions (choice INTEGER, score FLOAT, ${values.join(', ')})`);
   const [{ rows: total, places }] = await session.rows(
     `SELECT count(*) FILTER (${ruleColumn} IS NULL) AS rows, coalesce(max(rowid) + 1, 0) AS places FROM rows`,
   );
@@ -169,6 +169,7 @@ function named(columns: Carried): string[] {
 class Predictions {
   readonly #values: Float32Array;
   readonly #choices: Int32Array;
+  readonly #scores: Float32Array;
   #rows = 0;
 
   constructor(
@@ -177,10 +178,12 @@ class Predictions {
   ) {
     this.#values = new Float32Array(rows * width); // [rows, width]
     this.#choices = new Int32Array(rows); // [rows]
+    this.#scores = new Float32Array(rows); // [rows]
   }
 
-  add({ values, classIndex }: { readonly values: Float32Array; readonly classIndex?: BigInt64Array }): void {
+  add({ values, classIndex, anomaly }: ModelOutputs): void {
     const rows = values.length / this.width;
+    if (anomaly) this.#scores.set(anomaly, this.#rows);
     this.#values.set(values, this.#rows * this.width);
     for (let row = 0; row < rows; row++) {
       let isFinite = true;
@@ -191,15 +194,18 @@ class Predictions {
   }
 
   appendTo(appender: DuckDBAppender): void {
-    const types = [INTEGER, ...Array.from({ length: this.width }, () => FLOAT)];
+    const types = [INTEGER, FLOAT, ...Array.from({ length: this.width }, () => FLOAT)];
     for (let from = 0; from < this.#rows; from += chunkRows) {
       const rows = Math.min(chunkRows, this.#rows - from);
       const chunk = DuckDBDataChunk.create(types, rows);
       const choices = chunk.getColumnVector(0) as DuckDBIntegerVector;
       for (let row = 0; row < rows; row++) choices.setItem(row, this.#choices[from + row]);
       choices.flush();
+      const scores = chunk.getColumnVector(1) as DuckDBFloatVector;
+      for (let row = 0; row < rows; row++) scores.setItem(row, this.#scores[from + row]);
+      scores.flush();
       for (let k = 0; k < this.width; k++) {
-        const column = chunk.getColumnVector(k + 1) as DuckDBFloatVector;
+        const column = chunk.getColumnVector(k + 2) as DuckDBFloatVector;
         for (let row = 0; row < rows; row++) column.setItem(row, this.#values[(from + row) * this.width + k]);
         column.flush();
       }

@@ -2,11 +2,12 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { EvaluationReport } from '../../contracts/model.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, withDataSession } from '../data/duckdb-session.js';
-import { openModel, predictWith, tensorParts } from '../export/run-model.js';
+import { type ModelOutputs, openModel, predictClassesWith, tensorParts } from '../export/run-model.js';
 import { baselineMetrics } from './baseline.js';
 import { calibrationBins } from './calibration.js';
 import { championProblem } from './champion-fit.js';
 import type { EvaluationJob, LocalModel } from './evaluation-job.js';
+import { anomalousShares } from './anomalous-shares.js';
 import { computeMetrics, labelReport, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
 import { sliceMetrics } from './slices.js';
 import { readTestRows } from './test-rows.js';
@@ -44,6 +45,7 @@ export async function evaluateModel(
         ...(problem === undefined ? {} : { championSkipped: `Version ${champion?.version} was not compared: ${problem}.` }),
         ...(task === 'binary' ? { calibration: calibrationBins(predictions.predicted, actual), threshold: predictions.threshold } : {}),
         ...(confusion ? { confusion } : {}),
+        ...(model.manifest.hasAnomaly ? { anomaly: anomalousShares(contenders[0].scores) } : {}),
         ...(task === 'multilabel' ? { labels: labelReport(predictions, model.manifest.classes) } : {}),
         slices: slices.flatMap((column) => sliceMetrics(predictions, column, primaryMetric)),
         primaryMetric,
@@ -61,6 +63,8 @@ interface Contender {
   /** Numbers that are kept of each row: the positive probability, all probabilities, the quantiles, or the value. */
   readonly width: number;
   predicted: Float32Array;
+  /** `anomaly` [rows]; empty of a model that does not score its rows. */
+  scores: Float32Array;
 }
 
 async function open(model: LocalModel, threads: number): Promise<Contender> {
@@ -70,6 +74,7 @@ async function open(model: LocalModel, threads: number): Promise<Contender> {
     session: await openModel(model.path, threads),
     width: predictionWidth({ task, classes: classes.length, quantiles }),
     predicted: new Float32Array(),
+    scores: new Float32Array(),
   };
 }
 
@@ -87,13 +92,16 @@ async function predictAll(
       'The test part has no rows, so the model cannot be evaluated. Expected at least one. Widen the range of split.test, or look into the validation report for rows that were taken out.',
     );
   }
-  for (const contender of contenders) contender.predicted = new Float32Array(test.totalRows * contender.width);
+  for (const contender of contenders) {
+    contender.predicted = new Float32Array(test.totalRows * contender.width);
+    contender.scores = new Float32Array(contender.model.manifest.hasAnomaly ? test.totalRows : 0);
+  }
   let done = 0;
   for await (const batch of test.batches) {
     for (const contender of contenders) {
       const columns = Object.fromEntries(contender.model.manifest.inputs.map((input) => [input.name, batch.column(input)]));
       for (const part of tensorParts(contender.model.manifest.layout.image, columns, batch.rows))
-        keep(contender, await predictWith(contender.session, part.columns), done + part.from);
+        keep(contender, await predictClassesWith(contender.session, part.columns), done + part.from);
     }
     done += batch.rows;
     onRows(done, test.totalRows);
@@ -102,13 +110,14 @@ async function predictAll(
 }
 
 /** @param outputs of the graph for the rows from `firstRow` on */
-function keep({ model, width, predicted }: Contender, outputs: Float32Array, firstRow: number): void {
+function keep({ model, width, predicted, scores }: Contender, { values: outputs, anomaly }: ModelOutputs, firstRow: number): void {
   if (!outputs.every(Number.isFinite)) {
     throw new AnnealError(
       failureTypes.invalidModel,
       `The exported model ${model.manifest.name} predicts something that is not a finite number for a test row after row ${firstRow}. Look for extreme values in its numeric columns; bounds in the pipeline's columns keep them out.`,
     );
   }
+  if (anomaly && scores.length > 0) scores.set(anomaly, firstRow);
   if (model.manifest.task !== 'binary') predicted.set(outputs, firstRow * width);
   // Both probabilities come out of the graph; the positive one is the second.
   else for (let row = 0; 2 * row < outputs.length; row++) predicted[firstRow + row] = outputs[2 * row + 1];

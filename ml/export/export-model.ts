@@ -13,7 +13,7 @@ import { cannotExport } from './export-failure.js';
 import { encodeModelGraph } from './model-graph.js';
 import { openModel, predictWith, scoreWith } from './run-model.js';
 import { sampleRows, type SampleRows } from './sample-rows.js';
-import { checkSkew, tolerance } from './skew-check.js';
+import { checkScores, checkSkew, tolerance } from './skew-check.js';
 
 /** Rows of the test part that the graph is compared on. */
 const checkedRows = 256;
@@ -52,7 +52,7 @@ export interface ExportedModel {
 /**
  * Write the best state of a run as one ONNX graph from raw columns to the prediction, and prove that it computes what
  * was trained: raw test rows go through the graph, and through the SQL that encoded the training data, the eager
- * network and the calibration; both must agree.
+ * network and the calibration; both must agree, in the anomaly score to the bit.
  *
  * Deterministic: the same checkpoint and data give the same bytes. Takes well under a second for a small model.
  *
@@ -100,6 +100,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
     await session.release();
   }
   await checkSkew(network, plan, best, sample, outputs);
+  if (anomaly && scores) checkScores(transform, anomaly, sample, scores);
 
   return {
     model,

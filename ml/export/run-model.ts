@@ -49,16 +49,21 @@ export interface ModelOutputs {
   readonly values: Float32Array;
   /** `class_index` [rows]; absent for regression and several labels. */
   readonly classIndex?: BigInt64Array;
+  /** [rows]; absent of a model that does not score its rows. */
+  readonly anomaly?: Float32Array;
 }
 
-/** The predictions with the chosen classes. @param columns by name of the raw input */
+/** The predictions with the chosen classes and the scores. @param columns by name of the raw input */
 export async function predictClassesWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<ModelOutputs> {
-  if (!session.outputNames.includes(modelOutputs.classIndex)) return { values: await predictWith(session, columns) };
+  const { quantiles, value, probabilities, classIndex, anomaly } = modelOutputs;
+  const has = (name: string): boolean => session.outputNames.includes(name);
+  const output = [quantiles, value].find(has) ?? probabilities;
   const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
-  const result = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
+  const result = await session.run(feeds, [output, ...[classIndex, anomaly].filter(has)]);
   return {
-    values: result[modelOutputs.probabilities].data as Float32Array,
-    classIndex: result[modelOutputs.classIndex].data as BigInt64Array,
+    values: result[output].data as Float32Array,
+    ...(has(classIndex) ? { classIndex: result[classIndex].data as BigInt64Array } : {}),
+    ...(has(anomaly) ? { anomaly: result[anomaly].data as Float32Array } : {}),
   };
 }
 

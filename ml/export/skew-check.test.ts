@@ -1,9 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import type { FittedTransform } from '../../contracts/dataset.js';
+import type { FittedFeature } from '../../contracts/fitted-feature.js';
+import { layoutOf } from '../data/transform/transform-kinds.js';
 import { applyCalibration, type Calibration } from '../evaluate/prediction-calibration.js';
 import { buildNetwork } from '../models/build-network.js';
 import type { StepPlan } from '../train/engine.js';
 import { tfjsCpuEngine } from '../train/engines/tfjs.js';
-import { checkSkew } from './skew-check.js';
+import { expectedScores } from '../monitor/expected-scores.js';
+import { checkScores, checkSkew } from './skew-check.js';
 
 const plan: StepPlan = {
   model: { family: 'mlp', hidden: [4], activation: 'relu' },
@@ -42,5 +46,41 @@ describe('checkSkew', () => {
       type: 'InvalidModel',
       message: expect.stringContaining('row 2: {"a":0}'),
     });
+  });
+});
+
+describe('checkScores', () => {
+  it('accepts the scores of indices and numbers as SQL and JavaScript have them, and refuses another one', () => {
+    const features: readonly FittedFeature[] = [
+      { kind: 'categorical', name: 'from', input: 'origin', vocabulary: ['SFO'], dimension: 2 },
+      { kind: 'numeric', name: 'far', input: 'distance', fill: 0, center: 0, scale: 1, missingIndicator: false },
+    ];
+    const transform: FittedTransform = {
+      formatVersion: 1,
+      inputs: [
+        { name: 'origin', type: 'string', columnType: 'string', nullable: true },
+        { name: 'distance', type: 'float64', columnType: 'float', nullable: true },
+      ],
+      features,
+      layout: layoutOf(features),
+    };
+    const score = {
+      indices: [{ feature: 'from', input: 'origin', values: [4, 9, 0] }],
+      numbers: [{ input: 'distance', present: { upTo: [10], values: [0, 1] }, missing: 2 }],
+      scale: { upTo: [0, 1, 6], values: [0, 0.5, 0.75, 1] },
+    };
+    const instances = [
+      { origin: 'SFO', distance: 1 },
+      { origin: 'SFO', distance: 11 },
+      { origin: null, distance: null },
+      { origin: 'XXX', distance: 1 },
+    ];
+    const rows = { instances, encoded: { rows: 4, categorical: Int32Array.of(2, 2, 0, 1), target: new Float32Array(4) } };
+    const scores = [0, 0.5, 0.75, 1];
+    expect([...expectedScores(transform, score, { instances, categorical: rows.encoded.categorical })!]).toEqual(scores);
+    expect(() => checkScores(transform, score, rows, scores)).not.toThrow();
+    expect(() => checkScores(transform, score, rows, [0, 0.5, 0.75, 0.75])).toThrow(
+      expect.objectContaining({ type: 'InvalidModel', message: expect.stringContaining('row 3: {"origin":"XXX","distance":1}') }),
+    );
   });
 });

@@ -1,3 +1,5 @@
+import type { FittedTransform } from '../../contracts/dataset.js';
+import type { AnomalyScore } from '../../contracts/training-profile.js';
 import { applyCalibration } from '../evaluate/prediction-calibration.js';
 import type { Network } from '../models/network.js';
 import type { BestState } from '../train/checkpoint.js';
@@ -5,6 +7,7 @@ import type { StepPlan } from '../train/engine.js';
 import { predictingState } from '../train/engine-state.js';
 import { openEager } from '../train/engines/tfjs.js';
 import { cpuBackend } from '../train/engines/tfjs-backend.js';
+import { expectedScores } from '../monitor/expected-scores.js';
 import { cannotExport } from './export-failure.js';
 import type { SampleRows } from './sample-rows.js';
 
@@ -43,6 +46,27 @@ export async function checkSkew(
     throw cannotExport(
       `for a sample row it predicts ${outputs[at]}, the network that was trained predicts ${value} (row ${row}: ${JSON.stringify(sample.instances[row])})`,
       'This is a fault of the exporter: report it with the pipeline, and use another kind of feature or model meanwhile.',
+    );
+  });
+}
+
+/**
+ * Check that an exported graph scores rows as the training rows were scored: by the indices that SQL made of them, and in JavaScript.
+ *
+ * @param scores of the graph, [rows] @throws AnnealError `InvalidModel` naming the first row that differs
+ */
+export function checkScores(
+  transform: FittedTransform,
+  score: AnomalyScore,
+  { instances, encoded }: SampleRows,
+  scores: ArrayLike<number>,
+): void {
+  const expected = expectedScores(transform, score, { instances, categorical: encoded.categorical });
+  expected?.forEach((value, row) => {
+    if (scores[row] === value) return;
+    throw cannotExport(
+      `it gives a sample row the anomaly score ${scores[row]}, among the training rows it has ${value} (row ${row}: ${JSON.stringify(instances[row])})`,
+      "This is a fault of the exporter: report it with the pipeline, and set serving.anomaly to { policy: 'off' } meanwhile.",
     );
   });
 }

@@ -16,7 +16,7 @@ const mostCategories = 10_000;
 const columnsOfQuery = 20;
 /** Rows that distributions are made of, and values of all columns together. */
 const sampleRows = 131_072;
-const sampledCells = 8_000_000;
+const sampledCells = 3_000_000;
 
 /**
  * Describe the training rows for whoever is to tell how unusual a row is: exact bounds, categories and missing values of every
