@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startHost } from './serve/host.js';
 import { openLoop } from './serve/load.js';
-import { benchRows, writeBenchVersion } from './serve/model.js';
+import { writeBenchVersion } from './serve/model.js';
+import { benchRows } from './serve/rows.js';
 
 /**
  * Constant load on one model while it is promoted again and again: failed requests, latencies with and without promotions in the

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { startBareServer } from './serve/bare.js';
 import { startHost } from './serve/host.js';
 import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/load.js';
-import { benchRows, writeBenchVersion } from './serve/model.js';
+import { writeBenchVersion } from './serve/model.js';
+import { benchRows } from './serve/rows.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**

@@ -232,15 +232,17 @@ describe('the main job', () => {
       'number = lambda value: numpy.array([[value]], dtype=numpy.int64)',
       'date = int(numpy.datetime64(flight["date"], "ms").astype("int64"))',
       'feeds = {"origin": text("origin"), "destination": text("destination"), "distance": number(flight["distance"]), "date": number(date)}',
-      'print(json.dumps({"probabilities": session.run(["probabilities"], feeds)[0].tolist()}))',
+      'probabilities, anomaly = session.run(["probabilities", "anomaly"], feeds)',
+      'print(json.dumps({"probabilities": probabilities.tolist(), "anomaly": anomaly.tolist()}))',
     ].join('\n');
     const { stdout } = await promisify(execFile)(executable('python'), ['-c', script, JSON.stringify(flight)], {
       env: { ...stack.env, MLFLOW_TRACKING_URI: `http://127.0.0.1:${stack.env.ANNEAL_MLFLOW_PORT}`, MLFLOW_DISABLE_TELEMETRY: 'true' },
     });
-    const answer = JSON.parse(stdout.trim().split('\n').at(-1)!) as { missing?: string; probabilities: number[][] };
+    const answer = JSON.parse(stdout.trim().split('\n').at(-1)!) as { missing?: string; probabilities: number[][]; anomaly: number[][] };
     if (answer.missing) return console.warn(`left out: ${answer.missing}`);
     const served = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
     expect(answer.probabilities[0][1]).toBeCloseTo(served.predictions[0].probability!, 5);
+    expect(answer.anomaly[0][0]).toBe(served.predictions[0].anomaly);
     return undefined;
   }, 120_000);
 

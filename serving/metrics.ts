@@ -8,7 +8,7 @@ import {
   type MetricValue,
 } from 'prom-client';
 import type { Degradation } from '../contracts/serving.js';
-import type { AnomalyObserver } from './anomaly/anomaly-monitor.js';
+import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { toHttpError } from './http-error.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
@@ -27,8 +27,6 @@ interface Target {
 /** 50 µs to 10 s: a row costs a fraction of a millisecond, a full queue costs seconds. */
 const secondsBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const rowsBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384];
-/** Half of the rows of training lie below 0.5, one in a thousand from 0.999 on. */
-const scoreBuckets = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999];
 /** What a client that went away would have been told, had it stayed; as in the logs of nginx. */
 const clientClosedRequest = 499;
 
@@ -39,6 +37,8 @@ const clientClosedRequest = 499;
  */
 export class ServingMetrics {
   readonly #prometheus = new Registry();
+  /** What is unlike the training rows. */
+  readonly anomalies = new AnomalyMetrics(this.#prometheus);
   readonly #registry: ModelRegistry;
   readonly #requests: Counter;
   readonly #shed: Counter;
@@ -49,9 +49,6 @@ export class ServingMetrics {
   readonly #notLogged: Counter;
   readonly #deaths: Counter;
   readonly #degraded: Counter;
-  readonly #scores: LeanHistogram;
-  readonly #anomalies: Counter;
-  readonly #anomalousRows: Counter;
   readonly #totals = new Map<string, HistogramSeries>();
   /** `labels()` makes an object and functions each time; requests reuse those of the first. */
   readonly #counters = new Map<string, Counter.Internal>();
@@ -81,12 +78,7 @@ export class ServingMetrics {
       help: 'Rows of the batches that were executed.',
       buckets: rowsBuckets,
     });
-    this.#scores = new LeanHistogram({
-      name: 'anneal_anomaly_score',
-      help: 'Share of the training rows that are less unusual than a row, by row.',
-      buckets: scoreBuckets,
-    });
-    for (const histogram of [this.#stages, this.#batchRows, this.#scores]) histogram.registerIn(this.#prometheus);
+    for (const histogram of [this.#stages, this.#batchRows]) histogram.registerIn(this.#prometheus);
     this.#loads = new Counter({
       name: 'anneal_model_loads_total',
       help: 'Versions that were loaded and verified, or refused, by outcome.',
@@ -106,18 +98,6 @@ export class ServingMetrics {
       name: 'anneal_requests_degraded_total',
       help: 'Requests that something else answered than the version: fallback, cache or prior.',
       labelNames: ['model', 'by'],
-      registers,
-    });
-    this.#anomalies = new Counter({
-      name: 'anneal_anomalies_total',
-      help: 'Values that the training rows did not have, by column: missing, range, category; type: refused as none of the column.',
-      labelNames: ['model', 'column', 'kind'],
-      registers,
-    });
-    this.#anomalousRows = new Counter({
-      name: 'anneal_anomalous_rows_total',
-      help: "Rows whose score reaches the threshold of the model's policy.",
-      labelNames: ['model', 'policy'],
       registers,
     });
     this.#deaths = new Counter({
@@ -172,18 +152,6 @@ export class ServingMetrics {
         rows.observe(batchRows);
         execute.observe(milliseconds / 1000);
       },
-    };
-  }
-
-  /** Counts of what is unlike one model's training rows. */
-  anomalyObserver(model: string): AnomalyObserver {
-    const scores = this.#scores.series({ model });
-    return {
-      scored: (anomaly) => {
-        for (let row = 0; row < anomaly.length; row++) scores.observe(anomaly[row]);
-      },
-      found: (column, kind, rows) => this.#anomalies.inc({ model, column, kind }, rows),
-      anomalous: (policy, rows) => this.#anomalousRows.inc({ model, policy }, rows),
     };
   }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Row } from './model.js';
+import type { Row } from './rows.js';
 
 /** What one would write first: node:http and onnxruntime-node, one process, one call a request. Usage: bare-server.ts <model.onnx> */
 

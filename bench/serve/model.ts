@@ -6,8 +6,10 @@ import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
 import { layoutOf } from '../../ml/data/transform/transform-kinds.js';
 import { encodeModelGraph } from '../../ml/export/model-graph.js';
-import { openModel, predictWith } from '../../ml/export/run-model.js';
+import { openModel, predictWith, scoreWith } from '../../ml/export/run-model.js';
 import { buildNetwork } from '../../ml/models/build-network.js';
+import { benchProfile } from './profile.js';
+import { airports, benchRows } from './rows.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { LocalFile } from '../../serving/prepared-version.js';
 
@@ -19,22 +21,6 @@ const inputs: readonly RawInput[] = [
   { name: 'distance', type: 'float64', columnType: 'float', nullable: true },
   { name: 'date', type: 'int64', columnType: 'timestamp', nullable: false },
 ];
-
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
-/** 256 codes of airports. */
-export const airports: readonly string[] = Array.from({ length: 256 }, (_, i) => `${letters[i >> 4]}${letters[i & 15]}X`);
-
-export type Row = Readonly<Record<'origin' | 'destination', string>> & { readonly distance: number; readonly date: number };
-
-/** Rows that repeat from run to run. */
-export function benchRows(count: number): Row[] {
-  return Array.from({ length: count }, (_, i) => ({
-    origin: airports[(i * 37) % airports.length],
-    destination: airports[(i * 101 + 7) % airports.length],
-    distance: 100 + ((i * 613) % 2400),
-    date: Date.UTC(2001, 0, 1) + ((i * 7_919_000) % (180 * 86_400_000)),
-  }));
-}
 
 /**
  * Write a version with untrained parameters, and with the golden outputs that it computes.
@@ -54,13 +40,15 @@ export async function writeBenchVersion(directory: string, hidden: readonly numb
   ];
   const transform: FittedTransform = { formatVersion: 1, inputs, features, layout: layoutOf(features) };
   const network = buildNetwork({ family: 'mlp', hidden: [...hidden], activation: 'relu' }, transform.layout, 1, seed);
-  const model = encodeModelGraph(
-    { transform, network, parameters: network.initialParameters(), calibration: { kind: 'platt', slope: 1, intercept: 0 }, threshold: 0.5 },
-    {},
-  );
+  const parameters = network.initialParameters();
+  const calibration = { kind: 'platt', slope: 1, intercept: 0 } as const;
+  const { profile, score } = benchProfile();
+  const model = encodeModelGraph({ transform, network, parameters, calibration, threshold: 0.5, anomaly: score }, {});
   const instances = benchRows(32);
+  const tensors = rowsToTensors(inputs, instances);
   const session = await openModel(model, 1);
-  const outputs = await predictWith(session, rowsToTensors(inputs, instances)); // [32, 2]
+  const outputs = await predictWith(session, tensors); // [32, 2]
+  const scores = await scoreWith(session, tensors); // [32]
   await session.release();
   const manifest: ModelManifest = {
     formatVersion: 1,
@@ -72,11 +60,14 @@ export async function writeBenchVersion(directory: string, hidden: readonly numb
     layout: transform.layout,
     trainingPrior: [0.8, 0.2],
     dataDigest: '0'.repeat(64),
+    profile,
+    hasAnomaly: true,
   };
   const golden: GoldenOutputs = {
     instances,
     outputs: instances.map((_, row) => [...outputs.subarray(row * 2, row * 2 + 2)]),
     tolerance: 1e-4,
+    anomaly: [...scores],
   };
   await mkdir(directory, { recursive: true });
   const write = async (name: string, bytes: Uint8Array): Promise<LocalFile> => {

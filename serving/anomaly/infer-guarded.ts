@@ -17,12 +17,12 @@ export interface GuardedInference extends Inference {
  *
  * @throws HttpError 422 that names rows and columns and repeats no value; what `inferOrDegrade` throws
  */
-export async function inferGuarded(
-  registry: ModelRegistry,
-  served: ServedModel,
-  batch: Batch,
-  terms?: RequestTerms,
-): Promise<GuardedInference> {
+export function inferGuarded(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
+  // Of a version that does not say what its training rows were like there is nothing to look at.
+  return served.executor.anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms);
+}
+
+async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
   const inference = await inferOrDegrade(registry, served, batch, terms);
   const { anomalies, manifest } = served.executor;
   // The score of a fallback model is one among other training rows.
