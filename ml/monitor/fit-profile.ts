@@ -100,7 +100,9 @@ function fitScore(
   const columns = numbers.map((_, i) => Float32Array.from(values.numbers[i], toFloat32));
   const ofNumbers = numbers.map(({ name }, i) => {
     const { min, max, present: of } = ends.get(name)!;
-    const { present, missing } = numberSurprisals(countCells(columns[i], { min: toFloat32(min), max: toFloat32(max), present: of }));
+    const { present, missing } = numberSurprisals(
+      countCells(columns[i], { min: toFloat32(min), max: toFloat32(max), present: of }, numbers.length),
+    );
     return { input: name, present: { ...present, values: present.values.map(squared) }, missing: squared(missing) };
   });
   const ofIndices = indices.map(({ feature, input, size, vocabulary }, i) => {

@@ -34,6 +34,17 @@ describe('numberSurprisals', () => {
     expect(missing).toEqual(minusLog(1 / 1000));
   });
 
+  it('takes fewer cells where there are many columns', () => {
+    const values = Float32Array.from({ length: 999 }, (_, i) => i + 1);
+    const cellsOf = (columns: number) => countCells(values, { min: 1, max: 999, present: 999 }, columns).upTo.length;
+    expect(cellsOf(40)).toBe(cellsOf(1));
+    expect(cellsOf(80)).toBeLessThan(0.6 * cellsOf(1));
+    expect(cellsOf(2000)).toBe(8);
+    const { present } = numberSurprisals(countCells(values, { min: 1, max: 999, present: 999 }, 2000));
+    expect(stairAt(present, 500)).toBeLessThan(1);
+    expect(stairAt(present, 2000)).toBeGreaterThan(6);
+  });
+
   it('sees a missing value as surprising as it is rare, and a value where most are missing', () => {
     const fit = (missing: number, present: number) =>
       numberSurprisals(

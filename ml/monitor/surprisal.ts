@@ -2,7 +2,7 @@ import type { Staircase } from '../../contracts/training-profile.js';
 import { float32Max } from '../data/transform/transform-kind.js';
 
 /** So far beyond the outermost value, in distances from the median to that value, the surprisal takes its next steps. */
-const beyondSteps = [0.1, 0.25, 0.5, 1, 2, 4, 8, 16] as const;
+const beyondSteps = [0.25, 0.5, 1, 4, 16] as const;
 
 /** Share of rows, of which one more than were seen are thought to be; never 0. */
 function smoothed(rows: number, of: number): number {

@@ -221,3 +221,29 @@ describe('rows that are unlike the training rows', () => {
     });
   });
 });
+
+describe('rows of requests that share a batch', () => {
+  it.each(['http-thread', 'executor-thread'] as const)('keep the score that each has alone (%s)', async (placement) => {
+    const directory = mkdtempSync(join(tmpdir(), 'anneal-anomaly-'));
+    const serving = await startServingProcess({}, [], { executors: { placement } });
+    try {
+      await serving.stage('scored', '1', await writeScoredVersion(directory, 0, { anomaly: { policy: 'flag', threshold: 0.9 } }));
+      await serving.command('activate', { model: 'scored', version: '1', epoch: 1 });
+      const answers = Array.from({ length: 60 }, async (_, i) => {
+        const asked = [all[i % 5], all[(i + 1) % 5]];
+        const response = await fetch(`${serving.url}/v1/models/scored:predict`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ instances: asked.map(({ row }) => row) }),
+        });
+        const { predictions, anomalous = [] } = (await response.json()) as PredictResult;
+        expect(predictions.map(({ anomaly }) => anomaly)).toEqual(asked.map(({ anomaly }) => anomaly));
+        expect(anomalous).toEqual(asked.flatMap(({ anomaly }, row) => (anomaly >= 0.9 ? [row] : [])));
+      });
+      await Promise.all(answers);
+    } finally {
+      await serving.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
