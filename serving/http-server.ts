@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { AccessControl } from './access.js';
@@ -145,14 +145,12 @@ export class HttpServer {
   #send(response: ServerResponse, id: string, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
     if (response.destroyed || response.headersSent) return;
     const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(content),
-      'x-request-id': id,
-      ...(this.#drained ? { connection: 'close' } : {}),
-      ...headers,
-    });
-    response.end(content);
+    const sizeBytes = Buffer.byteLength(content);
+    const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
+    if (this.#drained) all.connection = 'close';
+    response.writeHead(status, headers ? Object.assign(all, headers) : all);
+    // Text of as many bytes as characters is ASCII, which is copied instead of encoded.
+    response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
     this.#onAnswer?.({ requestId: id, status, version, degraded, ms: performance.now() - startedAt });
   }
 }

@@ -23,6 +23,11 @@ interface Target {
   readonly version?: string;
 }
 
+interface AnswerCount {
+  readonly labels: Readonly<Record<'model' | 'version' | 'protocol' | 'status', string>>;
+  count: number;
+}
+
 /** 50 µs to 10 s: a row costs a fraction of a millisecond, a full queue costs seconds. */
 const secondsBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const rowsBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384];
@@ -37,7 +42,6 @@ const clientClosedRequest = 499;
 export class ServingMetrics {
   readonly #prometheus = new Registry();
   readonly #registry: ModelRegistry;
-  readonly #requests: Counter;
   readonly #shed: Counter;
   readonly #stages: LeanHistogram;
   readonly #batchRows: LeanHistogram;
@@ -47,17 +51,22 @@ export class ServingMetrics {
   readonly #deaths: Counter;
   readonly #degraded: Counter;
   readonly #totals = new Map<string, HistogramSeries>();
-  /** `labels()` makes an object and functions each time; requests reuse those of the first. */
-  readonly #counters = new Map<string, Counter.Internal>();
+  /** By status, protocol, version and model: prom-client's own counter looks its labels up anew on each call. */
+  readonly #answers = new Map<string, AnswerCount>();
 
   constructor(registry: ModelRegistry) {
     this.#registry = registry;
     const registers = [this.#prometheus];
-    this.#requests = new Counter({
+    const answers = this.#answers;
+    new Counter({
       name: 'anneal_requests_total',
       help: 'Requests for predictions; "status" is the HTTP status, or its counterpart in other protocols.',
       labelNames: ['model', 'version', 'protocol', 'status'],
       registers,
+      collect() {
+        this.reset();
+        for (const { labels, count } of answers.values()) this.inc(labels, count);
+      },
     });
     this.#shed = new Counter({
       name: 'anneal_requests_shed_total',
@@ -199,9 +208,9 @@ export class ServingMetrics {
     const model = isKnown ? target.model : '';
     const version = answered ?? served?.version ?? '';
     const key = `${status} ${protocol} ${version} ${model}`;
-    let counter = this.#counters.get(key);
-    if (!counter) this.#counters.set(key, (counter = this.#requests.labels({ model, version, protocol, status: String(status) })));
-    counter.inc();
+    let answers = this.#answers.get(key);
+    if (!answers) this.#answers.set(key, (answers = { labels: { model, version, protocol, status: String(status) }, count: 0 }));
+    answers.count++;
     let total = this.#totals.get(model);
     if (!total) this.#totals.set(model, (total = this.#stages.series({ model, stage: 'total' })));
     total.observe((performance.now() - startedAt) / 1000);

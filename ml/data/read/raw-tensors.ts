@@ -89,27 +89,30 @@ function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, u
 
 function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
   const dims = [rows.length, 1] as const;
-  const read = (row: Readonly<Record<string, unknown>>, index: number) =>
-    readValue(input, Object.hasOwn(row, input.name) ? row[input.name] : undefined, index);
   switch (input.type) {
-    case 'string':
-      return { type: 'string', data: rows.map((row, index) => (read(row, index) ?? '') as string), dims };
+    case 'string': {
+      const data: string[] = [];
+      for (let row = 0; row < rows.length; row++) data.push((readCell(input, rows, row) ?? '') as string);
+      return { type: 'string', data, dims };
+    }
     case 'int64': {
       const data = new BigInt64Array(rows.length);
-      rows.forEach((row, index) => {
-        const value = read(row, index);
-        data[index] = value === undefined ? missingTimestamp : BigInt(value);
-      });
+      for (let row = 0; row < rows.length; row++) {
+        const value = readCell(input, rows, row);
+        data[row] = value === undefined ? missingTimestamp : BigInt(value);
+      }
       return { type: 'int64', data, dims };
     }
     case 'float64': {
       const data = new Float64Array(rows.length);
-      rows.forEach((row, index) => {
-        data[index] = (read(row, index) ?? Number.NaN) as number;
-      });
+      for (let row = 0; row < rows.length; row++) data[row] = (readCell(input, rows, row) ?? Number.NaN) as number;
       return { type: 'float64', data, dims };
     }
   }
+}
+
+function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[], row: number): string | number | undefined {
+  return readValue(input, Object.hasOwn(rows[row], input.name) ? rows[row][input.name] : undefined, row);
 }
 
 /** @returns the value, or undefined for a missing one */
