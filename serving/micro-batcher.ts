@@ -175,8 +175,11 @@ export class MicroBatcher {
     const startedAt = performance.now();
     let outcomes: readonly Outcome[];
     try {
-      outcomes = this.#share(group, await this.#run(group, startedAt));
+      const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
+      this.#executed(group, startedAt);
+      outcomes = this.#share(group, outputs);
     } catch (error) {
+      this.#executed(group, startedAt);
       const isShared = group.length > 1 && !(error instanceof RunnerDiedError);
       outcomes = isShared ? await this.#oneByOne(group) : group.map(() => ({ error }));
     }
@@ -201,21 +204,19 @@ export class MicroBatcher {
     });
   }
 
-  async #run(group: readonly Waiting[], startedAt: number): Promise<BatchOutputs> {
-    const batch = group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch));
-    try {
-      return await this.#options.run(batch);
-    } finally {
-      const executeMs = performance.now() - startedAt;
-      if (this.#observer) {
-        for (const { arrivedAt } of group) this.#observer.queued(startedAt - arrivedAt);
-        this.#observer.executed(batch.rows, executeMs);
-      }
-      this.#window.executed(batch.rows, executeMs, this.#queue.length > 0);
-      const msPerRow = executeMs / batch.rows;
-      this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
-      this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
+  /** Remember what a batch took, whether it was answered or failed. */
+  #executed(group: readonly Waiting[], startedAt: number): void {
+    const executeMs = performance.now() - startedAt;
+    let rows = 0;
+    for (const { batch, arrivedAt } of group) {
+      rows += batch.rows;
+      this.#observer?.queued(startedAt - arrivedAt);
     }
+    this.#observer?.executed(rows, executeMs);
+    this.#window.executed(rows, executeMs, this.#queue.length > 0);
+    const msPerRow = executeMs / rows;
+    this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
+    this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
   }
 
   /** A batch that fails must not fail the requests that only shared it. */

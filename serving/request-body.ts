@@ -81,7 +81,8 @@ function checkContentType(request: IncomingMessage): void {
   }
 }
 
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** @throws at once, and later by its promise */
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return readBytes(request, maxBytes);
@@ -91,7 +92,7 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
       'accept-encoding': 'gzip, deflate',
     });
   }
-  return inflateBody(inflater, await readBytes(request, maxBytes), maxBytes);
+  return readBytes(request, maxBytes).then((bytes) => inflateBody(inflater, bytes, maxBytes));
 }
 
 /** In a thread of libuv's pool, which stops at the limit: a small body may inflate to a thousand times its size. */
@@ -119,14 +120,11 @@ function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> 
       }
     });
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
-    request.on('error', () => rejectIncomplete(request, reject));
-    request.on('close', () => rejectIncomplete(request, reject));
+    // Every request is closed in the end, also after an error, which Node tells to those who listen for it and to nobody else.
+    request.on('close', () => {
+      if (!request.complete) reject(new ClientGone());
+    });
   });
-}
-
-/** Every request is closed in the end; an error, with its stack, is made for those alone that were not complete. */
-function rejectIncomplete(request: IncomingMessage, reject: (error: Error) => void): void {
-  if (!request.complete) reject(new ClientGone());
 }
 
 /** Before it is parsed: millions of nested brackets would cost hundreds of megabytes. */

@@ -56,6 +56,13 @@ const expectations: Readonly<Record<RawInput['columnType'], string>> = {
  * @throws AnnealError `InvalidRequest` naming row, column and what was expected; of what was sent only the type is repeated
  */
 export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unknown[]): Record<string, RawTensor> {
+  const columns = rowsToColumns(inputs, rows);
+  // `fromEntries`: a column may be called "__proto__".
+  return Object.fromEntries(inputs.map((input, i) => [input.name, columns[i]]));
+}
+
+/** `rowsToTensors`, in the order of the inputs. */
+export function rowsToColumns(inputs: readonly ModelInput[], rows: readonly unknown[]): RawTensor[] {
   rows.forEach((row, index) => {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw invalidRequest(
@@ -65,10 +72,7 @@ export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unkn
     }
   });
   const records = rows as readonly Readonly<Record<string, unknown>>[];
-  // `fromEntries` and `hasOwn`: a column may be called "__proto__" or "constructor".
-  return Object.fromEntries(
-    inputs.map((input) => [input.name, input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)]),
-  );
+  return inputs.map((input) => (input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)));
 }
 
 function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
@@ -112,6 +116,7 @@ function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, un
 }
 
 function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[], row: number): string | number | undefined {
+  // `hasOwn`: a column may be called "constructor".
   return readValue(input, Object.hasOwn(rows[row], input.name) ? rows[row][input.name] : undefined, row);
 }
 
