@@ -110,9 +110,32 @@ export async function closedLoop(target: LoadTarget, connections: number, second
 export interface OpenLoop {
   /** End it; resolves when the last request is answered. */
   stop(): Promise<void>;
-  /** Forget what was measured so far. */
-  reset(): void;
-  result(): LoadResult & { readonly p999Ms: number; readonly maxMs: number; readonly requests: number };
+  /** What was measured since it was called last. */
+  take(): Measured;
+}
+
+export interface Measured {
+  readonly latenciesMs: readonly number[];
+  readonly failed: number;
+}
+
+export interface MeasuredSummary extends Pick<LoadResult, 'p50Ms' | 'p99Ms' | 'failed'> {
+  readonly requests: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+}
+
+/** Several windows as one. */
+export function summarize(windows: readonly Measured[]): MeasuredSummary {
+  const sorted = Float64Array.from(windows.flatMap(({ latenciesMs }) => latenciesMs)).sort();
+  return {
+    requests: sorted.length,
+    failed: windows.reduce((sum, { failed }) => sum + failed, 0),
+    p50Ms: at(sorted, 0.5),
+    p99Ms: at(sorted, 0.99),
+    p999Ms: at(sorted, 0.999),
+    maxMs: at(sorted, 1),
+  };
 }
 
 /**
@@ -128,7 +151,6 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   let latencies: number[] = [];
   let failed = 0;
   let sent = 0;
-  let measuredFrom = performance.now();
   let isStopping = false;
   const startedAt = performance.now();
   let onDrained = (): void => undefined;
@@ -155,22 +177,11 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   }, 1);
 
   return {
-    reset() {
+    take() {
+      const taken: Measured = { latenciesMs: latencies, failed };
       latencies = [];
       failed = 0;
-      measuredFrom = performance.now();
-    },
-    result() {
-      const elapsedMs = performance.now() - measuredFrom;
-      const sorted = Float64Array.from(latencies).sort();
-      return {
-        requestsPerSecond: (latencies.length / elapsedMs) * 1000,
-        ...percentiles(latencies),
-        p999Ms: at(sorted, 0.999),
-        maxMs: at(sorted, 1),
-        failed,
-        requests: latencies.length,
-      };
+      return taken;
     },
     async stop() {
       clearInterval(timer);
