@@ -3,10 +3,11 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBareServer } from './serve/bare.js';
+import { binaryTensors, type BinaryBody } from './serve/binary-tensors.js';
 import { startHost } from './serve/host.js';
 import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/load.js';
 import { writeBenchVersion } from './serve/model.js';
-import { benchRows } from './serve/rows.js';
+import { benchRows, type Row } from './serve/rows.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**
@@ -47,7 +48,7 @@ interface Subject {
   readonly name: string;
   readonly port: number;
   readonly path: string;
-  readonly body: (rows: readonly unknown[]) => string;
+  readonly body: (rows: readonly Row[]) => string | BinaryBody;
   stop(): Promise<void>;
 }
 interface Cell {
@@ -65,7 +66,9 @@ try {
   const instances = (rows: readonly unknown[]): string => JSON.stringify({ instances: rows });
   const host = await startHost({});
   const { placement, prepared } = await host.promote('1', files);
-  subjects.push({ name: 'anneal', port: host.port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
+  const { port } = host;
+  subjects.push({ name: 'anneal', port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
+  subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
   subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
   const cells: Cell[] = [];
   await measureAll(subjects, cells, rounds);

@@ -1,12 +1,12 @@
 import type { ModelManifest } from '../contracts/model.js';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
-import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
+import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
 import type { ModelRegistry } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
-import { labelFlags, outputWidth, rowValues, type BatchOutputs } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type BatchOutputs, type Column } from './tensors.js';
 
 /** What a version computed for rows. */
 export interface ComputedRows extends GuardedInference {
@@ -34,10 +34,20 @@ export async function computeRows(
   const { manifest, anomalies } = served.executor;
   const { inputs, layout } = manifest;
   const decoded = layout.image ? await decodeImages(inputs, instances) : instances;
-  const tensors = anomalies ? anomalies.reading(() => rowsToTensors(inputs, decoded)) : rowsToTensors(inputs, decoded);
-  const columns = inputs.map((input) => tensors[input.name].data);
-  const inference = await inferGuarded(registry, served, { rows: instances.length, columns }, terms);
-  return { ...inference, manifest };
+  let columns: Column[];
+  try {
+    columns = rowsToColumns(inputs, decoded).map((tensor) => tensor.data);
+  } catch (error) {
+    anomalies?.refused(error);
+    throw error;
+  }
+  const {
+    version: answered,
+    outputs,
+    degraded,
+    anomalous,
+  } = await inferGuarded(registry, served, { rows: instances.length, columns }, terms);
+  return { manifest, version: answered, outputs, degraded, anomalous };
 }
 
 /** `computeRows`, with the answer as objects. */

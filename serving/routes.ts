@@ -177,7 +177,7 @@ interface Found {
 }
 
 /** Routes of the paths that were asked for last. A client repeats its path with each request, and matching costs more than the rest. */
-const found = new Map<string, Found>();
+const found = { GET: new Map<string, Found>(), POST: new Map<string, Found>() };
 const maxFound = 256;
 
 /**
@@ -190,17 +190,18 @@ export function answerRequest(context: RouteContext, request: IncomingMessage, r
   if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
   // What a label stands for changes, the path does not.
   const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
-  if (!route.protocol) return route.answer(context, target, request, response);
-  return context.metrics.measure(route.protocol, target, () => predict(context, route, target, request, response));
+  return route.protocol
+    ? predict(context, route.protocol, route, target, request, response)
+    : route.answer(context, target, request, response);
 }
 
 function findRoute(method: string, url: string): Found {
-  const key = `${method} ${url}`;
-  const known = found.get(key);
+  const ofMethod = method === 'POST' ? found.POST : method === 'GET' ? found.GET : undefined;
+  const known = ofMethod?.get(url);
   if (known) return known;
   const matched = matchRoute(method === 'HEAD' ? 'GET' : method, url);
-  if (found.size >= maxFound) found.clear();
-  if (key.length < 512) found.set(key, matched);
+  if (ofMethod && ofMethod.size >= maxFound) ofMethod.clear();
+  if (url.length < 512) ofMethod?.set(url, matched);
   return matched;
 }
 
@@ -221,32 +222,46 @@ function matchRoute(method: string, url: string): Found {
   );
 }
 
+/** Counts the request and its time, whatever becomes of it. */
 async function predict(
   context: RouteContext,
+  protocol: Protocol,
   route: Route,
   target: Target,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer> {
-  const { load, registry } = context;
+  const { load, metrics } = context;
+  const startedAt = performance.now();
   // Before the body is read: what is shed must cost little.
-  if (load.inFlight >= load.maxInFlight) throw new OverloadedError();
-  const executor = registry.peek(target.model, target.version)?.executor;
-  // One that can be answered otherwise is read all the same.
-  if (executor?.isFull && !executor.manifest.serving?.degrade) throw new OverloadedError();
+  const isShed = load.inFlight >= load.maxInFlight || isOverloaded(context.registry, target);
   load.inFlight++;
   try {
-    return await route.answer(context, target, request, response);
+    if (isShed) throw new OverloadedError();
+    const answer = await route.answer(context, target, request, response);
+    metrics.answered(protocol, target, answer, startedAt);
+    return answer;
+  } catch (error) {
+    metrics.failed(protocol, target, error, startedAt);
+    throw error;
   } finally {
     load.inFlight--;
   }
+}
+
+/** One that can be answered otherwise is read all the same. */
+function isOverloaded(registry: ModelRegistry, { model, version }: Target): boolean {
+  const executor = registry.peek(model, version)?.executor;
+  return executor !== undefined && executor.isFull && !executor.manifest.serving?.degrade;
 }
 
 /** A client that goes away while its request waits takes it back. */
 function termsOfBody(body: unknown, response: ServerResponse): RequestTerms {
   const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
   const terms = termsOfRequest(parameters);
-  response.once('close', () => (terms.isCancelled = true));
+  response.on('close', () => {
+    terms.isCancelled = true;
+  });
   return terms;
 }
 

@@ -34,16 +34,11 @@ export class AnomalyMonitor {
     }
   }
 
-  /** Read a request, and count the column that a value did not fit. @throws what `read` throws */
-  reading<T>(read: () => T): T {
-    try {
-      return read();
-    } catch (error) {
-      const column = error instanceof AnnealError && error.type === failureTypes.invalidRequest ? columnOf(error.details) : undefined;
-      // Names come from the manifest alone: whoever sends rows makes no new series.
-      if (column !== undefined && this.columns.has(column)) this.observer.found(column, 'type', 1);
-      throw error;
-    }
+  /** Count the column whose value was refused. @param error of reading a request */
+  refused(error: unknown): void {
+    const column = error instanceof AnnealError && error.type === failureTypes.invalidRequest ? columnOf(error.details) : undefined;
+    // Names come from the manifest alone: whoever sends rows makes no new series.
+    if (column !== undefined && this.columns.has(column)) this.observer.found(column, 'type', 1);
   }
 }
 
