@@ -2,6 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FittedTransform, PreparedManifest } from '../../contracts/dataset.js';
 import type { ModelBundle } from '../../contracts/model.js';
+import type { TrainingProfile } from '../../contracts/training-profile.js';
 import { definePipeline, primaryMetric } from '../../contracts/pipeline.js';
 import type { ArtifactStore } from '../../contracts/artifact-store.js';
 import { ingestSource } from '../../ml/data/ingest/ingest-source.js';
@@ -58,6 +59,7 @@ export async function flightModel(store: ArtifactStore, root: string, source: st
     name: spec.name,
     dataDigest: snapshot.digest,
     columns: spec.columns,
+    profile: prepared.profile && (await store.readJson<TrainingProfile>(prepared.profile)),
     prepared,
     transform: await store.readJson<FittedTransform>(prepared.transform),
     checkpoint: decodeCheckpoint(await store.readBytes(await store.putFile(checkpoint))),
