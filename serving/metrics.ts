@@ -8,8 +8,8 @@ import {
   type MetricValue,
 } from 'prom-client';
 import type { Degradation } from '../contracts/serving.js';
-import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { toHttpError } from './http-error.js';
+import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
 import type { ModelRegistry } from './model-registry.js';

@@ -61,11 +61,6 @@ export async function predictRows(
   return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...marksOf(rows) };
 }
 
-/** What a result says of its rows beside the predictions. */
-function marksOf({ degraded, anomalous }: GuardedInference): Pick<PredictResult, 'degraded' | 'anomalous'> {
-  return { ...(degraded ? { degraded } : {}), ...(anomalous ? { anomalous } : {}) };
-}
-
 export function checkRowCount(rows: number, maxRows: number): void {
   if (rows === 0) throw badRequest('There are no rows in the request. Send at least one.');
   if (rows > maxRows)
@@ -106,6 +101,11 @@ function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: 
     labels: byName((i) => flags[i] === 1, row),
     probabilities: byName((i) => outputs.values[i], row),
   }));
+}
+
+/** What a result says of its rows beside the predictions. */
+function marksOf({ degraded, anomalous }: GuardedInference): Pick<PredictResult, 'degraded' | 'anomalous'> {
+  return { ...(degraded ? { degraded } : {}), ...(anomalous ? { anomalous } : {}) };
 }
 
 /** The JSON of a `PredictResult`, without an object for each row; a number that stands there twice is written out once. */

@@ -137,9 +137,9 @@ export class ServingHost {
       this.logger.error({ model, version, error: error.message }, 'an executor of the version died; starting another');
     };
     const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, this.#metrics.batchObserver(model));
+    executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
     const logged = { model, version, manifest: executor.manifest };
     if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
-    executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
     this.#digests.set(executor, prepared.digest);
     this.#registry.stage({ name: model, version, executor });
     this.#metrics.loaded(model, 'verified');

@@ -7,6 +7,18 @@ import type { PipelineSpec } from './schema.js';
  * digest.
  */
 export const servingSpec = z.strictObject({
+  /** What happens to rows that are unlike the training rows, by the score that the exported graph gives each. */
+  anomaly: z
+    .strictObject({
+      /**
+       * `flag`: they are answered, and the answer says which they are. `fallback`: they are answered by what `degrade` names for a
+       * version that cannot answer. `reject`: the request is refused. `off`: the graph computes no score.
+       */
+      policy: z.enum(['off', 'flag', 'fallback', 'reject']),
+      /** A row is meant when its score, the share of training rows that are less unusual, is at least so much. */
+      threshold: z.number().min(0).max(1).default(0.999),
+    })
+    .optional(),
   /**
    * What answers instead when the version cannot: it has more requests than it can execute, or it fails. In this order, each only where
    * it is configured: another model, the last answer to the same input, the shares of the training data.
@@ -19,18 +31,6 @@ export const servingSpec = z.strictObject({
       cachedAnswers: z.int().min(1).max(1_000_000).optional(),
       /** Answer with the class shares, or the mean, of the training part. */
       prior: z.literal(true).optional(),
-    })
-    .optional(),
-  /** What happens to rows that are unlike the training rows, by the score that the exported graph gives each. */
-  anomaly: z
-    .strictObject({
-      /**
-       * `flag`: they are answered, and the answer says which they are. `fallback`: they are answered by what `degrade` names for a
-       * version that cannot answer. `reject`: the request is refused. `off`: the graph computes no score.
-       */
-      policy: z.enum(['off', 'flag', 'fallback', 'reject']),
-      /** A row is meant when its score, the share of training rows that are less unusual, is at least so much. */
-      threshold: z.number().min(0).max(1).default(0.999),
     })
     .optional(),
 });
