@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
+import { atLowPriority } from './low-priority.js';
 import type { ExecutorThreadData, FromExecutorThread, ToExecutorThread } from './executor-messages.js';
 import { openPrepared, type OpenModel } from './prepared-version.js';
 
@@ -33,7 +34,7 @@ async function answer(message: ToExecutorThread): Promise<FromExecutorThread> {
 
 async function open({ prepared, threads }: ExecutorThreadData): Promise<FromExecutorThread> {
   try {
-    model = await openPrepared(prepared, { threads, prepack: true });
+    model = await atLowPriority(() => openPrepared(prepared, { threads, prepack: true }));
     return { kind: 'opened' };
   } catch (error) {
     const known = error instanceof AnnealError;

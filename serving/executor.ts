@@ -122,6 +122,6 @@ export class ModelExecutor {
 const longestPrepackedBytes = 4 << 20;
 
 async function openOnThisThread(prepared: PreparedVersion): Promise<Runner> {
-  const model = await openPrepared(prepared, { prepack: prepared.image.sizeBytes <= longestPrepackedBytes });
+  const model = await openPrepared(prepared, { prepack: prepared.image.sizeBytes <= longestPrepackedBytes, isServing: true });
   return { run: (batch) => model.run(batch), close: () => model.release() };
 }

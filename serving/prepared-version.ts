@@ -48,6 +48,8 @@ export interface OpenOptions {
    * of tens of megabytes. Without it the weights are used where they lie. @default false
    */
   readonly prepack?: boolean;
+  /** The thread serves meanwhile, and is held up for no longer than it takes to hash a quarter of a megabyte. @default false */
+  readonly isServing?: boolean;
 }
 
 export interface OpenModel {
@@ -64,8 +66,9 @@ export interface OpenModel {
  */
 export async function openPrepared(prepared: PreparedVersion, options: OpenOptions = {}): Promise<OpenModel> {
   const { manifest } = prepared;
-  const bytes = await readLarge('prepared image', prepared.image);
-  const golden = JSON.parse(new TextDecoder().decode(await readLarge('golden outputs', prepared.golden))) as GoldenOutputs;
+  const pieceBytes = options.isServing ? unnoticedBytes : largestPieceBytes;
+  const bytes = await readLarge('prepared image', prepared.image, pieceBytes);
+  const golden = JSON.parse(new TextDecoder().decode(await readLarge('golden outputs', prepared.golden, pieceBytes))) as GoldenOutputs;
   const session = await openImage(bytes, options);
   const run = (batch: Batch) => runInParts(session, manifest, batch);
   const rows = goldenBatch(manifest, golden);
@@ -112,15 +115,17 @@ export function goldenBatch(manifest: ModelManifest, golden: GoldenOutputs): Bat
 }
 
 /** Small enough that hashing one is not noticed by the requests of the same thread. */
-const chunkBytes = 256 * 1024;
+const unnoticedBytes = 256 * 1024;
+const largestPieceBytes = 8 * 1024 * 1024;
 
 /**
  * Read a file and check its digest, a piece at a time, so that a thread which serves meanwhile is never held up for long.
  *
+ * @param pieceBytes smaller ones hold the thread up for less, and take half again as long in all
  * @returns bytes at the beginning of an `ArrayBuffer` of their own, aligned as onnxruntime wants them
  * @throws AnnealError `LoadFailed`
  */
-export async function readLarge(what: string, file: LocalFile): Promise<Uint8Array> {
+export async function readLarge(what: string, file: LocalFile, pieceBytes = largestPieceBytes): Promise<Uint8Array> {
   const hash = createHash('sha256');
   let bytes: Uint8Array;
   try {
@@ -129,7 +134,7 @@ export async function readLarge(what: string, file: LocalFile): Promise<Uint8Arr
       const { size } = await handle.stat();
       bytes = new Uint8Array(new ArrayBuffer(size));
       for (let at = 0; at < size;) {
-        const { bytesRead } = await handle.read(bytes, at, Math.min(chunkBytes, size - at), at);
+        const { bytesRead } = await handle.read(bytes, at, Math.min(pieceBytes, size - at), at);
         if (bytesRead === 0) throw new Error('it became shorter while it was read');
         hash.update(bytes.subarray(at, at + bytesRead));
         at += bytesRead;

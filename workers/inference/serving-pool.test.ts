@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import type { PredictResult } from '../../contracts/serving.js';
+import { createInferenceClient } from '../../serving/client/inference-client.js';
 import { prepareVersion } from '../../serving/loader/prepare-version.js';
 import { writeTinyVersion } from '../../serving/testing/tiny-bundle.js';
 import type { ServingMember } from './serving-member.js';
@@ -85,6 +86,39 @@ describe('ServingPool', () => {
     });
     await settled(pool);
     expect(await predict(pool)).toBe('7');
+  });
+
+  it('costs a request that a crash of native code takes along one more try of its client', async () => {
+    const pool = create(2, await restoring('7'));
+    await pool.start();
+    await settled(pool);
+    const [crashed] = pool.pids;
+    const url = `http://127.0.0.1:${pool.port}`;
+    const row = { origin: 'SFO', date: 0, distance: 1 };
+    let isOver = false;
+    const ask = (retries: number) =>
+      Array.from({ length: 32 }, async () => {
+        const client = createInferenceClient({ url, retries });
+        const answers: string[] = [];
+        while (!isOver)
+          answers.push(
+            await client.predict('tiny', [row]).then(
+              ({ version }) => version,
+              () => 'dropped',
+            ),
+          );
+        return answers;
+      });
+    const [patient, impatient] = [ask(4), ask(0)].map((clients) => Promise.all(clients).then((answers) => answers.flat()));
+    await sleep(300);
+    process.kill(crashed, 'SIGSEGV');
+    await until(async () => (pool.pids.includes(crashed) || pool.pids.length < 2 ? undefined : true));
+    await settled(pool);
+    isOver = true;
+    expect(new Set(await patient)).toEqual(new Set(['7']));
+    // Without another try, those that were under way are lost; the other process answers the rest.
+    expect(new Set(await impatient)).toEqual(new Set(['7', 'dropped']));
+    expect((await impatient).filter((answer) => answer === 'dropped').length).toBeLessThanOrEqual(64);
   });
 
   it('replaces a process that hangs without dying, and answers meanwhile', async () => {

@@ -1,8 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { ArtifactStore } from '../../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelBundle } from '../../contracts/model.js';
@@ -11,6 +9,7 @@ import type { ServedVersion } from '../../contracts/serving.js';
 import { withArtifactsInUse } from '../../stores/artifact-use.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { LocalFile } from '../../serving/prepared-version.js';
+import { FileDigests } from './file-digests.js';
 
 /** What a host served last of one model; enough to serve it again with nothing but this directory. */
 export interface CachedModel {
@@ -30,6 +29,7 @@ export interface CachedModel {
  */
 export class VersionCache {
   readonly #verified = new Set<string>();
+  readonly #digests = new FileDigests();
   readonly #fetching = new Map<string, Promise<LocalFile>>();
 
   private constructor(
@@ -122,11 +122,11 @@ export class VersionCache {
   async #fetch(ref: ArtifactRef): Promise<LocalFile> {
     const local: LocalFile = { path: join(this.directory, 'blobs', ref.sha256), sha256: ref.sha256 };
     if (this.#verified.has(ref.sha256)) return local;
-    if ((await sha256Of(local.path)) !== ref.sha256) {
+    if ((await this.#digests.sha256(local.path)) !== ref.sha256) {
       const temporary = join(this.directory, 'tmp', randomUUID());
       try {
         await withArtifactsInUse(async () => copyFile(await this.store.localPath(ref), temporary));
-        const found = await sha256Of(temporary);
+        const found = await this.#digests.sha256(temporary);
         if (found !== ref.sha256)
           throw new Error(`The copy of ${ref.uri} has the SHA-256 ${found}; the disk of this host may be full or failing.`);
         await rename(temporary, local.path);
@@ -137,18 +137,6 @@ export class VersionCache {
     this.#verified.add(ref.sha256);
     return local;
   }
-}
-
-/** @returns undefined when there is no such file */
-async function sha256Of(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  return hash.digest('hex');
 }
 
 function parseModel(text: string): CachedModel | undefined {
