@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { AccessControl } from './access.js';
@@ -9,6 +9,8 @@ import { ClientGone } from './request-body.js';
 import { requestId } from './request-id.js';
 import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
+import { ServedRequest } from './served-request.js';
+import type { ServingTracer } from './tracing/serving-tracer.js';
 
 export interface HttpLimits {
   /** @default 8 MiB */
@@ -54,6 +56,7 @@ export interface HttpServerOptions extends HttpLimits {
   readonly onError: (error: unknown, requestId: string) => void;
   /** Told of every answer; left out where nobody would read it. */
   readonly onAnswer?: (answered: AnsweredRequest) => void;
+  readonly tracer?: ServingTracer;
   /** For Prometheus: of all processes of the host. */
   readonly metricsText: () => Promise<string>;
 }
@@ -79,6 +82,7 @@ export class HttpServer {
       metrics: options.metrics,
       metricsText: options.metricsText,
       access: options.access,
+      tracer: options.tracer,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
       load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
@@ -92,8 +96,9 @@ export class HttpServer {
       keepAliveTimeout: idleConnectionMs,
       connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
       noDelay: true,
+      IncomingMessage: ServedRequest,
     };
-    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    const handle = (request: ServedRequest, response: ServerResponse): void => void this.#handle(request, response);
     const { tls } = options;
     this.#server = tls
       ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
@@ -128,7 +133,7 @@ export class HttpServer {
     return this.#drained;
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
     const id = requestId(request);
     const startedAt = this.#onAnswer ? performance.now() : 0;
     try {

@@ -11,7 +11,12 @@ export interface BatchObserver {
   readonly queued: (milliseconds: number) => void;
   /** A batch was executed, or failed. */
   readonly executed: (rows: number, milliseconds: number) => void;
+  /** The same of those who shared it; on the clock of `performance.now()`. */
+  readonly batched?: (requests: readonly BatchedRequest[], rows: number, startedAt: number, endedAt: number, failed: boolean) => void;
 }
+
+/** A request in a batch. */
+export type BatchedRequest = Pick<Waiting, 'terms' | 'arrivedAt'>;
 
 export interface MicroBatcherOptions {
   /** Runs one batch; called again before its promise has settled while fewer than `executors` batches run. */
@@ -196,13 +201,17 @@ export class MicroBatcher {
 
   async #run(group: readonly Waiting[], startedAt: number): Promise<BatchOutputs> {
     const batch = group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch));
+    let failed = true;
     try {
-      return await this.#options.run(batch);
+      const outputs = await this.#options.run(batch);
+      failed = false;
+      return outputs;
     } finally {
       const executeMs = performance.now() - startedAt;
       if (this.#observer) {
         for (const { arrivedAt } of group) this.#observer.queued(startedAt - arrivedAt);
         this.#observer.executed(batch.rows, executeMs);
+        this.#observer.batched?.(group, batch.rows, startedAt, startedAt + executeMs, failed);
       }
       this.#window.executed(batch.rows, executeMs, this.#queue.length > 0);
       const msPerRow = executeMs / batch.rows;

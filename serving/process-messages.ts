@@ -24,6 +24,8 @@ export interface ServingCommands {
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
       /** Left out: predictions are not logged. */
+      /** Left out: no spans are made. */
+      readonly tracing?: { readonly instanceId: string };
       readonly predictionLog?: Pick<PredictionLogOptions, 'directory' | 'share'>;
     };
     readonly result: null;
@@ -55,7 +57,11 @@ export interface ServingCommands {
   };
   /** Release a version that is not active. */
   retire: { readonly input: { readonly model: string; readonly version: string }; readonly result: null };
-  predict: { readonly input: PredictInput; readonly result: PredictResult };
+  predict: {
+    /** `trace`: the caller's context, as its propagator writes it. */
+    readonly input: PredictInput & { readonly trace?: Readonly<Record<string, string>> };
+    readonly result: PredictResult;
+  };
   /** What the process counts, for the roll-up of its host. */
   metrics: { readonly input: null; readonly result: readonly MetricObjectWithValues<MetricValue<string>>[] };
   /** Answered by a process whose event loop turns. */

@@ -1,3 +1,5 @@
+import type { Span } from '@opentelemetry/api';
+
 /** Requests of a higher priority are executed first, and are the last to be refused. */
 export type Priority = 'high' | 'normal' | 'low';
 
@@ -11,6 +13,8 @@ export interface RequestTerms {
   readonly deadlineAt: number;
   /** Nobody waits for the answer any more: the work is not begun. */
   isCancelled: boolean;
+  /** Of a request that is traced. */
+  span?: Span;
 }
 
 export function requestTerms(terms: Partial<RequestTerms> = {}): RequestTerms {

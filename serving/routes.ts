@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Degradation } from '../contracts/serving.js';
 import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
@@ -11,7 +11,9 @@ import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-bo
 import { confirmLoaded, refuseUnload } from './repository.js';
 import { openApiDocument } from './openapi.js';
 import { OverloadedError, type RequestTerms } from './request-terms.js';
+import type { ServedRequest } from './served-request.js';
 import { termsOfRequest } from './terms-of-request.js';
+import type { ServingTracer } from './tracing/serving-tracer.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
@@ -23,6 +25,8 @@ export interface RouteContext {
   readonly load: { inFlight: number; readonly maxInFlight: number };
   /** Absent: whoever reaches the host may ask. */
   readonly access?: AccessControl;
+  /** Absent: no spans are made. */
+  readonly tracer?: ServingTracer;
   /** False while the process drains. */
   readonly accepting: () => boolean;
 }
@@ -51,7 +55,7 @@ interface Route {
   readonly isLabel?: true;
   /** Of a route that predicts: its requests are counted. */
   readonly protocol?: Protocol;
-  readonly answer: (context: RouteContext, target: Target, request: IncomingMessage, response: ServerResponse) => Answer | Promise<Answer>;
+  readonly answer: (context: RouteContext, target: Target, request: ServedRequest, response: ServerResponse) => Answer | Promise<Answer>;
 }
 
 const name = '([^/:]+)';
@@ -79,7 +83,7 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readJsonBody(request, maxBodyBytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
-      const terms = termsOfBody(body, response);
+      const terms = termsOfBody(body, request, response);
       const { model, version: answered } = target;
       const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
       return degradable({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows.degraded);
@@ -98,7 +102,7 @@ const routes: readonly Route[] = [
     protocol: 'oip',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readTensorBody(request, maxBodyBytes);
-      const terms = termsOfBody(body.json, response);
+      const terms = termsOfBody(body.json, request, response);
       const { response: answer, binary, degraded } = await inferTensors(registry, target, body, maxRows, terms);
       const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
       return degradable({ ...sent, version: answer.model_version }, degraded);
@@ -177,13 +181,22 @@ const maxFound = 256;
  *
  * @throws HttpError 404 for a path that is none of ours, 405 for another method, and what the routes themselves refuse
  */
-export function answerRequest(context: RouteContext, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+export function answerRequest(context: RouteContext, request: ServedRequest, response: ServerResponse): Answer | Promise<Answer> {
   const { route, target: named } = findRoute(request.method ?? '', request.url ?? '/');
   if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
   // What a label stands for changes, the path does not.
   const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
   if (!route.protocol) return route.answer(context, target, request, response);
-  return context.metrics.measure(route.protocol, target, () => predict(context, route, target, request, response));
+  const { metrics, tracer } = context;
+  const { protocol } = route;
+  const measured = (): Promise<Answer> => metrics.measure(protocol, target, () => predict(context, route, target, request, response));
+  return tracer ? tracer.http(request, routeTemplate(route, named), target, measured) : measured();
+}
+
+/** The path with names in place of what it asks for: few of them, whatever clients send. */
+function routeTemplate({ protocol, isLabel }: Route, { version: asked }: Target): string {
+  const of = asked === undefined ? '' : isLabel ? '/labels/{label}' : '/versions/{version}';
+  return protocol === 'oip' ? `/v2/models/{name}${of}/infer` : `/v1/models/{name}${of}:predict`;
 }
 
 function findRoute(method: string, url: string): Found {
@@ -217,7 +230,7 @@ async function predict(
   context: RouteContext,
   route: Route,
   target: Target,
-  request: IncomingMessage,
+  request: ServedRequest,
   response: ServerResponse,
 ): Promise<Answer> {
   const { load, registry } = context;
@@ -235,9 +248,10 @@ async function predict(
 }
 
 /** A client that goes away while its request waits takes it back. */
-function termsOfBody(body: unknown, response: ServerResponse): RequestTerms {
+function termsOfBody(body: unknown, { span }: ServedRequest, response: ServerResponse): RequestTerms {
   const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
   const terms = termsOfRequest(parameters);
+  if (span) terms.span = span;
   response.once('close', () => (terms.isCancelled = true));
   return terms;
 }

@@ -11,12 +11,13 @@ import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { runWorker, workerDefaults } from './run-worker.js';
 
 /** Data sets and evaluation: two activities at a time, as each may hold a gigabyte and more. */
-await runWorker('data', async ({ settings, temporal }) => {
+await runWorker('data', async ({ settings, temporal, traced }) => {
   const store = await openArtifactStore(settings);
   const remote = openRemoteFiles(settings.s3);
   const dependencies = { store, remote, scratchRoot: settings.scratch };
   return Worker.create({
     ...workerDefaults,
+    ...traced,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.data,

@@ -71,6 +71,13 @@ const environment = z.object({
   MLFLOW_TRACKING_TOKEN: z.string().min(1).optional(),
   MLFLOW_TRACKING_USERNAME: z.string().min(1).optional(),
   MLFLOW_TRACKING_PASSWORD: z.string().min(1).optional(),
+  /** OpenTelemetry's own variables; its SDK reads the others itself. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.string().optional(),
+  OTEL_TRACES_EXPORTER: z.string().optional(),
+  OTEL_SDK_DISABLED: z.string().optional(),
   /** Addresses that people open in a browser, where they differ from those that the workers use. */
   ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
   ANNEAL_MLFLOW_UI_URL: z.url().optional(),
@@ -111,6 +118,8 @@ export interface Settings {
   /** Share of the requests that are logged, and how long. */
   readonly predictionLog: { readonly share: number; readonly retentionDays: number };
   readonly logLevel: string;
+  /** Whether spans are made: OpenTelemetry's variables name an endpoint, and do not disable it. */
+  readonly tracing: boolean;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
@@ -180,6 +189,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
+    tracing: wantsTracing(values),
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
@@ -194,6 +204,17 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function wantsTracing(values: z.output<typeof environment>): boolean {
+  if (!(values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? values.OTEL_EXPORTER_OTLP_ENDPOINT)) return false;
+  if (values.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true' || values.OTEL_TRACES_EXPORTER?.trim() === 'none') return false;
+  const variable = values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' : 'OTEL_EXPORTER_OTLP_PROTOCOL';
+  const protocol = values[variable] ?? 'http/protobuf';
+  if (protocol === 'http/protobuf') return true;
+  throw new Error(
+    `The environment variable ${variable} is set to "${protocol}", which Anneal does not speak: it sends spans by http/protobuf. Unset it, and give the endpoint of the collector's HTTP receiver (port 4318).`,
+  );
 }
 
 function mlflowAuth(values: z.output<typeof environment>): MlflowAuth | undefined {

@@ -10,16 +10,19 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
+import type { Span } from '@opentelemetry/api';
 import type { AccessControl } from '../access.js';
+import { clientClosedRequest } from '../answer-status.js';
 import { HttpError, toHttpError } from '../http-error.js';
 import type { TlsIdentity } from '../http-server.js';
 import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
-import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip.js';
 import { confirmLoaded, refuseUnload } from '../repository.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
+import type { ServingTracer } from '../tracing/serving-tracer.js';
 import { reflectionHandler } from './reflection.js';
 import { loadService } from './service-definition.js';
 
@@ -38,6 +41,7 @@ export interface GrpcServerOptions {
   readonly maxRows: number;
   /** A client must have sent its whole request within this time of the beginning of a drain. */
   readonly drainTimeoutMs: number;
+  readonly tracer?: ServingTracer;
   /** An error of ours: the client is told no more than that there was one. */
   readonly onError: (error: unknown) => void;
 }
@@ -61,6 +65,11 @@ const grpcStatusByHttp: Readonly<Record<number, number>> = {
   503: grpcStatus.UNAVAILABLE,
   504: grpcStatus.DEADLINE_EXCEEDED,
 };
+
+function grpcStatusOf(httpStatus: number): number {
+  if (httpStatus === 200) return grpcStatus.OK;
+  return httpStatus === clientClosedRequest ? grpcStatus.CANCELLED : (grpcStatusByHttp[httpStatus] ?? grpcStatus.INTERNAL);
+}
 
 /** The gRPC side of a serving process: the Open Inference Protocol and gRPC's own health checks. */
 export class GrpcServer {
@@ -131,7 +140,7 @@ export class GrpcServer {
   }
 
   #inferenceMethods() {
-    const { registry, metrics, maxRows, access } = this.#options;
+    const { registry, metrics, maxRows, access, tracer } = this.#options;
     const guarded = <Request>(answer: Answer<Request>): handleUnaryCall<Request, object> =>
       this.#unary((request, call) => {
         const [authorization] = call.metadata.get('authorization');
@@ -151,10 +160,13 @@ export class GrpcServer {
       }),
       ModelInfer: guarded(async (request: InferRequestMessage, call) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
-        const result = await metrics.measure('grpc', target, () =>
-          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), termsOfCall(request, call)),
-        );
-        return toInferResponse(request, result);
+        const run = (span?: Span): Promise<TensorResult> =>
+          metrics.measure('grpc', target, () => {
+            const terms = termsOfCall(request, call);
+            if (span) terms.span = span;
+            return runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), terms);
+          });
+        return toInferResponse(request, await (tracer ? tracer.grpc(call.metadata, target, grpcStatusOf, run) : run()));
       }),
       RepositoryIndex: guarded(({ ready }: { ready: boolean }) => ({ models: registry.index(ready) })),
       RepositoryModelLoad: guarded(({ model_name: name }: { model_name: string }) => confirmLoaded(registry, name)),
@@ -174,7 +186,7 @@ export class GrpcServer {
       const refusal = toHttpError(error);
       if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error);
       callback({
-        code: grpcStatusByHttp[refusal?.status ?? 500] ?? grpcStatus.INTERNAL,
+        code: grpcStatusOf(refusal?.status ?? 500),
         details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
       });
       return;
