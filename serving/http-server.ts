@@ -6,7 +6,7 @@ import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
-import { requestId } from './request-id.js';
+import { newRequestId, plainRequestId } from './request-id.js';
 import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
 import { ServedRequest } from './served-request.js';
@@ -134,16 +134,17 @@ export class HttpServer {
   }
 
   async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
-    const id = requestId(request);
+    request.id = plainRequestId(request.headers['x-request-id']) ?? newRequestId();
     const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
-      this.#send(response, id, startedAt, await answerRequest(this.#context, request, response));
+      const answer = await answerRequest(this.#context, request, response);
+      this.#send(response, request.id, startedAt, answer);
     } catch (error) {
       if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error, id);
+      if (!refusal) this.#onError(error, request.id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, id, startedAt, { status, body: { error: message }, headers });
+      this.#send(response, request.id, startedAt, { status, body: { error: message }, headers });
     }
   }
 

@@ -23,10 +23,10 @@ export interface ServingCommands {
       readonly executors?: ExecutorOptions;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
-      /** Left out: predictions are not logged. */
       /** Left out: no spans are made. */
       readonly tracing?: { readonly instanceId: string };
-      readonly predictionLog?: Pick<PredictionLogOptions, 'directory' | 'share'>;
+      /** `share`: of the requests to models whose pipelines do not say it. Left out: predictions are not logged. */
+      readonly predictionLog?: Pick<PredictionLogOptions, 'directory'> & { readonly share: number };
     };
     readonly result: null;
   };

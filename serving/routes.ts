@@ -10,6 +10,7 @@ import { computeRows, rowsJson } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
 import { confirmLoaded, refuseUnload } from './repository.js';
 import { openApiDocument } from './openapi.js';
+import { plainRequestId } from './request-id.js';
 import { OverloadedError, type RequestTerms } from './request-terms.js';
 import type { ServedRequest } from './served-request.js';
 import { termsOfRequest } from './terms-of-request.js';
@@ -102,6 +103,8 @@ const routes: readonly Route[] = [
     protocol: 'oip',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readTensorBody(request, maxBodyBytes);
+      const own = request.headers['x-request-id'] === undefined && isObject(body.json) ? plainRequestId(body.json.id) : undefined;
+      if (own !== undefined) request.id = own;
       const terms = termsOfBody(body.json, request, response);
       const { response: answer, binary, degraded } = await inferTensors(registry, target, body, maxRows, terms);
       const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
@@ -248,10 +251,15 @@ async function predict(
 }
 
 /** A client that goes away while its request waits takes it back. */
-function termsOfBody(body: unknown, { span }: ServedRequest, response: ServerResponse): RequestTerms {
+function termsOfBody(body: unknown, request: ServedRequest, response: ServerResponse): RequestTerms {
   const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
   const terms = termsOfRequest(parameters);
-  if (span) terms.span = span;
+  terms.requestId = request.id;
+  const { span } = request;
+  if (span) {
+    span.setAttribute('anneal.request.id', request.id);
+    terms.span = span;
+  }
   response.once('close', () => (terms.isCancelled = true));
   return terms;
 }

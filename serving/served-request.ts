@@ -3,6 +3,8 @@ import type { Span } from '@opentelemetry/api';
 
 /** A request over HTTP, and what the host knows of it beside what was sent. */
 export class ServedRequest extends IncomingMessage {
+  /** That of its `X-Request-Id`, else the one that the Open Inference Protocol has in the body, else a new one. */
+  id = '';
   /** Of a request that is traced. */
   span?: Span;
 }

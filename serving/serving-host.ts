@@ -14,6 +14,7 @@ import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './prepared-version.js';
 import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
+import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
@@ -33,6 +34,7 @@ export class ServingHost {
   #grpc: GrpcServer | undefined;
   #log: PredictionLog | undefined;
   #tracer: ServingTracer | undefined;
+  #logShare = 0;
   #limits: HttpLimits = {};
   #executors: ExecutorOptions = {};
   #processes = 1;
@@ -45,7 +47,11 @@ export class ServingHost {
 
   readonly handlers: Handlers = {
     start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog, tracing }) => {
-      if (predictionLog) this.#log = new PredictionLog({ ...predictionLog, onLost: (requests) => this.#metrics.notLogged(requests) });
+      if (predictionLog) {
+        const { directory, share } = predictionLog;
+        this.#log = new PredictionLog({ directory, onLost: (requests) => this.#metrics.notLogged(requests) });
+        this.#logShare = share;
+      }
       if (tracing) this.#tracer = await this.#startTracing(tracing.instanceId);
       this.#registry.expect(expected);
       this.#metrics.observeProcess();
@@ -156,7 +162,13 @@ export class ServingHost {
     };
     const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, observer);
     const logged = { model, version, manifest: executor.manifest };
-    if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
+    const log = this.#log;
+    const share = executor.manifest.serving?.log?.share ?? this.#logShare;
+    if (log && share > 0) {
+      executor.onAnswered = (batch, outputs, latencyMs, requestId) => {
+        if (share >= 1 || Math.random() < share) log.record(logged, batch, outputs, latencyMs, requestId || newRequestId());
+      };
+    }
     this.#digests.set(executor, prepared.digest);
     this.#registry.stage({ name: model, version, executor });
     this.#metrics.loaded(model, 'verified');

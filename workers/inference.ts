@@ -53,7 +53,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     processes: plan.processes,
     executors: plan.executors,
     ...protection,
-    ...(settings.predictionLog.share > 0 ? { predictionLog: { directory: logDirectory, share: settings.predictionLog.share } } : {}),
+    predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
     ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),
     expected: () => host.models(),
     restore: (member) => host.restore(member).finally(restored.fire),

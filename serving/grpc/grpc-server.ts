@@ -1,4 +1,5 @@
 import {
+  Metadata,
   Server,
   ServerCredentials,
   logVerbosity,
@@ -19,6 +20,7 @@ import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip.js';
 import { confirmLoaded, refuseUnload } from '../repository.js';
+import { newRequestId, plainRequestId } from '../request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
@@ -43,7 +45,7 @@ export interface GrpcServerOptions {
   readonly drainTimeoutMs: number;
   readonly tracer?: ServingTracer;
   /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
 }
 
 interface ModelTarget {
@@ -51,10 +53,11 @@ interface ModelTarget {
   readonly version: string;
 }
 
-type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>;
+type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>, requestId: string) => object | Promise<object>;
 
 const healthStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const watchEveryMs = 500;
+const requestIdKey = 'x-request-id';
 const grpcStatusByHttp: Readonly<Record<number, number>> = {
   400: grpcStatus.INVALID_ARGUMENT,
   401: grpcStatus.UNAUTHENTICATED,
@@ -142,10 +145,10 @@ export class GrpcServer {
   #inferenceMethods() {
     const { registry, metrics, maxRows, access, tracer } = this.#options;
     const guarded = <Request>(answer: Answer<Request>): handleUnaryCall<Request, object> =>
-      this.#unary((request, call) => {
+      this.#unary((request, call, id) => {
         const [authorization] = call.metadata.get('authorization');
         access?.check(authorization === undefined ? undefined : String(authorization), modelOf(request));
-        return answer(request, call);
+        return answer(request, call, id);
       });
     return {
       ServerLive: this.#unary(() => ({ live: true })),
@@ -158,12 +161,16 @@ export class GrpcServer {
         const served = registry.resolve(name, version || undefined);
         return modelMetadata(served, registry.versions(served.name));
       }),
-      ModelInfer: guarded(async (request: InferRequestMessage, call) => {
+      ModelInfer: guarded(async (request: InferRequestMessage, call, id) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
         const run = (span?: Span): Promise<TensorResult> =>
           metrics.measure('grpc', target, () => {
             const terms = termsOfCall(request, call);
-            if (span) terms.span = span;
+            terms.requestId = id;
+            if (span) {
+              span.setAttribute('anneal.request.id', id);
+              terms.span = span;
+            }
             return runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), terms);
           });
         return toInferResponse(request, await (tracer ? tracer.grpc(call.metadata, target, grpcStatusOf, run) : run()));
@@ -178,19 +185,23 @@ export class GrpcServer {
     return (call, callback) => void this.#answer(call, answer, callback);
   }
 
+  /** Answers say the id of the request in their metadata, as those over HTTP do in a header. */
   async #answer<Request>(call: ServerUnaryCall<Request, object>, answer: Answer<Request>, callback: sendUnaryData<object>): Promise<void> {
+    const id = requestIdOf(call);
     let response: object;
     try {
-      response = await answer(call.request, call);
+      response = await answer(call.request, call, id);
     } catch (error) {
       const refusal = toHttpError(error);
-      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error);
+      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error, id);
+      sendId(call, id);
       callback({
         code: grpcStatusOf(refusal?.status ?? 500),
         details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
       });
       return;
     }
+    sendId(call, id);
     callback(null, response);
   }
 
@@ -217,6 +228,19 @@ export class GrpcServer {
     call.on('cancelled', end);
     tell();
   }
+}
+
+/** That of the metadata, else the one that the message bears, else a new one. */
+function requestIdOf({ metadata, request }: ServerUnaryCall<unknown, object>): string {
+  const [given] = metadata.get(requestIdKey);
+  return plainRequestId(given) ?? plainRequestId((request as { id?: unknown }).id) ?? newRequestId();
+}
+
+/** Just before the answer, so that both leave together. */
+function sendId(call: ServerUnaryCall<unknown, object>, id: string): void {
+  const metadata = new Metadata();
+  metadata.set(requestIdKey, id);
+  call.sendMetadata(metadata);
 }
 
 /** The model that a request is about, whatever its message calls it. */
