@@ -6,6 +6,7 @@ import { createIngestActivities } from '../activities/ingest.js';
 import { createPrepareActivities } from '../activities/prepare.js';
 import { createValidateActivities } from '../activities/validate.js';
 import { taskQueues } from '../contracts/task-queues.js';
+import { batchPlaces } from '../stores/batch-places.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { runWorker, workerDefaults } from './run-worker.js';
@@ -27,7 +28,7 @@ await runWorker('data', async ({ settings, temporal, traced }) => {
       ...createPrepareActivities(dependencies),
       ...createExportActivities(dependencies),
       ...createEvaluateActivities(dependencies),
-      ...createBatchActivities(dependencies),
+      ...createBatchActivities({ ...dependencies, openPlace: batchPlaces(settings.s3, settings.scratch) }),
     },
     maxConcurrentActivityTaskExecutions: 2,
     maxConcurrentActivityTaskPolls: 1,
