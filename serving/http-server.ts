@@ -170,7 +170,8 @@ function tlsOptions({ certificate, key, clientAuthority }: TlsIdentity) {
 
 /** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // Before the handshake of TLS is done an answer would wait for its end, and the connection with it.
+  if (!socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? '')) {
     socket.destroy();
     return;
   }

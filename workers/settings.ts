@@ -49,6 +49,15 @@ const environment = z.object({
   ANNEAL_TLS_CERT: z.string().min(1).optional(),
   ANNEAL_TLS_KEY: z.string().min(1).optional(),
   ANNEAL_TLS_CLIENT_CA: z.string().min(1).optional(),
+  /** What the command shows a host that wants a token or certificates, and by what it knows the host; PEM files. */
+  ANNEAL_INFERENCE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ANNEAL_INFERENCE_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
+    .optional(),
+  ANNEAL_INFERENCE_CA: z.string().min(1).optional(),
+  ANNEAL_INFERENCE_CERT: z.string().min(1).optional(),
+  ANNEAL_INFERENCE_KEY: z.string().min(1).optional(),
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
@@ -107,6 +116,8 @@ export interface Settings {
   readonly httpHost: string;
   readonly hostId: string;
   readonly serving: ServingSettings;
+  /** How the command reaches the host. */
+  readonly inference: InferenceAccess;
   readonly training: {
     /** Absent: by the devices that the worker finds. */
     readonly slots?: number;
@@ -125,6 +136,18 @@ export interface Settings {
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
 }
 
+export interface InferenceAccess {
+  /** Absent: that of the stack. */
+  readonly url?: string;
+  readonly token?: string;
+  /** Paths of PEM files: the authority of the host's certificate, a certificate of one's own and its key. */
+  readonly authority?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  /** The stack's host speaks TLS. */
+  readonly isSecure: boolean;
+}
+
 /** What is absent is measured or chosen by the host. */
 export interface ServingSettings {
   readonly processes?: number;
@@ -138,6 +161,8 @@ export interface ServingSettings {
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
+const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
+
 /** @throws Error that names the variable, what it holds and what it takes */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -145,8 +170,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue.path[0]);
+    const shown = secrets.has(name) ? 'something' : `"${env[name]}"`;
     throw new Error(
-      `The environment variable ${name} is set to "${env[name]}", which Anneal cannot use: ${issue.message}. Correct it or unset it.`,
+      `The environment variable ${name} is set to ${shown}, which Anneal cannot use: ${issue.message}. Correct it or unset it.`,
     );
   }
   const values = parsed.data;
@@ -180,6 +206,14 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
       tokens: values.ANNEAL_SERVING_TOKENS,
       tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
+    },
+    inference: {
+      url: values.ANNEAL_INFERENCE_URL,
+      token: values.ANNEAL_INFERENCE_TOKEN,
+      authority: values.ANNEAL_INFERENCE_CA,
+      certificate: values.ANNEAL_INFERENCE_CERT,
+      key: values.ANNEAL_INFERENCE_KEY,
+      isSecure: values.ANNEAL_TLS_CERT !== undefined,
     },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
