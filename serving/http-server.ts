@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { AccessControl } from './access.js';
@@ -9,7 +9,7 @@ import { ClientGone } from './request-body.js';
 import { newRequestId, plainRequestId } from './request-id.js';
 import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
-import { ServedRequest } from './served-request.js';
+import type { ServedRequest } from './served-request.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 export interface HttpLimits {
@@ -96,9 +96,9 @@ export class HttpServer {
       keepAliveTimeout: idleConnectionMs,
       connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
       noDelay: true,
-      IncomingMessage: ServedRequest,
     };
-    const handle = (request: ServedRequest, response: ServerResponse): void => void this.#handle(request, response);
+    // `#handle` gives the request its id first.
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request as ServedRequest, response);
     const { tls } = options;
     this.#server = tls
       ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)

@@ -1,10 +1,10 @@
-import { IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 
 /** A request over HTTP, and what the host knows of it beside what was sent. */
-export class ServedRequest extends IncomingMessage {
+export interface ServedRequest extends IncomingMessage {
   /** That of its `X-Request-Id`, else the one that the Open Inference Protocol has in the body, else a new one. */
-  id = '';
+  id: string;
   /** Of a request that is traced. */
   span?: Span;
 }
