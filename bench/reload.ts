@@ -1,118 +1,147 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startHost } from './serve/host.js';
-import { openLoop } from './serve/load.js';
+import { openLoop, summarize, type Measured, type MeasuredSummary } from './serve/load.js';
 import { benchRows, writeBenchVersion } from './serve/model.js';
+import { startTemporalHosts } from './serve/temporal-host.js';
 
 /**
- * Constant load on one model while it is promoted again and again: failed requests, latencies with and without promotions in the
- * same run, and memory. The load is an open loop: a request's latency counts from when it was due.
+ * Constant load on one model while it is promoted again and again, by way of Temporal as in production: failed requests, latencies
+ * with and without promotions in turns of the same run, the time of a promotion, and memory. Each promotion brings a version that
+ * the host has never seen. The load is an open loop: a request's latency counts from when it was due.
  */
 
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     promotions: { type: 'string', default: '50' },
+    turns: { type: 'string', default: '5' },
     rate: { type: 'string', default: '200' },
     connections: { type: 'string', default: '16' },
-    seconds: { type: 'string', default: '15' },
-    pause: { type: 'string', default: '0' },
+    seconds: { type: 'string', default: '5' },
+    hosts: { type: 'string', default: '1' },
     hidden: { type: 'string', default: '3072,3072' },
     help: { type: 'boolean', default: false },
   },
 });
 if (options.help) {
   process.stdout
-    .write(`Usage: npm run bench:reload [-- --promotions 50] [--rate 200] [--connections 16] [--seconds 15] [--hidden 3072,3072] [--json]
+    .write(`Usage: npm run bench:reload [-- --promotions 50] [--turns 5] [--seconds 5] [--rate 200] [--connections 16] [--hosts 1] [--hidden 3072,3072] [--json]
 
---rate     requests per second, due at fixed times
---seconds  how long is measured without promotions, before them and after them
---pause    milliseconds between two promotions
+--turns    promotions come in so many groups, with calm before and after each
+--seconds  of one calm
+--rate     requests per second, due at fixed times, to the first host
+--hosts    that take each promotion
 --hidden   widths of the hidden layers: 3072,3072 is a model of 40 MB, 128,64 one of 100 kB
 `);
   process.exit(0);
 }
-const hidden = options.hidden.split(',').map(Number);
 const promotions = Number(options.promotions);
-const seconds = Number(options.seconds);
+const turns = Number(options.turns);
+const calmMs = Number(options.seconds) * 1000;
+/** Of code, caches and memory, before anything counts. */
+const warmUpMs = 8000;
+/** What a group of promotions leaves behind belongs to neither side. */
+const settleMs = 1000;
+/** Promoted before anything counts. */
+const warmUpPromotions = 2;
 
 const directory = await mkdtemp(join(tmpdir(), 'anneal-bench-reload-'));
-const host = await startHost({});
 try {
-  // Two models in turn: each promotion brings other weights than the version before.
-  const versions = [await writeBenchVersion(join(directory, 'a'), hidden, 1), await writeBenchVersion(join(directory, 'b'), hidden, 2)];
-  let version = 0;
-  const promote = async (): Promise<number> => {
-    const startedAt = performance.now();
-    await host.promote(String(++version), versions[version % 2]);
-    return performance.now() - startedAt;
-  };
-  const first = await host.promote(String(++version), versions[version % 2]);
-  const bodies = benchRows(64).map((row) => JSON.stringify({ instances: [row] }));
-  const load = openLoop({ port: host.port, path: '/v1/models/flights:predict', bodies }, Number(options.connections), Number(options.rate));
-  await sleep(2000);
-  load.reset();
-  await sleep(seconds * 1000);
-  const before = load.result();
+  const files = await writeBenchVersion(directory, options.hidden.split(',').map(Number), 1);
+  const fleet = await startTemporalHosts(Number(options.hosts), files, warmUpPromotions + promotions);
+  try {
+    let version = 0;
+    while (version < warmUpPromotions) await fleet.promote(++version);
+    const bodies = benchRows(64).map((row) => JSON.stringify({ instances: [row] }));
+    const target = { port: fleet.ports[0], path: '/v1/models/flights:predict', bodies };
+    const load = openLoop(target, Number(options.connections), Number(options.rate));
+    await sleep(warmUpMs);
 
-  load.reset();
-  const took: number[] = [];
-  let memoryAfter5 = 0;
-  for (let i = 0; i < promotions; i++) {
-    took.push(await promote());
-    if (i === 4) memoryAfter5 = await residentBytes(host.pids);
-    await sleep(Number(options.pause));
-  }
-  const during = load.result();
-  const memoryAfterAll = await residentBytes(host.pids);
-  await sleep(1000);
-  load.reset();
-  await sleep(seconds * 1000);
-  const after = load.result();
-  await load.stop();
-
-  const sorted = took.toSorted((a, b) => a - b);
-  // Whatever else the machine did before and after counts alike.
-  const calmP99Ms = Math.max(before.p99Ms, after.p99Ms);
-  const result = {
-    modelBytes: first.prepared.image.sizeBytes,
-    placement: first.placement,
-    profile: first.prepared.profile,
-    processes: host.plan.processes,
-    promotions,
-    promotionP50Ms: sorted[sorted.length >> 1],
-    promotionMaxMs: sorted.at(-1)!,
-    before,
-    during,
-    after,
-    p99Ratio: during.p99Ms / calmP99Ms,
-    memoryAfter5,
-    memoryAfterAll,
-  };
-  if (options.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  else {
-    const line = (name: string, { requests, failed, p50Ms, p99Ms, p999Ms, maxMs }: typeof before): string =>
-      `| ${name.padEnd(16)} | ${String(requests).padStart(8)} | ${String(failed).padStart(6)} | ${[p50Ms, p99Ms, p999Ms, maxMs].map((value) => value.toFixed(2).padStart(8)).join(' | ')} |`;
-    process.stdout
-      .write(`${promotions} promotions of a model of ${(result.modelBytes / 1e6).toFixed(1)} MB (${result.placement}, one row ${result.profile.oneRowMs.toFixed(2)} ms), ${options.rate} requests/s on ${options.connections} connections, ${result.processes} processes, ${availableParallelism()} cores shared with the client
-
-|                  | requests | failed |   p50 ms |   p99 ms | p99.9 ms |   max ms |
-|------------------|---------:|-------:|---------:|---------:|---------:|---------:|
-${line('before', before)}
-${line('while promoting', during)}
-${line('after', after)}
-
-p99 while promoting: ${result.p99Ratio.toFixed(2)} × that without (the larger of before and after)
-promotion → all processes acknowledged: p50 ${result.promotionP50Ms.toFixed(0)} ms, max ${result.promotionMaxMs.toFixed(0)} ms
-memory of the serving processes: ${(memoryAfter5 / 1e6).toFixed(0)} MB after 5 promotions, ${(memoryAfterAll / 1e6).toFixed(0)} MB after ${promotions} (${((memoryAfterAll / memoryAfter5 - 1) * 100).toFixed(1)} %)
-`);
+    const calm: Measured[] = [];
+    const promoting: Measured[] = [];
+    const took: number[] = [];
+    let memoryAfter5 = 0;
+    const measureCalm = async (): Promise<void> => {
+      await sleep(settleMs);
+      load.take();
+      await sleep(calmMs);
+      calm.push(load.take());
+    };
+    await measureCalm();
+    for (let turn = 1; turn <= turns; turn++) {
+      while (took.length < Math.round((turn * promotions) / turns)) {
+        took.push(await fleet.promote(++version));
+        if (took.length === 5) memoryAfter5 = await residentBytes(fleet.pids);
+      }
+      promoting.push(load.take());
+      await measureCalm();
+    }
+    const memoryAfterAll = await residentBytes(fleet.pids);
+    await load.stop();
+    await report({
+      calm: summarize(calm),
+      promoting: summarize(promoting),
+      took,
+      memoryAfter5,
+      memoryAfterAll,
+      processes: fleet.pids.length,
+    });
+  } finally {
+    await fleet.stop();
   }
 } finally {
-  await host.stop();
   await rm(directory, { recursive: true, force: true });
+}
+
+interface Result {
+  readonly calm: MeasuredSummary;
+  readonly promoting: MeasuredSummary;
+  /** Milliseconds of each promotion. */
+  readonly took: readonly number[];
+  readonly memoryAfter5: number;
+  readonly memoryAfterAll: number;
+  readonly processes: number;
+}
+
+async function report({ calm, promoting, took, memoryAfter5, memoryAfterAll, processes }: Result): Promise<void> {
+  const sorted = took.toSorted((a, b) => a - b);
+  const promotionP50Ms = sorted[sorted.length >> 1];
+  const promotionMaxMs = sorted.at(-1)!;
+  const p99Ratio = promoting.p99Ms / calm.p99Ms;
+  const modelBytes = (await stat(join(directory, 'model.onnx'))).size;
+  if (options.json) {
+    const result = {
+      modelBytes,
+      processes,
+      promotions,
+      promotionP50Ms,
+      promotionMaxMs,
+      calm,
+      promoting,
+      p99Ratio,
+      memoryAfter5,
+      memoryAfterAll,
+    };
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    return;
+  }
+  const line = (name: string, { requests, failed, p50Ms, p99Ms, p999Ms, maxMs }: MeasuredSummary): string =>
+    `| ${name.padEnd(15)} | ${String(requests).padStart(8)} | ${String(failed).padStart(6)} | ${[p50Ms, p99Ms, p999Ms, maxMs].map((value) => value.toFixed(2).padStart(8)).join(' | ')} |`;
+  process.stdout
+    .write(`${promotions} promotions of a model of ${(modelBytes / 1e6).toFixed(1)} MB to ${options.hosts} hosts by way of Temporal, ${options.rate} requests/s on ${options.connections} connections, ${processes} serving processes, ${availableParallelism()} cores shared with the client and Temporal's server
+
+|                 | requests | failed |   p50 ms |   p99 ms | p99.9 ms |   max ms |
+|-----------------|---------:|-------:|---------:|---------:|---------:|---------:|
+${line('calm', calm)}
+${line('while promoting', promoting)}
+
+p99 while promoting: ${p99Ratio.toFixed(2)} × that in the calms between
+promotion → all hosts acknowledged: p50 ${promotionP50Ms.toFixed(0)} ms, max ${promotionMaxMs.toFixed(0)} ms
+memory of the serving processes: ${(memoryAfter5 / 1e6).toFixed(0)} MB after 5 promotions, ${(memoryAfterAll / 1e6).toFixed(0)} MB after ${promotions} (${((memoryAfterAll / memoryAfter5 - 1) * 100).toFixed(1)} %)
+`);
 }
 
 /** Of the serving processes together: what a container would be charged for. */

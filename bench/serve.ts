@@ -3,9 +3,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBareServer } from './serve/bare.js';
+import { binaryTensors, type BinaryBody } from './serve/binary-tensors.js';
 import { startHost } from './serve/host.js';
 import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/load.js';
-import { benchRows, writeBenchVersion } from './serve/model.js';
+import { benchRows, writeBenchVersion, type Row } from './serve/model.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**
@@ -46,7 +47,7 @@ interface Subject {
   readonly name: string;
   readonly port: number;
   readonly path: string;
-  readonly body: (rows: readonly unknown[]) => string;
+  readonly body: (rows: readonly Row[]) => string | BinaryBody;
   stop(): Promise<void>;
 }
 interface Cell {
@@ -64,7 +65,9 @@ try {
   const instances = (rows: readonly unknown[]): string => JSON.stringify({ instances: rows });
   const host = await startHost({});
   const { placement, prepared } = await host.promote('1', files);
-  subjects.push({ name: 'anneal', port: host.port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
+  const { port } = host;
+  subjects.push({ name: 'anneal', port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
+  subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
   subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
   const cells: Cell[] = [];
   await measureAll(subjects, cells, rounds);

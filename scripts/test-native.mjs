@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './setup.mjs';
 
 /**
  * `npm run test:native [-- --gpu]`: build the binding of `tfjs-node-gpu`, then run the conformance suite on it. Downloads TensorFlow's
- * wheel the first time (1.3 GB unpacked, with `--gpu` several times that), which is why `npm test` does without it.
+ * wheel the first time (1.3 GB unpacked, with `--gpu` several times that), which is why `npm test` does without it. The last line is
+ * `N passed, N failed`; it stands in `build/native-summary.txt` too.
  */
 const suite = 'ml/train/engines/conformance.test.ts';
 const results = join(projectRoot, 'build', 'native-results.json');
@@ -24,7 +25,9 @@ const names = testResults.flatMap(({ assertionResults }) =>
 // Where the binding cannot be loaded, the suite has a single test, of what it says then.
 const wasLeftOut = !names.some((name) => name.startsWith('follows eager tfjs'));
 if (wasLeftOut) console.error('\nThe binding was built, and the conformance suite could not use it: see its output above.');
-console.log(`\n${passed} passed, ${failed + Number(wasLeftOut)} failed`);
+const summary = `${passed} passed, ${failed + Number(wasLeftOut)} failed`;
+writeFileSync(join(projectRoot, 'build', 'native-summary.txt'), `${summary}\n`);
+console.log(`\n${summary}`);
 process.exitCode = status === 0 && !wasLeftOut ? 0 : 1;
 
 /** @param {string} program @param {string[]} args @param {boolean} mustSucceed */

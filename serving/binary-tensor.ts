@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { ModelInput, RawInput } from '../contracts/dataset.js';
 import { imageSize } from '../contracts/image-input.js';
 import { badRequest } from './http-error.js';
@@ -53,14 +53,18 @@ export function numbersToColumn(input: RawInput, values: ArrayLike<number> | Big
     for (let row = 0; row < values.length; row++) column[row] = BigInt(values[row]);
     return column;
   }
-  const column = values instanceof Float64Array ? values : new Float64Array(values.length); // [rows]
-  for (let row = 0; row < values.length; row++) {
-    const value = Number(values[row]);
-    if (!Number.isFinite(value) && !(input.nullable && Number.isNaN(value))) {
+  const column = values instanceof Float64Array ? values : toFloat64s(values); // [rows]
+  for (let row = 0; row < column.length; row++) {
+    if (!Number.isFinite(column[row]) && !(input.nullable && Number.isNaN(column[row]))) {
       throw badRequest(`Row ${row} of the input "${input.name}" must be a finite number${input.nullable ? ', or NaN' : ''}.`);
     }
-    column[row] = value;
   }
+  return column;
+}
+
+function toFloat64s(values: ArrayLike<number> | BigInt64Array): Float64Array {
+  const column = new Float64Array(values.length); // [rows]
+  for (let row = 0; row < column.length; row++) column[row] = Number(values[row]);
   return column;
 }
 
@@ -105,23 +109,26 @@ function halvesToNumbers(halves: Uint16Array): Float64Array {
 
 function bytesToStrings(input: RawInput, bytes: Uint8Array, rows: number): string[] {
   // Each text costs four bytes at least, so a shape cannot make this larger than the body was.
-  const refuse = (what: string) =>
-    badRequest(`The input "${input.name}" must bring ${rows} texts, each of them UTF-8 behind its length in four bytes; ${what}.`);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // Texts that are ASCII are copied instead of decoded; the lengths of short ones are below 128, too.
+  const isPlain = isAscii(buffer);
   const texts: string[] = [];
   let at = 0;
   while (at < buffer.length) {
-    if (texts.length === rows) throw refuse('there are more bytes');
-    if (at + 4 > buffer.length) throw refuse('the last length is cut off');
-    const end = at + 4 + buffer.readUInt32LE(at);
-    if (end > buffer.length) throw refuse(`text ${texts.length} is longer than what is there`);
-    const text = buffer.subarray(at + 4, end);
-    if (!isUtf8(text)) throw refuse(`text ${texts.length} is not UTF-8`);
-    texts.push(text.toString('utf8'));
-    at = end;
+    if (texts.length === rows) throw wrongTexts(input, rows, 'there are more bytes');
+    if (at + 4 > buffer.length) throw wrongTexts(input, rows, 'the last length is cut off');
+    const from = at + 4;
+    at = from + buffer.readUInt32LE(at);
+    if (at > buffer.length) throw wrongTexts(input, rows, `text ${texts.length} is longer than what is there`);
+    if (!isPlain && !isUtf8(buffer.subarray(from, at))) throw wrongTexts(input, rows, `text ${texts.length} is not UTF-8`);
+    texts.push(buffer.toString(isPlain ? 'latin1' : 'utf8', from, at));
   }
-  if (texts.length < rows) throw refuse(`there are ${texts.length}`);
+  if (texts.length < rows) throw wrongTexts(input, rows, `there are ${texts.length}`);
   return texts;
+}
+
+function wrongTexts(input: RawInput, rows: number, what: string): Error {
+  return badRequest(`The input "${input.name}" must bring ${rows} texts, each of them UTF-8 behind its length in four bytes; ${what}.`);
 }
 
 /** @returns the bytes of an FP32 tensor; a view, nothing is copied */
@@ -131,6 +138,10 @@ export function floatsToBytes(values: Float32Array): Buffer {
 
 /** @returns the bytes of an INT64 tensor */
 export function integersToBytes(values: Int32Array): Buffer {
-  const wide = BigInt64Array.from(values, BigInt); // [N]
-  return Buffer.from(wide.buffer);
+  const halves = new Int32Array(2 * values.length); // low and high of each value
+  for (let i = 0; i < values.length; i++) {
+    halves[2 * i] = values[i];
+    halves[2 * i + 1] = values[i] >> 31;
+  }
+  return Buffer.from(halves.buffer);
 }

@@ -109,7 +109,10 @@ export class ModelExecutor {
   }
 }
 
+/** To lay out this much for batches takes a millisecond or two of the thread that serves. */
+const longestPrepackedBytes = 4 << 20;
+
 async function openOnThisThread(prepared: PreparedVersion): Promise<Runner> {
-  const model = await openPrepared(prepared);
+  const model = await openPrepared(prepared, { prepack: prepared.image.sizeBytes <= longestPrepackedBytes });
   return { run: (batch) => model.run(batch), close: () => model.release() };
 }

@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { AccessControl } from './access.js';
@@ -25,6 +25,8 @@ export interface HttpLimits {
   readonly headersTimeoutMs?: number;
   /** …and its whole request within this. @default 30,000 */
   readonly requestTimeoutMs?: number;
+  /** One that takes nothing of an answer for this long is cut off. @default 120,000 */
+  readonly answerTimeoutMs?: number;
 }
 
 /** PEM texts. */
@@ -64,7 +66,6 @@ export interface HttpServerOptions extends HttpLimits {
 /** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
 const idleGraceMs = 250;
 const idleConnectionMs = 75_000;
-const deadSocketMs = 120_000;
 
 /** The HTTP side of a serving process. */
 export class HttpServer {
@@ -72,11 +73,13 @@ export class HttpServer {
   readonly #context: RouteContext;
   readonly #onError: HttpServerOptions['onError'];
   readonly #onAnswer: HttpServerOptions['onAnswer'];
+  readonly #answerTimeoutMs: number;
   #drained: Promise<void> | undefined;
 
   private constructor(options: HttpServerOptions) {
     this.#onError = options.onError;
     this.#onAnswer = options.onAnswer;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? 120_000;
     this.#context = {
       registry: options.registry,
       metrics: options.metrics,
@@ -104,8 +107,6 @@ export class HttpServer {
       ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
       : createServer(timing, handle);
     this.#server.maxConnections = options.maxConnections ?? 8192;
-    // A client that stops reading its answer would hold it in memory for ever.
-    this.#server.setTimeout(deadSocketMs);
     this.#server.on('clientError', answerClientError);
   }
 
@@ -151,14 +152,14 @@ export class HttpServer {
   #send(response: ServerResponse, id: string, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
     if (response.destroyed || response.headersSent) return;
     const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(content),
-      'x-request-id': id,
-      ...(this.#drained ? { connection: 'close' } : {}),
-      ...headers,
-    });
-    response.end(content);
+    const sizeBytes = Buffer.byteLength(content);
+    const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
+    if (this.#drained) all.connection = 'close';
+    response.writeHead(status, headers ? Object.assign(all, headers) : all);
+    // Text of as many bytes as characters is ASCII, which is copied instead of encoded.
+    response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
+    // A client that stops reading its answer would hold it in memory for ever. Those that read it need no timer.
+    if (response.socket?.writableLength !== 0) response.setTimeout(this.#answerTimeoutMs);
     this.#onAnswer?.({ requestId: id, status, version, degraded, ms: performance.now() - startedAt });
   }
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ModelExecutor } from './executor.js';
 import { ServingMetrics } from './metrics.js';
 import { OverloadedError } from './request-terms.js';
 import { ModelRegistry } from './model-registry.js';
@@ -82,10 +83,19 @@ describe('the metrics of a serving process', () => {
 
 describe('ServingMetrics', () => {
   it('counts the requests that an overload sheds, and passes the refusal on', async () => {
-    const metrics = new ServingMetrics(new ModelRegistry());
-    const refused = metrics.measure('oip', { model: 'tiny' }, () => Promise.reject(new OverloadedError()));
-    await expect(refused).rejects.toBeInstanceOf(OverloadedError);
-    expect(await metrics.text()).toContain('anneal_requests_shed_total{model="tiny"} 1');
-    expect(await metrics.text()).toContain('status="429"} 1');
+    const registry = new ModelRegistry();
+    // Nothing executes here.
+    registry.stage({ name: 'tiny', version: '1', executor: {} as ModelExecutor });
+    registry.activate('tiny', '1', 1);
+    const metrics = new ServingMetrics(registry);
+    for (const model of ['tiny', 'invented']) {
+      const refused = metrics.measure('oip', { model }, () => Promise.reject(new OverloadedError()));
+      await expect(refused).rejects.toBeInstanceOf(OverloadedError);
+    }
+    const text = await metrics.text();
+    expect(text).toContain('anneal_requests_shed_total{model="tiny"} 1');
+    expect(text).toContain('anneal_requests_shed_total{model=""} 1');
+    expect(text).toContain('anneal_requests_total{model="tiny",version="1",protocol="oip",status="429"} 1');
+    expect(text).not.toContain('invented');
   });
 });

@@ -22,6 +22,23 @@ interface Target {
   readonly version?: string;
 }
 
+interface Answered {
+  readonly version?: string;
+  readonly degraded?: Degradation;
+}
+
+interface AnswerCount {
+  readonly labels: Readonly<Record<'model' | 'version' | 'protocol' | 'status', string>>;
+  count: number;
+}
+
+/** What one model's requests add to, found without making a text of its labels each time. */
+interface ModelCounts {
+  readonly total: HistogramSeries;
+  /** By version, then by protocol and status. */
+  readonly answers: Map<string, Map<Protocol, Map<number, AnswerCount>>>;
+}
+
 /** 50 µs to 10 s: a row costs a fraction of a millisecond, a full queue costs seconds. */
 const secondsBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const rowsBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384];
@@ -34,7 +51,6 @@ const rowsBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 81
 export class ServingMetrics {
   readonly #prometheus = new Registry();
   readonly #registry: ModelRegistry;
-  readonly #requests: Counter;
   readonly #shed: Counter;
   readonly #stages: LeanHistogram;
   readonly #batchRows: LeanHistogram;
@@ -43,18 +59,22 @@ export class ServingMetrics {
   readonly #notLogged: Counter;
   readonly #deaths: Counter;
   readonly #degraded: Counter;
-  readonly #totals = new Map<string, HistogramSeries>();
-  /** `labels()` makes an object and functions each time; requests reuse those of the first. */
-  readonly #counters = new Map<string, Counter.Internal>();
+  readonly #counts = new Map<string, ModelCounts>();
+  readonly #answers: AnswerCount[] = [];
 
   constructor(registry: ModelRegistry) {
     this.#registry = registry;
     const registers = [this.#prometheus];
-    this.#requests = new Counter({
+    const answers = this.#answers;
+    new Counter({
       name: 'anneal_requests_total',
       help: 'Requests for predictions; "status" is the HTTP status, or its counterpart in other protocols.',
       labelNames: ['model', 'version', 'protocol', 'status'],
       registers,
+      collect() {
+        this.reset();
+        for (const { labels, count } of answers) this.inc(labels, count);
+      },
     });
     this.#shed = new Counter({
       name: 'anneal_requests_shed_total',
@@ -154,22 +174,29 @@ export class ServingMetrics {
    *
    * @throws what `work` throws
    */
-  async measure<T extends { readonly version?: string; readonly degraded?: Degradation }>(
-    protocol: Protocol,
-    target: Target,
-    work: () => T | Promise<T>,
-  ): Promise<T> {
+  async measure<T extends Answered>(protocol: Protocol, target: Target, work: () => T | Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
       const answer = await work();
-      if (answer.degraded) this.#degraded.inc({ model: target.model, by: answer.degraded });
-      this.#answered(protocol, target, answer.version, 200, startedAt);
+      this.answered(protocol, target, answer, startedAt);
       return answer;
     } catch (error) {
-      if (error instanceof OverloadedError) this.#shed.inc({ model: target.model });
-      this.#answered(protocol, target, undefined, statusOfError(error), startedAt);
+      this.failed(protocol, target, error, startedAt);
       throw error;
     }
+  }
+
+  /** @param startedAt of the request, on the clock of `performance.now()` */
+  answered(protocol: Protocol, { model }: Target, { version = '', degraded }: Answered, startedAt: number): void {
+    if (degraded) this.#degraded.inc({ model, by: degraded });
+    this.#count(protocol, model, version, 200, startedAt);
+  }
+
+  failed(protocol: Protocol, { model, version }: Target, error: unknown, startedAt: number): void {
+    const served = this.#registry.peek(model, version);
+    const known = served ? model : '';
+    if (error instanceof OverloadedError) this.#shed.inc({ model: known });
+    this.#count(protocol, known, served?.version ?? '', statusOfError(error), startedAt);
   }
 
   loaded(model: string, outcome: 'verified' | 'refused'): void {
@@ -188,18 +215,23 @@ export class ServingMetrics {
     this.#reloads.inc({ model });
   }
 
-  #answered(protocol: Protocol, target: Target, answered: string | undefined, status: number, startedAt: number): void {
-    const served = answered === undefined ? this.#registry.peek(target.model, target.version) : undefined;
-    const isKnown = answered !== undefined || served !== undefined;
-    const model = isKnown ? target.model : '';
-    const version = answered ?? served?.version ?? '';
-    const key = `${status} ${protocol} ${version} ${model}`;
-    let counter = this.#counters.get(key);
-    if (!counter) this.#counters.set(key, (counter = this.#requests.labels({ model, version, protocol, status: String(status) })));
-    counter.inc();
-    let total = this.#totals.get(model);
-    if (!total) this.#totals.set(model, (total = this.#stages.series({ model, stage: 'total' })));
-    total.observe((performance.now() - startedAt) / 1000);
+  #count(protocol: Protocol, model: string, version: string, status: number, startedAt: number): void {
+    let ofModel = this.#counts.get(model);
+    if (!ofModel) this.#counts.set(model, (ofModel = { total: this.#stages.series({ model, stage: 'total' }), answers: new Map() }));
+    const answers = ofModel.answers.get(version)?.get(protocol)?.get(status) ?? this.#newCount(ofModel, protocol, model, version, status);
+    answers.count++;
+    ofModel.total.observe((performance.now() - startedAt) / 1000);
+  }
+
+  #newCount({ answers }: ModelCounts, protocol: Protocol, model: string, version: string, status: number): AnswerCount {
+    let ofVersion = answers.get(version);
+    if (!ofVersion) answers.set(version, (ofVersion = new Map()));
+    let ofProtocol = ofVersion.get(protocol);
+    if (!ofProtocol) ofVersion.set(protocol, (ofProtocol = new Map()));
+    const count: AnswerCount = { labels: { model, version, protocol, status: String(status) }, count: 0 };
+    ofProtocol.set(status, count);
+    this.#answers.push(count);
+    return count;
   }
 }
 

@@ -39,6 +39,9 @@ export interface MicroBatcherOptions {
   readonly observer?: BatchObserver;
 }
 
+/** What becomes of one request of a batch. */
+type Outcome = { readonly outputs: BatchOutputs } | { readonly error: unknown };
+
 const adaptEveryMs = 250;
 /** Weight of the newest batch in what is remembered. */
 const memory = 0.1;
@@ -142,13 +145,14 @@ export class MicroBatcher {
 
   #schedule(): void {
     this.#scheduled = true;
-    const begin = (): void => {
-      this.#scheduled = false;
-      this.#next();
-    };
-    if (this.#policy.delayMs === 0) setImmediate(begin);
-    else setTimeout(begin, this.#policy.delayMs);
+    if (this.#policy.delayMs === 0) setImmediate(this.#begin);
+    else setTimeout(this.#begin, this.#policy.delayMs);
   }
+
+  readonly #begin = (): void => {
+    this.#scheduled = false;
+    this.#next();
+  };
 
   #next(): void {
     while (this.#running < this.#options.executors) {
@@ -173,65 +177,65 @@ export class MicroBatcher {
   }
 
   async #execute(group: readonly Waiting[]): Promise<void> {
-    let settle: () => void;
     const startedAt = performance.now();
+    let outcomes: readonly Outcome[];
     try {
-      const outputs = await this.#run(group, startedAt);
-      settle = () => {
-        if (group.length === 1) {
-          group[0].resolve(outputs);
-          return;
-        }
-        let from = 0;
-        for (const { batch, resolve } of group) {
-          resolve(sliceOutputs(outputs, from, batch.rows, this.#options.width));
-          from += batch.rows;
-        }
-      };
+      const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
+      this.#executed(group, startedAt);
+      outcomes = this.#share(group, outputs);
     } catch (error) {
+      this.#executed(group, startedAt, true);
       const isShared = group.length > 1 && !(error instanceof RunnerDiedError);
-      settle = isShared ? await this.#oneByOne(group) : () => group.forEach(({ reject }) => reject(error));
+      outcomes = isShared ? await this.#oneByOne(group) : group.map(() => ({ error }));
     }
     // The next batch first: its thread computes while this one's answers are written.
     this.#running--;
     if (!this.#scheduled) this.#next();
-    settle();
+    for (let i = 0; i < group.length; i++) {
+      const outcome = outcomes[i];
+      if ('outputs' in outcome) group[i].resolve(outcome.outputs);
+      else group[i].reject(outcome.error);
+    }
     this.#learn(group);
   }
 
-  async #run(group: readonly Waiting[], startedAt: number): Promise<BatchOutputs> {
-    const batch = group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch));
-    let failed = true;
-    try {
-      const outputs = await this.#options.run(batch);
-      failed = false;
-      return outputs;
-    } finally {
-      const executeMs = performance.now() - startedAt;
-      if (this.#observer) {
-        for (const { arrivedAt } of group) this.#observer.queued(startedAt - arrivedAt);
-        this.#observer.executed(batch.rows, executeMs);
-        this.#observer.batched?.(group, batch.rows, startedAt, startedAt + executeMs, failed);
-      }
-      this.#window.executed(batch.rows, executeMs, this.#queue.length > 0);
-      const msPerRow = executeMs / batch.rows;
-      this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
-      this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
+  #share(group: readonly Waiting[], outputs: BatchOutputs): Outcome[] {
+    if (group.length === 1) return [{ outputs }];
+    let from = 0;
+    return group.map(({ batch: { rows } }) => {
+      const own = sliceOutputs(outputs, from, rows, this.#options.width);
+      from += rows;
+      return { outputs: own };
+    });
+  }
+
+  /** Remember what a batch took, whether it was answered or failed. */
+  #executed(group: readonly Waiting[], startedAt: number, failed = false): void {
+    const executeMs = performance.now() - startedAt;
+    let rows = 0;
+    for (const { batch, arrivedAt } of group) {
+      rows += batch.rows;
+      this.#observer?.queued(startedAt - arrivedAt);
     }
+    this.#observer?.executed(rows, executeMs);
+    this.#observer?.batched?.(group, rows, startedAt, startedAt + executeMs, failed);
+    this.#window.executed(rows, executeMs, this.#queue.length > 0);
+    const msPerRow = executeMs / rows;
+    this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
+    this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
   }
 
   /** A batch that fails must not fail the requests that only shared it. */
-  async #oneByOne(group: readonly Waiting[]): Promise<() => void> {
-    const settled: (() => void)[] = [];
-    for (const { batch, resolve, reject } of group) {
+  async #oneByOne(group: readonly Waiting[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const { batch } of group) {
       try {
-        const outputs = await this.#options.run(batch);
-        settled.push(() => resolve(outputs));
+        outcomes.push({ outputs: await this.#options.run(batch) });
       } catch (error) {
-        settled.push(() => reject(error));
+        outcomes.push({ error });
       }
     }
-    return () => settled.forEach((settle) => settle());
+    return outcomes;
   }
 
   #learn(group: readonly Waiting[]): void {

@@ -18,8 +18,10 @@ const acceptedTypes: Readonly<Record<ModelInput['type'], readonly string[]>> = {
   uint8: imageDatatypes,
 };
 
+const datatypes = { string: 'BYTES', int64: 'INT64', float64: 'FP64', uint8: 'UINT8' } as const;
+
 export function oipDatatype(input: ModelInput): 'BYTES' | 'INT64' | 'FP64' | 'UINT8' {
-  return ({ string: 'BYTES', int64: 'INT64', float64: 'FP64', uint8: 'UINT8' } as const)[input.type];
+  return datatypes[input.type];
 }
 
 /** @returns the shape of an input's tensor of N rows */
@@ -36,7 +38,7 @@ export interface InputTensor {
    * @returns the values [rows], of images [rows · height · width · channels], as the raw column takes them
    * @throws HttpError 400 that names the input, the row, and what was expected
    */
-  readonly read: (input: ModelInput, rows: number) => Column;
+  read(input: ModelInput, rows: number): Column;
 }
 
 /** The bytes behind the JSON of a request, tensor after tensor. */
@@ -56,25 +58,38 @@ export interface BinaryPart {
 export function tensorsToColumns(inputs: readonly ModelInput[], tensors: unknown, maxRows: number, binary?: BinaryPart): Batch {
   if (!Array.isArray(tensors))
     throw badRequest('The body must be an object with "inputs", an array of tensors {"name", "shape", "datatype", "data"}.');
-  let at = 0;
-  const takeBytes = (sizeBytes: number): Uint8Array | undefined => {
-    const end = at + sizeBytes;
-    if (!binary || end > binary.bytes.length) return undefined;
-    const taken = binary.bytes.subarray(at, end);
-    at = end;
-    return taken;
-  };
+  const rest = new BinaryRest(binary?.bytes);
   const batch = assembleColumns(
     inputs,
-    tensors.map((tensor: unknown) => jsonTensor(tensor, takeBytes)),
+    tensors.map((tensor: unknown) =>
+      isObject(tensor) && typeof tensor.name === 'string' ? new JsonTensor(tensor.name, tensor, rest) : undefined,
+    ),
     maxRows,
   );
-  if (binary && at < binary.bytes.length) {
+  if (rest.length > 0) {
     throw badRequest(
-      `There are ${binary.bytes.length - at} bytes after the last binary tensor. The sizes in "binary_data_size" must add up to what follows the JSON.`,
+      `There are ${rest.length} bytes after the last binary tensor. The sizes in "binary_data_size" must add up to what follows the JSON.`,
     );
   }
   return batch;
+}
+
+/** The bytes behind the JSON that no tensor has taken yet. */
+class BinaryRest {
+  #at = 0;
+
+  constructor(private readonly bytes: Uint8Array = new Uint8Array()) {}
+
+  get length(): number {
+    return this.bytes.length - this.#at;
+  }
+
+  /** @returns undefined when there are not so many */
+  take(sizeBytes: number): Uint8Array | undefined {
+    if (sizeBytes > this.length) return undefined;
+    this.#at += sizeBytes;
+    return this.bytes.subarray(this.#at - sizeBytes, this.#at);
+  }
 }
 
 /**
@@ -84,36 +99,49 @@ export function tensorsToColumns(inputs: readonly ModelInput[], tensors: unknown
  * @throws HttpError 400 that names the input and the row, and what was expected
  */
 export function assembleColumns(inputs: readonly ModelInput[], tensors: readonly (InputTensor | undefined)[], maxRows: number): Batch {
-  const known = new Map(inputs.map((input) => [input.name, input]));
-  const columns = new Map<string, Column>();
-  tensors.forEach((tensor, position) => {
-    const input = tensor && known.get(tensor.name);
-    if (!input) {
+  const positions = positionsOf(inputs);
+  const columns: (Column | undefined)[] = inputs.map(() => undefined);
+  for (const [position, tensor] of tensors.entries()) {
+    const at = tensor && positions.get(tensor.name);
+    if (at === undefined) {
       throw badRequest(
         `Tensor ${position} of "inputs" has no name that the model knows. Its inputs are: ${inputs.map((each) => each.name).join(', ')}.`,
       );
     }
-    if (columns.has(input.name)) throw badRequest(`The input "${input.name}" is there twice. Send each input once.`);
-    checkDatatype(input, tensor.datatype);
-    const rows = rowsOf(input, tensor.shape);
+    const input = inputs[at];
+    if (columns[at]) throw badRequest(`The input "${input.name}" is there twice. Send each input once.`);
+    checkDatatype(input, tensor!.datatype);
+    const rows = rowsOf(input, tensor!.shape);
     // Before the values are read: a column of strings or wide numbers is much larger than the bytes that it came in.
     checkRowCount(rows, maxRows);
-    columns.set(input.name, tensor.read(input, rows));
-  });
-  const counts = inputs.flatMap((input) => {
-    const column = columns.get(input.name);
-    return column ? [{ name: input.name, rows: input.type === 'uint8' ? column.length / imageSize(input) : column.length }] : [];
-  });
-  const rows = counts[0]?.rows ?? 0;
-  checkRowCount(rows, maxRows);
-  for (const count of counts) {
-    if (count.rows !== rows)
-      throw badRequest(`The input "${count.name}" has ${count.rows} rows, and another one has ${rows}. All inputs must have as many rows.`);
+    columns[at] = tensor!.read(input, rows);
   }
-  return { rows, columns: inputs.map((input) => columns.get(input.name) ?? missingColumn(input, rows)) };
+  const first = columns.findIndex((column) => column !== undefined);
+  const rows = first < 0 ? 0 : rowsIn(inputs[first], columns[first]!);
+  checkRowCount(rows, maxRows);
+  return { rows, columns: columns.map((column, i) => (column ? withRows(inputs[i], column, rows) : missingColumn(inputs[i], rows))) };
+}
+
+const positionsByInputs = new WeakMap<readonly ModelInput[], ReadonlyMap<string, number>>();
+
+function positionsOf(inputs: readonly ModelInput[]): ReadonlyMap<string, number> {
+  let positions = positionsByInputs.get(inputs);
+  if (!positions) positionsByInputs.set(inputs, (positions = new Map(inputs.map((input, i) => [input.name, i]))));
+  return positions;
+}
+
+function rowsIn(input: ModelInput, column: Column): number {
+  return input.type === 'uint8' ? column.length / imageSize(input) : column.length;
+}
+
+function withRows(input: ModelInput, column: Column, rows: number): Column {
+  const found = rowsIn(input, column);
+  if (found === rows) return column;
+  throw badRequest(`The input "${input.name}" has ${found} rows, and another one has ${rows}. All inputs must have as many rows.`);
 }
 
 function checkDatatype(input: ModelInput, datatype: unknown): void {
+  if (datatype === oipDatatype(input)) return;
   const accepted = [...acceptedTypes[input.type], ...(input.columnType === 'boolean' ? ['BOOL'] : [])];
   if (typeof datatype !== 'string' || !accepted.includes(datatype)) {
     throw badRequest(
@@ -158,30 +186,38 @@ function missingColumn(input: ModelInput, rows: number): Column {
   }
 }
 
-/** @returns undefined for what has no name */
-function jsonTensor(tensor: unknown, takeBytes: (sizeBytes: number) => Uint8Array | undefined): InputTensor | undefined {
-  if (!isObject(tensor) || typeof tensor.name !== 'string') return undefined;
-  const sizeBytes = isObject(tensor.parameters) ? tensor.parameters.binary_data_size : undefined;
-  return {
-    name: tensor.name,
-    // Unchecked as yet: what takes them looks at them as at anything unknown.
-    shape: tensor.shape as readonly number[],
-    datatype: tensor.datatype as string,
-    read: (input, rows) => {
-      if (sizeBytes === undefined && input.type === 'uint8') return jsonToImages(input, tensor.datatype as string, tensor.data, rows);
-      if (sizeBytes === undefined && input.type !== 'uint8')
-        return jsonToColumn(input, tensor.data, rows, tensor.shape as readonly number[]);
-      if (tensor.data !== undefined)
-        throw badRequest(`The input "${input.name}" has both "data" and "binary_data_size". Send its values once.`);
-      const bytes = Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0 ? takeBytes(sizeBytes as number) : undefined;
-      if (!bytes) {
-        throw badRequest(
-          `The "binary_data_size" of the input "${input.name}" must be a number of bytes that follow the JSON, whose length the header "Inference-Header-Content-Length" says.`,
-        );
-      }
-      return bytesToColumn(input, tensor.datatype as string, bytes, rows);
-    },
-  };
+/** A tensor in JSON, its values in `data` or among the bytes behind the JSON. */
+class JsonTensor implements InputTensor {
+  constructor(
+    readonly name: string,
+    private readonly tensor: Readonly<Record<string, unknown>>,
+    private readonly rest: BinaryRest,
+  ) {}
+
+  /** Unchecked as yet, as the datatype: what takes them looks at them as at anything unknown. */
+  get shape(): readonly number[] {
+    return this.tensor.shape as readonly number[];
+  }
+
+  get datatype(): string {
+    return this.tensor.datatype as string;
+  }
+
+  read(input: ModelInput, rows: number): Column {
+    const { data, parameters } = this.tensor;
+    const sizeBytes = isObject(parameters) ? parameters.binary_data_size : undefined;
+    if (sizeBytes === undefined) {
+      return input.type === 'uint8' ? jsonToImages(input, this.datatype, data, rows) : jsonToColumn(input, data, rows, this.shape);
+    }
+    if (data !== undefined) throw badRequest(`The input "${input.name}" has both "data" and "binary_data_size". Send its values once.`);
+    const bytes = Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0 ? this.rest.take(sizeBytes as number) : undefined;
+    if (!bytes) {
+      throw badRequest(
+        `The "binary_data_size" of the input "${input.name}" must be a number of bytes that follow the JSON, whose length the header "Inference-Header-Content-Length" says.`,
+      );
+    }
+    return bytesToColumn(input, this.datatype, bytes, rows);
+  }
 }
 
 function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: readonly number[]): Column {

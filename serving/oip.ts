@@ -116,7 +116,7 @@ export async function runTensors(
     ...(degraded ? { degraded } : {}),
     outputs: outputMetadata(manifest, batch.rows)
       .filter((tensor) => names.includes(tensor.name))
-      .map((tensor) => ({ ...tensor, values: valuesOf(tensor.name, manifest, outputs) })),
+      .map(({ name, datatype, shape }) => ({ name, datatype, shape, values: valuesOf(name, manifest, outputs) })),
   };
 }
 
@@ -146,23 +146,27 @@ export async function inferTensors(
     throw badRequest('The "parameters" of a request must be an object whose values are strings, numbers or booleans.');
   }
   const isBinary = new Map<string, boolean>();
-  const read = (manifest: ModelManifest): TensorRequest => {
-    const requested = jsonOutputs(body.outputs);
-    const outputs = requestedOutputs(
-      manifest,
-      requested.map((output) => output.name),
-    );
-    for (const name of outputs) isBinary.set(name, parameters?.binary_data_output === true);
-    for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
-    return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
-  };
-  const { model, version, outputs, degraded } = await runTensors(registry, target, read, terms);
+  const { model, version, outputs, degraded } = await runTensors(
+    registry,
+    target,
+    (manifest) => {
+      const requested = jsonOutputs(body.outputs);
+      const outputs = requestedOutputs(
+        manifest,
+        requested.map((output) => output.name),
+      );
+      for (const name of outputs) isBinary.set(name, parameters?.binary_data_output === true);
+      for (const { name, binary_data: asked } of requested) if (asked !== undefined) isBinary.set(name as string, asked === true);
+      return { batch: tensorsToColumns(manifest.inputs, body.inputs, maxRows, binary), outputs };
+    },
+    terms,
+  );
   const parts: Buffer[] = [];
-  const tensors = outputs.map(({ values, ...tensor }): ResponseTensor => {
-    if (!isBinary.get(tensor.name)) return { ...tensor, data: Array.from(values) };
+  const tensors = outputs.map(({ name, datatype, shape, values }): ResponseTensor => {
+    if (!isBinary.get(name)) return { name, datatype, shape, data: Array.from(values) };
     const bytes = outputBytes(values);
     parts.push(bytes);
-    return { ...tensor, parameters: { binary_data_size: bytes.length } };
+    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
   return {
     response: {
@@ -187,11 +191,18 @@ export function outputBytes(values: OutputTensor['values']): Buffer {
  * @throws HttpError 400 that names the outputs that there are
  */
 export function requestedOutputs(manifest: ModelManifest, names: readonly unknown[]): readonly string[] {
-  const known = outputMetadata(manifest, -1).map((tensor) => tensor.name);
+  const known = outputNames(manifest);
   if (names.length === 0) return known;
-  const isKnown = (name: unknown): name is string => typeof name === 'string' && known.includes(name);
-  if (names.every(isKnown)) return names;
+  if (names.every((name): name is string => known.includes(name as string))) return names;
   throw badRequest(`"outputs" must be an array of {"name": …}; the outputs of this model are: ${known.join(', ')}.`);
+}
+
+const namesByManifest = new WeakMap<ModelManifest, readonly string[]>();
+
+function outputNames(manifest: ModelManifest): readonly string[] {
+  let names = namesByManifest.get(manifest);
+  if (!names) namesByManifest.set(manifest, (names = outputMetadata(manifest, -1).map((tensor) => tensor.name)));
+  return names;
 }
 
 function jsonOutputs(outputs: unknown): { readonly name: unknown; readonly binary_data: unknown }[] {

@@ -1,6 +1,6 @@
 import type { ModelManifest } from '../contracts/model.js';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
-import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
+import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http-error.js';
 import { inferOrDegrade, type Inference } from './degradation.js';
@@ -32,10 +32,10 @@ export async function computeRows(
   checkRowCount(instances.length, maxRows);
   const served = registry.resolve(model, version);
   const { inputs, layout } = served.executor.manifest;
-  const tensors = rowsToTensors(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
-  const columns = inputs.map((input) => tensors[input.name].data);
-  const inference = await inferOrDegrade(registry, served, { rows: instances.length, columns }, terms);
-  return { ...inference, manifest: served.executor.manifest };
+  const tensors = rowsToColumns(inputs, layout.image ? await decodeImages(inputs, instances) : instances);
+  const columns = tensors.map((tensor) => tensor.data);
+  const { version: answered, outputs, degraded } = await inferOrDegrade(registry, served, { rows: instances.length, columns }, terms);
+  return { manifest: served.executor.manifest, version: answered, outputs, degraded };
 }
 
 /** `computeRows`, with the answer as objects. */

@@ -200,3 +200,38 @@ describe('a host with certificates', () => {
     expect(Math.max(...closedAfterMs)).toBeLessThan(5000);
   });
 });
+
+describe('a client that stops reading its answers', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'anneal-unread-'));
+  let serving: Serving;
+  beforeAll(async () => {
+    serving = await withTiny(directory, { answerTimeoutMs: 300 });
+  });
+  afterAll(async () => {
+    await serving.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('is cut off, and others are answered', async () => {
+    const rows = JSON.stringify({ instances: Array.from({ length: 2000 }, () => ({ origin: 'SFO', date: 0, distance: 1 })) });
+    const head = 'POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+    const message = `${head}Content-Length: ${rows.length}\r\n\r\n${rows}`;
+    const whole = await fetch(`${serving.url}/v1/models/tiny:predict`, {
+      method: 'POST',
+      body: rows,
+      headers: { 'content-type': 'application/json' },
+    });
+    const answerBytes = (await whole.arrayBuffer()).byteLength;
+    const requests = 200;
+    const socket = connect(serving.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    let receivedBytes = 0;
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    for (let i = 0; i < requests; i++) socket.write(message);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    socket.on('data', (chunk) => (receivedBytes += chunk.length));
+    await closed;
+    expect(receivedBytes).toBeLessThan((requests * answerBytes) / 2);
+    expect((await fetch(`${serving.url}/v2/health/ready`)).status).toBe(200);
+  });
+});

@@ -176,7 +176,7 @@ interface Found {
 }
 
 /** Routes of the paths that were asked for last. A client repeats its path with each request, and matching costs more than the rest. */
-const found = new Map<string, Found>();
+const found = { GET: new Map<string, Found>(), POST: new Map<string, Found>() };
 const maxFound = 256;
 
 /**
@@ -189,11 +189,11 @@ export function answerRequest(context: RouteContext, request: ServedRequest, res
   if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
   // What a label stands for changes, the path does not.
   const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
-  if (!route.protocol) return route.answer(context, target, request, response);
-  const { metrics, tracer } = context;
+  const { tracer } = context;
   const { protocol } = route;
-  const measured = (): Promise<Answer> => metrics.measure(protocol, target, () => predict(context, route, target, request, response));
-  return tracer ? tracer.http(request, routeTemplate(route, named), target, measured) : measured();
+  if (!protocol) return route.answer(context, target, request, response);
+  if (!tracer) return predict(context, protocol, route, target, request, response);
+  return tracer.http(request, routeTemplate(route, named), target, () => predict(context, protocol, route, target, request, response));
 }
 
 /** The path with names in place of what it asks for: few of them, whatever clients send. */
@@ -203,12 +203,12 @@ function routeTemplate({ protocol, isLabel }: Route, { version: asked }: Target)
 }
 
 function findRoute(method: string, url: string): Found {
-  const key = `${method} ${url}`;
-  const known = found.get(key);
+  const ofMethod = method === 'POST' ? found.POST : method === 'GET' ? found.GET : undefined;
+  const known = ofMethod?.get(url);
   if (known) return known;
   const matched = matchRoute(method === 'HEAD' ? 'GET' : method, url);
-  if (found.size >= maxFound) found.clear();
-  if (key.length < 512) found.set(key, matched);
+  if (ofMethod && ofMethod.size >= maxFound) ofMethod.clear();
+  if (url.length < 512) ofMethod?.set(url, matched);
   return matched;
 }
 
@@ -229,25 +229,37 @@ function matchRoute(method: string, url: string): Found {
   );
 }
 
+/** Counts the request and its time, whatever becomes of it. */
 async function predict(
   context: RouteContext,
+  protocol: Protocol,
   route: Route,
   target: Target,
   request: ServedRequest,
   response: ServerResponse,
 ): Promise<Answer> {
-  const { load, registry } = context;
+  const { load, metrics } = context;
+  const startedAt = performance.now();
   // Before the body is read: what is shed must cost little.
-  if (load.inFlight >= load.maxInFlight) throw new OverloadedError();
-  const executor = registry.peek(target.model, target.version)?.executor;
-  // One that can be answered otherwise is read all the same.
-  if (executor?.isFull && !executor.manifest.serving?.degrade) throw new OverloadedError();
+  const isShed = load.inFlight >= load.maxInFlight || isOverloaded(context.registry, target);
   load.inFlight++;
   try {
-    return await route.answer(context, target, request, response);
+    if (isShed) throw new OverloadedError();
+    const answer = await route.answer(context, target, request, response);
+    metrics.answered(protocol, target, answer, startedAt);
+    return answer;
+  } catch (error) {
+    metrics.failed(protocol, target, error, startedAt);
+    throw error;
   } finally {
     load.inFlight--;
   }
+}
+
+/** One that can be answered otherwise is read all the same. */
+function isOverloaded(registry: ModelRegistry, { model, version }: Target): boolean {
+  const executor = registry.peek(model, version)?.executor;
+  return executor !== undefined && executor.isFull && !executor.manifest.serving?.degrade;
 }
 
 /** A client that goes away while its request waits takes it back. */
@@ -260,7 +272,9 @@ function termsOfBody(body: unknown, request: ServedRequest, response: ServerResp
     span.setAttribute('anneal.request.id', request.id);
     terms.span = span;
   }
-  response.once('close', () => (terms.isCancelled = true));
+  response.on('close', () => {
+    terms.isCancelled = true;
+  });
   return terms;
 }
 

@@ -4,10 +4,13 @@ import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
 import { outputWidth, sliceBatch, type Batch, type BatchOutputs } from './tensors.js';
 
 /** Run a batch through a version's session: images in parts of bounded memory, everything else at once. Blocks the thread. */
-export async function runInParts(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
+export function runInParts(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
   const { image } = manifest.layout;
   const atOnce = image ? imageRowsAtOnce(image) : batch.rows;
-  if (batch.rows <= atOnce) return runSession(session, manifest, batch);
+  return batch.rows <= atOnce ? runSession(session, manifest, batch) : runParts(session, manifest, batch, atOnce);
+}
+
+async function runParts(session: InferenceSession, manifest: ModelManifest, batch: Batch, atOnce: number): Promise<BatchOutputs> {
   const width = outputWidth(manifest);
   const values = new Float32Array(batch.rows * width); // [N, width]
   const classIndex = new Int32Array(batch.rows); // [N]
@@ -22,7 +25,8 @@ export async function runInParts(session: InferenceSession, manifest: ModelManif
 async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
   const dims = [batch.rows, 1];
   const feeds: Record<string, Tensor> = {};
-  manifest.inputs.forEach((input, i) => {
+  for (let i = 0; i < manifest.inputs.length; i++) {
+    const input = manifest.inputs[i];
     const column = batch.columns[i];
     feeds[input.name] =
       input.type === 'uint8'
@@ -32,7 +36,7 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
           : column instanceof BigInt64Array
             ? new Tensor('int64', column, dims)
             : new Tensor('string', column as string[], dims);
-  });
+  }
   if (manifest.task === 'regression') {
     const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
     const results = await session.run(feeds, [output]);
@@ -45,6 +49,14 @@ async function runSession(session: InferenceSession, manifest: ModelManifest, ba
   const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex]);
   return {
     values: results[modelOutputs.probabilities].data as Float32Array, // [N, classes]
-    classIndex: Int32Array.from(results[modelOutputs.classIndex].data as BigInt64Array, Number), // [N]
+    classIndex: lowHalves(results[modelOutputs.classIndex].data as BigInt64Array), // [N]
   };
+}
+
+/** Small integers without a bigint for each: the lower half is the first one, as on every platform that onnxruntime-node runs on. */
+function lowHalves(wide: BigInt64Array): Int32Array {
+  const halves = new Int32Array(wide.buffer, wide.byteOffset, 2 * wide.length); // low and high of each value
+  const values = new Int32Array(wide.length); // [N]
+  for (let i = 0; i < values.length; i++) values[i] = halves[2 * i];
+  return values;
 }

@@ -4,14 +4,15 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { BinaryBody } from './binary-tensors.js';
 
 const run = promisify(execFile);
 
 export interface LoadTarget {
   readonly port: number;
   readonly path: string;
-  /** Sent in turn. */
-  readonly bodies: readonly string[];
+  /** Sent in turn; text is JSON. */
+  readonly bodies: readonly (string | BinaryBody)[];
 }
 
 export interface LoadResult {
@@ -36,16 +37,20 @@ export async function closedLoopByWrk(target: LoadTarget, connections: number, s
   const directory = await mkdtemp(join(tmpdir(), 'anneal-wrk-'));
   try {
     const script = join(directory, 'requests.lua');
-    // Long brackets take any text of JSON.
-    const bodies = target.bodies.map((body) => `[==[${body}]==]`).join(',\n');
+    // wrk adds the address and the length.
+    const texts = target.bodies.map((body) => {
+      const { headers, bytes } = asBytes(body);
+      const fields = Object.entries(headers).map(([name, value]) => `["${name}"] = "${value}"`);
+      return `{{${fields.join(', ')}}, ${luaText(bytes)}}`;
+    });
     await writeFile(
       script,
-      `local bodies = {${bodies}}
+      `local bodies = {${texts.join(',\n')}}
 local requests = {}
 local i = 0
 init = function()
   for n, body in ipairs(bodies) do
-    requests[n] = wrk.format("POST", "${target.path}", {["content-type"] = "application/json"}, body)
+    requests[n] = wrk.format("POST", "${target.path}", body[1], body[2])
   end
 end
 request = function()
@@ -105,9 +110,32 @@ export async function closedLoop(target: LoadTarget, connections: number, second
 export interface OpenLoop {
   /** End it; resolves when the last request is answered. */
   stop(): Promise<void>;
-  /** Forget what was measured so far. */
-  reset(): void;
-  result(): LoadResult & { readonly p999Ms: number; readonly maxMs: number; readonly requests: number };
+  /** What was measured since it was called last. */
+  take(): Measured;
+}
+
+export interface Measured {
+  readonly latenciesMs: readonly number[];
+  readonly failed: number;
+}
+
+export interface MeasuredSummary extends Pick<LoadResult, 'p50Ms' | 'p99Ms' | 'failed'> {
+  readonly requests: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+}
+
+/** Several windows as one. */
+export function summarize(windows: readonly Measured[]): MeasuredSummary {
+  const sorted = Float64Array.from(windows.flatMap(({ latenciesMs }) => latenciesMs)).sort();
+  return {
+    requests: sorted.length,
+    failed: windows.reduce((sum, { failed }) => sum + failed, 0),
+    p50Ms: at(sorted, 0.5),
+    p99Ms: at(sorted, 0.99),
+    p999Ms: at(sorted, 0.999),
+    maxMs: at(sorted, 1),
+  };
 }
 
 /**
@@ -123,7 +151,6 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   let latencies: number[] = [];
   let failed = 0;
   let sent = 0;
-  let measuredFrom = performance.now();
   let isStopping = false;
   const startedAt = performance.now();
   let onDrained = (): void => undefined;
@@ -150,22 +177,11 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   }, 1);
 
   return {
-    reset() {
+    take() {
+      const taken: Measured = { latenciesMs: latencies, failed };
       latencies = [];
       failed = 0;
-      measuredFrom = performance.now();
-    },
-    result() {
-      const elapsedMs = performance.now() - measuredFrom;
-      const sorted = Float64Array.from(latencies).sort();
-      return {
-        requestsPerSecond: (latencies.length / elapsedMs) * 1000,
-        ...percentiles(latencies),
-        p999Ms: at(sorted, 0.999),
-        maxMs: at(sorted, 1),
-        failed,
-        requests: latencies.length,
-      };
+      return taken;
     },
     async stop() {
       clearInterval(timer);
@@ -186,10 +202,20 @@ function at(sorted: Float64Array, share: number): number {
   return sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))];
 }
 
-function httpRequest({ path, port }: LoadTarget, body: string): Buffer {
-  return Buffer.from(
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+function httpRequest({ path, port }: LoadTarget, body: string | BinaryBody): Buffer {
+  const { headers, bytes } = asBytes(body);
+  const all = { host: `127.0.0.1:${port}`, ...headers, 'content-length': String(bytes.length) };
+  const fields = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${fields.join('')}\r\n`), bytes]);
+}
+
+function asBytes(body: string | BinaryBody): BinaryBody {
+  return typeof body === 'string' ? { headers: { 'content-type': 'application/json' }, bytes: Buffer.from(body) } : body;
+}
+
+/** Every byte by its number, so that nothing in it means anything to Lua. */
+function luaText(bytes: Buffer): string {
+  return `"${Array.from(bytes, (byte) => `\\${String(byte).padStart(3, '0')}`).join('')}"`;
 }
 
 /** One kept-alive connection with one request at a time: as much of HTTP/1.1 as the servers under test answer with. */

@@ -14,18 +14,31 @@ export function dropoutThreshold(rate: number): number {
  *
  * @param keys of all layers, int32 [2L]
  * @param shape [N, units]
+ * @param firstRow int32 []: place of the first of these rows in the mini-batch that the numbers belong to; default 0
  * @returns 0 with probability `rate`, else 1 / (1 − rate); it has no gradient
  */
-export function dropoutMask(keys: tf.Tensor1D, layer: number, shape: readonly [number, number], rate: number): tf.Tensor2D {
-  return tf.engine().runKernel(dropoutKernel, { keys }, { layer, shape: [...shape], rate }) as tf.Tensor2D;
+export function dropoutMask(
+  keys: tf.Tensor1D,
+  layer: number,
+  shape: readonly [number, number],
+  rate: number,
+  firstRow?: tf.Tensor,
+): tf.Tensor2D {
+  const inputs: tf.NamedTensorMap = firstRow ? { keys, firstRow } : { keys };
+  return tf.engine().runKernel(dropoutKernel, inputs, { layer, shape: [...shape], rate }) as tf.Tensor2D;
 }
 
-/** The kernel in plain numbers. @returns [rows · units] */
-export function dropoutMaskValues(first: number, second: number, elements: number, rate: number): Float32Array {
+/**
+ * The kernel in plain numbers.
+ *
+ * @param from number of the first element
+ * @returns [elements]
+ */
+export function dropoutMaskValues(first: number, second: number, elements: number, rate: number, from = 0): Float32Array {
   const threshold = dropoutThreshold(rate);
   const scale = Math.fround(1 / (1 - rate));
   const mask = new Float32Array(elements);
-  for (let i = 0; i < elements; i++) mask[i] = hashElement(first, second, i) >>> 0 < threshold ? 0 : scale;
+  for (let i = 0; i < elements; i++) mask[i] = hashElement(first, second, from + i) >>> 0 < threshold ? 0 : scale;
   return mask;
 }
 
@@ -37,7 +50,8 @@ for (const backendName of kernelBackends) {
       const storage = backend as TensorStorage;
       const { layer, shape, rate } = attrs as unknown as { layer: number; shape: [number, number]; rate: number };
       const keys = storage.readSync(inputs.keys!.dataId);
-      const mask = dropoutMaskValues(keys[2 * layer], keys[2 * layer + 1], shape[0] * shape[1], rate);
+      const from = inputs.firstRow ? storage.readSync(inputs.firstRow.dataId)[0] * shape[1] : 0;
+      const mask = dropoutMaskValues(keys[2 * layer], keys[2 * layer + 1], shape[0] * shape[1], rate, from);
       return { dataId: storage.write(mask, shape, 'float32'), shape, dtype: 'float32' };
     },
   });

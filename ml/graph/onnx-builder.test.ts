@@ -58,4 +58,27 @@ describe('the ONNX writer', () => {
     expect((power.data as Float32Array)[0]).toBe(32);
     await session.release();
   });
+
+  test('moves what a loop computes anew in every turn to the front of the loop', async () => {
+    const graph = new GraphBuilder('sum');
+    graph.input('base', 'float32', []);
+    const body = graph.subgraph('body');
+    body.input('i', 'int64', []);
+    body.input('go', 'bool', []);
+    body.input('sum', 'float32', []);
+    const two = body.scalar('float32', 2);
+    const doubled = body.node('Mul', ['base', two]);
+    const next = body.node('Add', [body.node('Mul', ['sum', two]), body.node('Sqrt', [doubled])]);
+    body.output(body.node('Identity', ['go']), 'bool', []);
+    body.output(next, 'float32', []);
+    graph.takeInvariants(body);
+    expect(body.toGraph().node!.map(({ opType }) => opType)).toEqual(['Mul', 'Add', 'Identity']);
+    expect(graph.toGraph().node!.map(({ opType }) => opType)).toEqual(['Mul', 'Sqrt']);
+    graph.nodeWithOutputs('Loop', [graph.scalar('int64', 3), '', graph.scalar('float32', 1)], ['result'], { body });
+    graph.output('result', 'float32', []);
+    const session = await ort.InferenceSession.create(graph.encode());
+    const { result } = await session.run({ base: new ort.Tensor('float32', [8], []) });
+    expect((result.data as Float32Array)[0]).toBe(36); // 2 (2 (2 · 1 + 4) + 4) + 4
+    await session.release();
+  });
 });

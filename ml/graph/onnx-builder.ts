@@ -162,6 +162,40 @@ export class GraphBuilder {
     return this.constant(type, [value], []);
   }
 
+  /**
+   * Move what a loop's body computes from values of this graph and constants alone out of the body, so that it is computed once.
+   *
+   * @param body a subgraph of this one that no node has as an attribute yet
+   */
+  takeInvariants(body: GraphBuilder): void {
+    const varying = new Set(body.inputs.map(({ name }) => name));
+    const constants = new Map(body.initializers.map((tensor) => [tensor.name!, tensor]));
+    const moved = new Map<string, string>();
+    const stays = body.nodes.filter((node) => {
+      const isInvariant = node.input!.every((name) => !varying.has(name)) && node.attribute!.every(({ g }) => !g);
+      if (!isInvariant) for (const name of node.output!) varying.add(name);
+      return !isInvariant;
+    });
+    const staying = new Set(stays);
+    for (const node of body.nodes) {
+      if (staying.has(node)) continue;
+      node.input = node.input!.map((name) => {
+        const tensor = constants.get(name);
+        if (!tensor) return name;
+        // A name of the graph around must not come back in a subgraph.
+        if (!moved.has(name)) {
+          moved.set(name, this.unique('constant'));
+          this.initializers.push(Object.assign(new onnx.TensorProto(), tensor, { name: moved.get(name) }));
+        }
+        return moved.get(name)!;
+      });
+      this.nodes.push(node);
+    }
+    const used = new Set([...stays.flatMap(({ input }) => input!), ...body.outputs.map(({ name }) => name)]);
+    body.nodes.splice(0, body.nodes.length, ...stays);
+    body.initializers.splice(0, body.initializers.length, ...body.initializers.filter(({ name }) => used.has(name!)));
+  }
+
   toGraph(): InstanceType<typeof onnx.GraphProto> {
     return new onnx.GraphProto({
       name: this.name,

@@ -56,6 +56,8 @@ export interface Network {
 export interface TrainingPass {
   /** `randomKeys` of the step, int32 [2 · streams], the streams of the dropout layers first; absent where there are none. */
   readonly keys?: Tensor1D;
+  /** int32 []: place of the pass's first row in the mini-batch whose random numbers it draws; absent: 0. */
+  readonly firstRow?: Tensor;
   /** Take a statistic's next value; whoever takes it keeps it (`tf.keep`) beyond the scope that it was made in. */
   gather(name: string, next: Tensor): void;
 }
@@ -105,7 +107,7 @@ export class NetworkBuilder {
   dropout(rate: number): Dropout {
     if (rate === 0) return (_, x) => x;
     const layer = this.dropoutLayers++;
-    return (training, x) => (training?.keys ? mul(x, dropoutMask(training.keys, layer, x.shape, rate)) : x); // [N, units]
+    return (training, x) => (training?.keys ? mul(x, dropoutMask(training.keys, layer, x.shape, rate, training.firstRow)) : x); // [N, units]
   }
 
   build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs, training?: TrainingPass) => Tensor2D): Network {

@@ -16,6 +16,12 @@ export interface BatchTarget {
   readonly mixed?: { readonly partner: tf.Tensor1D; readonly share: tf.Tensor1D };
 }
 
+/** Losses whose mean is to be made small: Σ losses / Σ weights, or where there are no weights the mean over the elements. */
+interface WeightedLosses {
+  readonly losses: tf.Tensor;
+  readonly weights?: tf.Tensor;
+}
+
 /**
  * Mean loss of a mini-batch; differentiable in the logits.
  *
@@ -27,23 +33,38 @@ export interface BatchTarget {
  * @returns [] float32
  */
 export function trainingLoss(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): tf.Scalar {
-  const { task, classWeights, loss, labelSmoothing } = options;
-  if (loss?.kind === 'quantile') return tf.mean(pinballLoss(logits, mixedTarget(batch), loss.quantiles));
-  if (task === 'regression') return tf.mean(valueLosses(loss, tf.reshape(logits, [-1]), batch));
-  if (task === 'multilabel') return labelLoss(logits, batch);
-  if (batch.mixed || labelSmoothing || loss?.kind === 'focal') return softLoss(options, logits, batch);
-  const losses = hardLosses(task, logits, batch.target); // [B]
-  if (!classWeights) return tf.mean(losses);
-  const weights = tf.gather(tf.tensor1d([...classWeights]), tf.cast(batch.target, 'int32')); // [B]
-  return tf.div(tf.sum(tf.mul(losses, weights)), tf.sum(weights));
+  const { losses, weights } = lossesOf(options, logits, batch);
+  return weights ? tf.div(tf.sum(losses), tf.sum(weights)) : tf.mean(losses);
 }
 
-/** The mean over rows and labels of each label's own cross-entropy. */
-function labelLoss(logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Scalar {
+/**
+ * The same of some rows of a mini-batch, undivided: the mean loss of the whole is the sum of its parts' totals by that of their weights.
+ *
+ * @returns [] float32 each; the weight does not depend on the logits
+ */
+export function summedLoss(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): { total: tf.Scalar; weight: tf.Scalar } {
+  const { losses, weights } = lossesOf(options, logits, batch);
+  return { total: tf.sum(losses), weight: weights ? tf.sum(weights) : tf.scalar(losses.size) };
+}
+
+function lossesOf(options: LossOptions, logits: tf.Tensor2D, batch: BatchTarget): WeightedLosses {
+  const { task, classWeights, loss, labelSmoothing } = options;
+  if (loss?.kind === 'quantile') return { losses: pinballLoss(logits, mixedTarget(batch), loss.quantiles) };
+  if (task === 'regression') return { losses: valueLosses(loss, tf.reshape(logits, [-1]), batch) };
+  if (task === 'multilabel') return { losses: labelLosses(logits, batch) };
+  if (batch.mixed || labelSmoothing || loss?.kind === 'focal') return softLosses(options, logits, batch);
+  const losses = hardLosses(task, logits, batch.target); // [B]
+  if (!classWeights) return { losses };
+  const weights = tf.gather(tf.tensor1d([...classWeights]), tf.cast(batch.target, 'int32')); // [B]
+  return { losses: tf.mul(losses, weights), weights };
+}
+
+/** Of rows and labels, each label's own cross-entropy. @returns [B, labels] */
+function labelLosses(logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Tensor2D {
   const labels = logits.shape[1];
   const own = labelsOfBits(target, labels); // [B, labels]
   const shares = mixed ? mix(own, labelsOfBits(mixed.partner, labels), tf.reshape(mixed.share, [-1, 1])) : own; // [B, labels]
-  return tf.mean(tf.sub(tf.softplus(logits), tf.mul(shares, logits)));
+  return tf.sub(tf.softplus(logits), tf.mul(shares, logits));
 }
 
 function mixedTarget({ target, mixed }: BatchTarget): tf.Tensor1D {
@@ -63,7 +84,7 @@ function hardLosses(task: 'binary' | 'multiclass', logits: tf.Tensor2D, target: 
 }
 
 /** Each row's label as shares of the classes. */
-function softLoss(options: LossOptions, logits: tf.Tensor2D, { target, mixed }: BatchTarget): tf.Scalar {
+function softLosses(options: LossOptions, logits: tf.Tensor2D, { target, mixed }: BatchTarget): WeightedLosses {
   const { classWeights, loss, labelSmoothing } = options;
   const classes = options.task === 'binary' ? 2 : logits.shape[1];
   // The wasm backend fills integers into a float one-hot, so it is cast.
@@ -75,7 +96,7 @@ function softLoss(options: LossOptions, logits: tf.Tensor2D, { target, mixed }: 
   const { gamma = 0, alpha } = loss?.kind === 'focal' ? loss : {};
   const balanced = alpha === undefined ? weights : tf.mul(weights, tf.tensor1d([1 - alpha, alpha])); // [B, classes]
   const losses = softClassLoss(logits, balanced as tf.Tensor2D, gamma); // [B]
-  return classWeights ? tf.div(tf.sum(losses), tf.sum(weights)) : tf.mean(losses);
+  return classWeights ? { losses, weights } : { losses };
 }
 
 /** share · a + (1 − share) · b */

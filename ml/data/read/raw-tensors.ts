@@ -56,6 +56,13 @@ const expectations: Readonly<Record<RawInput['columnType'], string>> = {
  * @throws AnnealError `InvalidRequest` naming row, column and what was expected; of what was sent only the type is repeated
  */
 export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unknown[]): Record<string, RawTensor> {
+  const columns = rowsToColumns(inputs, rows);
+  // `fromEntries`: a column may be called "__proto__".
+  return Object.fromEntries(inputs.map((input, i) => [input.name, columns[i]]));
+}
+
+/** `rowsToTensors`, in the order of the inputs. */
+export function rowsToColumns(inputs: readonly ModelInput[], rows: readonly unknown[]): RawTensor[] {
   rows.forEach((row, index) => {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw invalidRequest(
@@ -65,10 +72,7 @@ export function rowsToTensors(inputs: readonly ModelInput[], rows: readonly unkn
     }
   });
   const records = rows as readonly Readonly<Record<string, unknown>>[];
-  // `fromEntries` and `hasOwn`: a column may be called "__proto__" or "constructor".
-  return Object.fromEntries(
-    inputs.map((input) => [input.name, input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)]),
-  );
+  return inputs.map((input) => (input.type === 'uint8' ? imageTensor(input, records) : columnTensor(input, records)));
 }
 
 function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
@@ -89,27 +93,31 @@ function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, u
 
 function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
   const dims = [rows.length, 1] as const;
-  const read = (row: Readonly<Record<string, unknown>>, index: number) =>
-    readValue(input, Object.hasOwn(row, input.name) ? row[input.name] : undefined, index);
   switch (input.type) {
-    case 'string':
-      return { type: 'string', data: rows.map((row, index) => (read(row, index) ?? '') as string), dims };
+    case 'string': {
+      const data: string[] = [];
+      for (let row = 0; row < rows.length; row++) data.push((readCell(input, rows, row) ?? '') as string);
+      return { type: 'string', data, dims };
+    }
     case 'int64': {
       const data = new BigInt64Array(rows.length);
-      rows.forEach((row, index) => {
-        const value = read(row, index);
-        data[index] = value === undefined ? missingTimestamp : BigInt(value);
-      });
+      for (let row = 0; row < rows.length; row++) {
+        const value = readCell(input, rows, row);
+        data[row] = value === undefined ? missingTimestamp : BigInt(value);
+      }
       return { type: 'int64', data, dims };
     }
     case 'float64': {
       const data = new Float64Array(rows.length);
-      rows.forEach((row, index) => {
-        data[index] = (read(row, index) ?? Number.NaN) as number;
-      });
+      for (let row = 0; row < rows.length; row++) data[row] = (readCell(input, rows, row) ?? Number.NaN) as number;
       return { type: 'float64', data, dims };
     }
   }
+}
+
+function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[], row: number): string | number | undefined {
+  // `hasOwn`: a column may be called "constructor".
+  return readValue(input, Object.hasOwn(rows[row], input.name) ? rows[row][input.name] : undefined, row);
 }
 
 /** @returns the value, or undefined for a missing one */

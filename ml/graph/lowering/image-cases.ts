@@ -205,4 +205,18 @@ export const imageCases: readonly LoweringCase[] = [
         return tf.mean(tf.sigmoid(tf.batchNorm(y, mean as tf.Tensor1D, variance as tf.Tensor1D, b as tf.Tensor1D, g as tf.Tensor1D, 0.01)));
       })([x, offset, scale]),
   },
+  {
+    label: 'images enlarged by repeating pixels',
+    inputs: { x: whole(1, 3, 4, 3) },
+    compute: ({ x }) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [3, 8]),
+  },
+  {
+    label: 'images enlarged by repeating pixels between convolutions, and the gradient',
+    inputs: { x: whole(1, 3, 4, 3), filter: whole(2, 2, 3, 3) },
+    compute: ({ x, filter }) => {
+      const enlarge = (y: tf.Tensor, centers = false) => tf.image.resizeNearestNeighbor(y as tf.Tensor4D, [6, 12], false, centers);
+      const layer = (y: tf.Tensor) => tf.square(enlarge(tf.conv2d(y as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same')));
+      return [enlarge(x), enlarge(tf.neg(x), true), layer(x), ...tf.grads((y: tf.Tensor) => tf.sum(layer(y)))([x])];
+    },
+  },
 ];

@@ -150,6 +150,23 @@ export class KernelCall {
     return channelsFirstName(this.state, this.value(input).id);
   }
 
+  /**
+   * The same with zeros around each image; added while it still lies in blocks, where it does, since a row of blocks is copied at once.
+   *
+   * @param pads top, left, bottom, right
+   */
+  paddedChannelsFirst(input: string, [top, left, bottom, right]: readonly number[]): string {
+    if (top + left + bottom + right === 0) return this.channelsFirst(input);
+    const { builder, channelBlock, blocked } = this.state;
+    const { id, shape } = this.value(input);
+    const inBlocks = blocked.get(id);
+    const pad = (name: string, ...rest: 0[]) =>
+      this.node('Pad', [name, this.int64(0, 0, top, left, ...rest, 0, 0, bottom, right, ...rest), this.scalar(0)]);
+    if (inBlocks === undefined || shape[3] % channelBlock !== 0) return pad(this.channelsFirst(input));
+    const padded = [shape[0], shape[3], shape[1] + top + bottom, shape[2] + left + right];
+    return builder.blockedNode('ReorderOutput', [this.reshape(pad(inBlocks, 0), padded)], { channels: shape[3] });
+  }
+
   /** @returns the same, if it is there already */
   knownChannelsFirst(input: string): string | undefined {
     return this.state.channelsFirst.get(this.value(input).id);

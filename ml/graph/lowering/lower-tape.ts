@@ -15,6 +15,7 @@ import { poolingLowerings } from './pooling.js';
 import { randomNumberLowerings } from './random-numbers.js';
 import { rectifyBeforePooling } from './rectify-before-pooling.js';
 import { reductionLowerings } from './reduction.js';
+import { resizingLowerings } from './resizing.js';
 import { shapeLowerings } from './shape.js';
 import { sliceLowerings } from './slice.js';
 
@@ -31,6 +32,7 @@ export const lowerings: LoweringTable = {
   ...poolingLowerings,
   ...randomNumberLowerings,
   ...reductionLowerings,
+  ...resizingLowerings,
   ...shapeLowerings,
   ...sliceLowerings,
 };

@@ -204,11 +204,16 @@ export const randomNumberCases: readonly LoweringCase[] = [
   [0, 0.5, 4, 6],
   [1, 0.1, 33, 17],
   [2, 0.9, 1, 500],
-].flatMap(([stream, rate, rows, columns]) => [
+].flatMap(([stream, rate, rows, columns]): LoweringCase[] => [
   {
     label: `dropout mask of layer ${stream}, ${rows} × ${columns} at ${rate}`,
     inputs: { keys },
     compute: (t) => dropoutMask(t.keys as tf.Tensor1D, stream, [rows, columns], rate),
+  },
+  {
+    label: `dropout mask of layer ${stream}, ${rows} × ${columns} at ${rate}, from row 70,000`,
+    inputs: { keys, firstRow: { shape: [], dtype: 'int32', values: [70_000] } },
+    compute: (t) => dropoutMask(t.keys as tf.Tensor1D, stream, [rows, columns], rate, t.firstRow),
   },
   {
     label: `uniform numbers of stream ${stream}, ${rows} × ${columns}`,

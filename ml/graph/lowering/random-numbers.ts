@@ -31,16 +31,19 @@ function unsigned(call: KernelCall, ...values: number[]): string {
   return call.constant('uint32', Uint32Array.from(values));
 }
 
-/** @returns uint32 of the call's shape */
+/** @returns uint32 of the call's shape; of later rows where the call says which is the first */
 function hash(call: KernelCall, stream: number): string {
   const [rows, columns] = call.fixed(call.integers('shape'));
   const keys = call.node('Cast', [call.input('keys')], { to: uint32Type }); // uint32 [2S]
   const key = (i: number) => call.node('Gather', [keys, call.int64(2 * stream + i)], { axis: 0 }); // [1]
 
+  const firstRow = call.has('firstRow') ? call.node('Cast', [call.input('firstRow')], { to: uint32Type }) : undefined; // uint32 []
   // An element's number times the step is a column plus a row, so that no constant has the result's size; so is twice of it.
   const places = (step: number, start: string) => {
     const of = (count: number, by: number) => Uint32Array.from({ length: count }, (_, i) => Math.imul(i, by));
-    const column = call.node('Add', [call.constant('uint32', of(rows, Math.imul(columns, step)), [rows, 1]), start]); // [N, 1]
+    const perRow = Math.imul(columns, step);
+    const from = firstRow ? call.node('Add', [start, call.node('Mul', [firstRow, unsigned(call, perRow)])]) : start; // [1]
+    const column = call.node('Add', [call.constant('uint32', of(rows, perRow), [rows, 1]), from]); // [N, 1]
     return call.node('Add', [column, call.constant('uint32', of(columns, step), [1, columns])]); // uint32 [rows, columns]
   };
   const twicePlusOne = (x: string) => call.node('Add', [call.node('Add', [x, x]), unsigned(call, 1)]);

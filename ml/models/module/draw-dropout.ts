@@ -20,7 +20,7 @@ export class DropoutDraws {
     const stream = this.drawn++;
     if (!this.training.keys) throw new Error('dropout draws from keys that this pass has not got');
     const rows = x.shape[0];
-    const mask = dropoutMask(this.training.keys, stream, [rows, x.size / rows], rate); // [N, elements]
+    const mask = dropoutMask(this.training.keys, stream, [rows, x.size / rows], rate, this.training.firstRow); // [N, elements]
     return tf.mul(x, tf.reshape(mask, x.shape));
   }
 }

@@ -52,6 +52,7 @@ const ofImages = [
   'l.cropping2D({ cropping: [[1, 0], [0, 1]] }), flat',
   'l.averagePooling2d({ poolSize: 2 }), flat',
   "l.maxPooling2d({ poolSize: 3, strides: 1, padding: 'same' }), flat",
+  'l.upSampling2d({ size: [2, 3] }), flat',
   'l.globalMaxPooling2d({})',
   'l.globalAveragePooling2d({})',
   'l.batchNormalization(), flat',
@@ -69,7 +70,7 @@ test.each([...ofVectors.map((layers) => [layers, vector] as const), ...ofImages.
 );
 
 test.each([
-  ['l.upSampling2d({ size: [2, 2] }), flat', image, '"ResizeNearestNeighbor" in layer "up_sampling2d'],
+  ["l.upSampling2d({ size: [2, 2], interpolation: 'bilinear' }), flat", image, '"ResizeBilinear" in layer "up_sampling2d'],
   ['l.conv2d({ filters: 2, kernelSize: 2, dilationRate: 2 }), flat', image, 'cannot be differentiated: Error in gradient of fused conv2D'],
   [
     'l.dense({ units: 2 }), l.thresholdedReLU({ theta: 0.1 })',

@@ -4,13 +4,16 @@ import { lowerForward } from '../../graph/lower-network.js';
 import { lowerPixels } from '../../graph/lower-pixels.js';
 import { lowerTape } from '../../graph/lowering/lower-tape.js';
 import { elementTypes, GraphBuilder } from '../../graph/onnx-builder.js';
-import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
+import { type Tape, recordTape } from '../../graph/tape.js';
 import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
 import { stateOf, type StateName, stateVectors } from '../engine-state.js';
 import { stepScalarCount } from '../optimizer.js';
+import { batchSlices } from './batch-slices.js';
 import { isPacked } from './packed-rows.js';
+import { lowerSlicedStep } from './sliced-step.js';
+import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
 import { randomStreams, trainingStep } from './training-step.js';
 
 /**
@@ -50,7 +53,11 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
   };
-  const made = lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock });
+  const slices = batchSlices(network, batchSize);
+  const made =
+    slices === 1
+      ? lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock })
+      : lowerSlicedStep(body, network, plan, read, slices, channelBlock);
   body.output(body.node('Identity', ['continue']), 'bool', []);
   for (const { name, size } of vectors) body.output(made[name], 'float32', [size]);
   body.output(made.loss, 'float32', []);
@@ -97,31 +104,12 @@ function gatherBatch(body: GraphBuilder, layout: FeatureLayout, rows: string, ba
 }
 
 function recordStep(network: Network, plan: NetworkPlan): Tape {
-  const { batchSize } = plan;
-  const { layout } = network;
-  const streams = randomStreams(network, plan);
   const vectors = stateVectors(plan.optimizer, network);
-  const inputs: Record<string, TapeInput> = {
-    ...Object.fromEntries(vectors.map(({ name, size }) => [name, { shape: [size], dtype: 'float32' } satisfies TapeInput])),
-    target: { shape: [batchSize], dtype: 'float32' },
-    scalars: { shape: [stepScalarCount(plan.optimizer)], dtype: 'float32' },
-  };
-  if (streams > 0) inputs.randomKeys = { shape: [2 * streams], dtype: 'int32' };
-  if (layout.categorical.length > 0) inputs.categorical = { shape: [batchSize, layout.categorical.length], dtype: 'int32' };
-  if (layout.numeric.length > 0) inputs.numeric = { shape: [batchSize, layout.numeric.length], dtype: 'float32' };
-  if (layout.image) {
-    const { height, width, channels } = layout.image;
-    inputs.image = { shape: [batchSize, height, width, channels], dtype: 'float32' };
-  }
+  const inputs = { ...stateInputs(network, plan), ...batchInputs(network.layout, plan.batchSize), ...keyInputs(network, plan) };
   return recordTape(inputs, (tensors) => {
-    const { target, scalars } = tensors as Record<string, tf.Tensor1D>;
     const state = stateOf(vectors, ({ name }) => tensors[name] as tf.Tensor1D);
-    const dropout = tensors.randomKeys as tf.Tensor1D | undefined;
-    const { categorical, numeric } = tensors as Record<string, tf.Tensor2D | undefined>;
-    const image = tensors.image as tf.Tensor4D | undefined;
-    return {
-      ...trainingStep(network, plan, state, { categorical, numeric, image, target }, scalars, dropout),
-    };
+    const keys = tensors.randomKeys as tf.Tensor1D | undefined;
+    return { ...trainingStep(network, plan, state, batchOf(tensors), tensors.scalars as tf.Tensor1D, keys) };
   });
 }
 

@@ -1,0 +1,113 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from '@temporalio/worker';
+import { modelWorkflowId } from '../../contracts/ids.js';
+import { promoteUpdate, type ServedVersion } from '../../contracts/serving.js';
+import { taskQueues } from '../../contracts/task-queues.js';
+import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import type { VersionFiles } from '../../serving/loader/prepare-version.js';
+import { FileArtifactStore } from '../../stores/file-artifact-store.js';
+import { createWorkflowEnvironment, testWorkflowBundle } from '../../testing/workflow-environment.js';
+import type { modelLifecycle } from '../../workflows/model-lifecycle.js';
+import { copyModel } from './model-copy.js';
+import type { FromTemporalProcess, ToTemporalProcess } from './temporal-messages.js';
+
+/**
+ * A Temporal dev server, the worker of the workflows and inference hosts, as they are in production, in a process beside the one
+ * that sends and measures requests. What is left out is MLflow, which a promotion does not wait for.
+ */
+
+const model = 'flights';
+const home = await mkdtemp(join(tmpdir(), 'anneal-bench-temporal-'));
+const store = new FileArtifactStore(join(home, 'artifacts'));
+const environment = await createWorkflowEnvironment();
+const worker = await Worker.create({
+  connection: environment.nativeConnection,
+  taskQueue: taskQueues.orchestration,
+  workflowBundle: await testWorkflowBundle(),
+  activities: { setModelAlias: async () => undefined },
+  shutdownForceTime: '2 seconds',
+});
+const working = worker.run();
+const lifecycle = await environment.client.workflow.start<typeof modelLifecycle>('modelLifecycle', {
+  workflowId: modelWorkflowId(model),
+  taskQueue: taskQueues.orchestration,
+  args: [{ model }],
+});
+const hosts: ChildProcess[] = [];
+const versions: ServedVersion[] = [];
+
+process.on('message', (message: ToTemporalProcess) => {
+  void answer(message)
+    .catch((error: unknown): FromTemporalProcess => ({ kind: 'failed', message: String(error) }))
+    .then((reply) => process.send?.(reply));
+});
+process.once('disconnect', () => void end());
+
+async function answer(message: ToTemporalProcess): Promise<FromTemporalProcess> {
+  if (message.kind === 'promote') return promote(versions[message.version - 1]);
+  await storeVersions(message.files, message.versions);
+  const ports: number[] = [];
+  for (let i = 0; i < message.hosts; i++) ports.push(await startHost(`h${i + 1}`));
+  const pids = await Promise.all(hosts.map((host) => servingPids(host.pid!)));
+  return { kind: 'started', ports, pids: pids.flat() };
+}
+
+async function startHost(hostId: string): Promise<number> {
+  const child = fork(fileURLToPath(new URL('../../workers/inference.ts', import.meta.url)), [], {
+    execArgv: [...typescriptExecArgv],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      ANNEAL_HOME: home,
+      ANNEAL_HTTP_PORT: '0',
+      ANNEAL_GRPC_PORT: '0',
+      ANNEAL_HOST_ID: hostId,
+      TEMPORAL_ADDRESS: environment.address,
+    },
+  });
+  hosts.push(child);
+  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
+  return Number(new URL(url).port);
+}
+
+/** Children of a host that run `serving/process.ts`. */
+async function servingPids(host: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${host}/task/${host}/children`, 'utf8')).trim().split(' ').map(Number);
+  const commands = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
+  return children.filter((_pid, i) => commands[i].includes('serving/process.ts'));
+}
+
+/** Before anything is measured: elsewhere, other machines do it. */
+async function storeVersions(files: VersionFiles, count: number): Promise<void> {
+  const [original, ...others] = await Promise.all([files.model, files.manifest, files.golden].map(({ path }) => readFile(path)));
+  const [manifest, golden] = await Promise.all(others.map((bytes) => store.putBytes(bytes)));
+  for (let i = 1; i <= count; i++) {
+    const version = String(i);
+    versions.push({ version, bundle: { model: await store.putBytes(copyModel(original, version)), manifest, golden } });
+  }
+}
+
+/** The time of the update, which returns when every host serves the version. */
+async function promote(version: ServedVersion): Promise<FromTemporalProcess> {
+  const startedAt = performance.now();
+  const { acknowledged } = await lifecycle.executeUpdate(promoteUpdate, {
+    args: [{ version, reason: 'bench', minHosts: hosts.length, hostWaitSeconds: 30 }],
+  });
+  const ms = performance.now() - startedAt;
+  return { kind: 'promoted', ms, acknowledged: acknowledged.length };
+}
+
+async function end(): Promise<void> {
+  for (const host of hosts) host.kill('SIGTERM');
+  await Promise.all(hosts.filter((host) => host.exitCode === null).map((host) => once(host, 'exit')));
+  worker.shutdown();
+  await working;
+  await environment.teardown();
+  await rm(home, { recursive: true, force: true });
+  process.exit(0);
+}
