@@ -1,4 +1,4 @@
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type {
@@ -10,12 +10,14 @@ import type {
   PredictedPartition,
   PredictPartitionInput,
 } from '../contracts/batch.js';
+import type { BatchPlace } from '../contracts/batch-place.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ModelManifest } from '../contracts/model.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { BatchFolder, type BatchClaim } from '../ml/batch/batch-folder.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
+import { LocalBatchPlace } from '../ml/batch/local-batch-place.js';
 import { planBatch } from '../ml/batch/plan-batch.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import { sealBatch } from '../ml/batch/seal-batch.js';
@@ -28,6 +30,8 @@ import { withActivityFailures } from './failures.js';
 const memoryLimitBytes = 512 * 2 ** 20;
 
 export interface BatchDependencies extends DataDependencies {
+  /** Where output lies; default: folders, and S3 is refused. */
+  readonly openPlace?: (uri: string) => Promise<BatchPlace>;
   /** Where partitions are predicted; default: processes of this worker. */
   readonly pool?: Pick<ScoringPool, 'run'>;
 }
@@ -35,19 +39,38 @@ export interface BatchDependencies extends DataDependencies {
 /** The activities of queue `anneal-data` that predict files. All are safe to repeat. */
 export function createBatchActivities(dependencies: BatchDependencies): BatchActivities {
   const projectRoot = dependencies.projectRoot ?? installationRoot;
-  const { store, pool = new ScoringPool() } = dependencies;
+  const { store, pool = new ScoringPool(), openPlace = folderAlone } = dependencies;
+  const folderOf = async ({ directory, format }: Pick<BatchRequest, 'directory' | 'format'>): Promise<BatchFolder> =>
+    new BatchFolder(await openPlace(directory), format);
   const plans = new PlanReader((ref) => store.readJson<BatchPlan>(ref));
   return withActivityFailures<BatchActivities>({
     async openBatch({ request }) {
-      const claim = await BatchFolder.of(request).claim();
+      const claim = await (await folderOf(request)).claim();
       return claim ? { planned: agreed(request, claim) } : {};
     },
     planBatch: ({ request, version }) =>
-      runDataStage(dependencies, (context) => plan(request, version, projectRoot, context), { memoryLimit: '512MiB' }),
+      runDataStage(dependencies, async (context) => plan(await folderOf(request), request, version, projectRoot, context), {
+        memoryLimit: '512MiB',
+      }),
     predictPartition: (input) =>
-      runDataStage(dependencies, async (context) => predictPartition(await plans.read(input.plan), input, projectRoot, context, pool)),
-    sealBatch: ({ plan: ref, ...input }) => runDataStage(dependencies, async (context) => sealBatch(await plans.read(ref), input, context)),
+      runDataStage(dependencies, async (context) => {
+        const read = await plans.read(input.plan);
+        return predictPartition(await folderOf(read.identity), read, input, projectRoot, context, pool);
+      }),
+    sealBatch: ({ plan: ref, ...input }) =>
+      runDataStage(dependencies, async (context) => {
+        const read = await plans.read(ref);
+        return sealBatch(await folderOf(read.identity), read, input, context);
+      }),
   });
+}
+
+async function folderAlone(uri: string): Promise<BatchPlace> {
+  if (!uri.startsWith('s3://')) return new LocalBatchPlace(uri);
+  throw new AnnealError(
+    failureTypes.invalidRequest,
+    `The output ${uri} cannot be written: this worker has no access to S3. Configure S3 for all data workers, or name a folder (--output).`,
+  );
 }
 
 /** A plan of thousands of files is read once, and not for each of its partitions. */
@@ -90,7 +113,13 @@ function agreed(request: BatchRequest, { job, identity, planned }: BatchClaim): 
   );
 }
 
-async function plan(request: BatchRequest, version: ServedVersion, projectRoot: string, context: DataContext): Promise<PlannedBatch> {
+async function plan(
+  folder: BatchFolder,
+  request: BatchRequest,
+  version: ServedVersion,
+  projectRoot: string,
+  context: DataContext,
+): Promise<PlannedBatch> {
   const { store } = context;
   const manifest = await store.readJson<ModelManifest>(version.bundle.manifest);
   if (request.rejectOutOfRange && manifest.declared === undefined)
@@ -111,12 +140,12 @@ async function plan(request: BatchRequest, version: ServedVersion, projectRoot: 
     ...(rows === undefined ? {} : { rows }),
     startedAtMs: Date.now(),
   };
-  const folder = BatchFolder.of(request);
   const claim = await folder.setClaim({ formatVersion: 1, job: request.job, identity: made.identity, planned });
   return agreed(request, claim);
 }
 
 async function predictPartition(
+  folder: BatchFolder,
   { identity, version, files, partitions }: BatchPlan,
   { partition }: PredictPartitionInput,
   projectRoot: string,
@@ -124,14 +153,12 @@ async function predictPartition(
   pool: Pick<ScoringPool, 'run'>,
 ): Promise<PredictedPartition> {
   const { store, signal, onProgress, scratchRoot } = context;
-  const folder = BatchFolder.of(identity);
   const known = await folder.finished(partition);
   if (known) return { rows: known.rows, rejected: known.rejected?.rows ?? 0, reasons: known.rejected?.reasons ?? {}, reused: true };
   const startedAt = performance.now();
   const { file: index, rows } = partitions[partition];
   const file = files[index];
-  const directory = await folder.temporaryDirectory();
-  try {
+  return folder.place.withTemporaryDirectory(async (directory) => {
     const isRemote = file.uri.startsWith('s3://');
     const path = isRemote ? join(directory, 'fetched') : await resolveSourcePath(file.uri, projectRoot);
     if (isRemote) await fetchAsPlanned(file, path, context);
@@ -171,9 +198,7 @@ async function predictPartition(
       { ...facts, durationMs: Math.round(performance.now() - startedAt), ...(inputSha256 === undefined ? {} : { inputSha256 }) },
     );
     return { rows: scored.rows, rejected: scored.rejected, reasons: scored.reasons, reused: false };
-  } finally {
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
-  }
+  });
 }
 
 /** @throws AnnealError `SourceUnavailable` when the object is not the one that was planned */

@@ -2,23 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { EvaluateInput, EvaluationResult, ExportInput } from '../contracts/activities.js';
 import type { PreparedManifest } from '../contracts/dataset.js';
-import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
-import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
-import { prepareVersion } from '../serving/loader/prepare-version.js';
-import { openPrepared } from '../serving/prepared-version.js';
+import type { ModelBundle } from '../contracts/model.js';
 import { outputMetadata } from '../serving/oip.js';
-import { toPredictions } from '../serving/predictions.js';
 import { labelFlags } from '../serving/tensors.js';
-import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { DataFixture, failureOf, pipelineOf } from './data-fixture.js';
-import { createEvaluateActivities } from './evaluate.js';
-import { createExportActivities } from './export.js';
+import { evaluateFixture, exportFixture, serveGolden } from './served-fixture.js';
 import { trainedFixture, type TrainedFixture } from './trained-fixture.js';
 
 const labels = ['late', 'far', 'from B'];
@@ -27,23 +18,16 @@ let store: FileArtifactStore;
 let fixture: TrainedFixture;
 let bundle: ModelBundle;
 
-const environment = () => new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
-
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'anneal-multilabel-'));
   store = new FileArtifactStore(join(root, 'store'));
   fixture = await trainedFixture(store, root, 'multilabel', { testRows: 3000, training: { epochs: 30 } });
-  const input: ExportInput = { spec: fixture.spec, prepared: fixture.ref, checkpoint: fixture.checkpoint, dataDigest: 'abc' };
-  const { exportModel } = createExportActivities({ store });
-  bundle = await environment().run((given: ExportInput): Promise<ModelBundle> => exportModel(given), input);
+  bundle = await exportFixture(store, fixture);
 }, 60_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
 it('is measured label by label and in the mean over the labels, far above the baseline', async () => {
-  const activities = createEvaluateActivities({ store, run: evaluateModel });
-  const input: EvaluateInput = { spec: fixture.spec, prepared: fixture.ref, bundle };
-  const result: EvaluationResult = await environment().run((given: EvaluateInput) => activities.evaluateModel(given), input);
-  const report = await store.readJson<EvaluationReport>(result.report);
+  const report = await evaluateFixture(store, fixture, bundle);
   expect(report.primaryMetric).toBe('auc');
   expect(Object.keys(report.labels!).sort()).toEqual([...labels].sort());
   expect(report.confusion).toBeUndefined();
@@ -59,30 +43,22 @@ it('is measured label by label and in the mean over the labels, far above the ba
 });
 
 it('is served with the names of its labels, which agree with the graph’s own decisions', async () => {
-  const file = async (ref: ModelBundle['model']) => ({ path: await store.localPath(ref), sha256: ref.sha256 });
-  const files = { model: await file(bundle.model), manifest: await file(bundle.manifest), golden: await file(bundle.golden) };
-  const prepared = await prepareVersion(files, root);
-  const model = { manifest: prepared.manifest, ...(await openPrepared(prepared)) };
-  const { instances, outputs } = await store.readJson<GoldenOutputs>(bundle.golden);
-  const manifest = await store.readJson<ModelManifest>(bundle.manifest);
+  const { manifest, golden, tensors, computed, predictions } = await serveGolden(store, bundle, root);
   expect(manifest).toMatchObject({
     task: 'multilabel',
     classes: labels,
     thresholds: [expect.any(Number), expect.any(Number), expect.any(Number)],
   });
-  const tensors = rowsToTensors(manifest.inputs, instances);
-  const computed = await model.run({ rows: instances.length, columns: manifest.inputs.map(({ name }) => tensors[name].data) });
-  const predictions = toPredictions(model.manifest, computed);
   expect(Object.keys(predictions[0].labels!)).toEqual(labels);
   predictions.forEach(({ probabilities }, row) =>
-    labels.forEach((label, k) => expect(probabilities![label]).toBeCloseTo(outputs[row][k], 3)),
+    labels.forEach((label, k) => expect(probabilities![label]).toBeCloseTo(golden.outputs[row][k], 3)),
   );
   const session = await InferenceSession.create(await store.readBytes(bundle.model));
   const feeds = Object.entries(tensors).map(
     ([name, { type, data, dims }]) => [name, new Tensor(type as 'string', data as string[], dims)] as const,
   );
   const decided = (await session.run(Object.fromEntries(feeds))).labels;
-  expect(decided.dims).toEqual([instances.length, 3]);
+  expect(decided.dims).toEqual([golden.instances.length, 3]);
   expect([...labelFlags(manifest, computed)]).toEqual(Array.from(decided.data as BigInt64Array, Number));
   const combinations = new Set(predictions.map((prediction) => Object.values(prediction.labels!).join()));
   expect(combinations.size).toBeGreaterThan(3);
@@ -92,7 +68,6 @@ it('is served with the names of its labels, which agree with the graph’s own d
     { name: 'anomaly', datatype: 'FP32', shape: [2, 1] },
   ]);
   await session.release();
-  await model.release();
 });
 
 describe('the data of several labels', () => {

@@ -72,7 +72,7 @@ describe('anneal', () => {
     [['predict', 'flight-delay', 'origin=SFO'], /not valid JSON/],
     [['batch', 'flight-delay', '--output', 'x'], /--input/],
     [['batch', 'flight-delay', '--input', 'nowhere', '--output', 'x'], /format of "nowhere"/],
-    [['batch', 'flight-delay', '--input', 'x.csv', '--output', 's3://x/y'], /no folder/],
+    [['batch', 'flight-delay', '--input', 'x.csv', '--output', 'ftp://x/y'], /neither a folder nor s3/],
     [['batch', 'flight-delay', '--input', 'x.csv', '--output', 'x', '--max-rejects', '2'], /share from 0 to 1/],
     [['report'], /missing required argument 'run'/],
     [['report', 'x', '--json', '--output', 'x.html'], /--json or --output/],

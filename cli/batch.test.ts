@@ -55,6 +55,11 @@ describe('the request of a batch job', () => {
     partitionRows: 1000,
   };
 
+  test('writes into a folder, from wherever the command is called, or into S3', () => {
+    expect(requestOf('m', { ...options, output: 's3://bucket/predictions/' })).toMatchObject({ directory: 's3://bucket/predictions' });
+    expect(() => requestOf('m', { ...options, output: 's3://Bucket/x' })).toThrow(/neither a folder nor s3/);
+  });
+
   test.each([
     [undefined, 'all'],
     [false, []],

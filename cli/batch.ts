@@ -6,6 +6,7 @@ import { pipelineName } from '../contracts/pipeline/scalars.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes } from '../contracts/training-pipeline.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
+import { parseS3Uri } from '../stores/s3-uri.js';
 import { batchSource } from './batch-source.js';
 import { batchReport, readBatchStatus } from './batch-status.js';
 import { exitCodes, usageError } from './command-error.js';
@@ -84,15 +85,18 @@ export function requestOf(model: string, options: BatchOptions): BatchRequest {
     throw usageError(`"${job}" cannot name a job. Use letters, digits, "_", "." and "-", at most 63.`);
   if (!batchFormats.includes(format as BatchFormat))
     throw usageError(`"${format}" is not a format that a job writes. Give --format ${batchFormats.join('|')}.`);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(options.output))
-    throw usageError(`The output "${options.output}" is no folder. Give one that the data workers can write to, and copy it from there.`);
+  const isS3 = parseS3Uri(options.output) !== undefined;
+  if (!isS3 && /^[a-z][a-z0-9+.-]*:\/\//i.test(options.output))
+    throw usageError(
+      `The output "${options.output}" is neither a folder nor s3://<bucket>/<prefix>. Give one that the data workers can write to, and copy it from there.`,
+    );
   if (!(maxRejects >= 0 && maxRejects <= 1)) throw usageError('--max-rejects is a share of the rows, from 0 to 1.');
   return {
     model,
     job,
     ...(options.modelVersion === undefined ? {} : { version: options.modelVersion }),
     source: batchSource(options.input, options.inputFormat, options.source),
-    directory: resolve(options.output),
+    directory: isS3 ? options.output.replace(/\/+$/, '') : resolve(options.output),
     format: format as BatchFormat,
     keep: keep === false ? [] : keep === undefined ? 'all' : keep.split(',').map((name) => name.trim()),
     rejectOutOfRange: options.rejectOutOfRange === true,

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
+import type { Settings } from '../workers/settings.js';
 import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
 import { printJson } from './output.js';
+import { type HostAccess, HostClient } from './predict/host-client.js';
 import { type Chunk, inChunks, inOrder } from './predict/in-chunks.js';
 import type { Instance } from './predict/instances.js';
 import { type PredictionOutput, predictionOutputs, predictionWriter } from './predict/prediction-output.js';
@@ -14,6 +17,13 @@ export interface PredictOptions {
   readonly inputFormat?: string;
   readonly output?: string;
   readonly json?: boolean;
+  /** Of the host. */
+  readonly url?: string;
+  readonly tokenFile?: string;
+  /** Paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /**
@@ -26,13 +36,18 @@ export async function predict(model: string, text: string | undefined, options: 
   if (!predictionOutputs.includes(output as PredictionOutput))
     throw usageError(`"${output}" is not a way to write predictions. Give --output ${predictionOutputs.join('|')}.`);
   const settings = commandSettings();
-  const url = predictUrl(settings, model);
+  const { url: address } = options;
+  if (address !== undefined && !/^https?:\/\/[^/]/.test(address))
+    throw usageError(`"${address}" is not the address of a host. Write it as http://<host>:<port> or https://<host>:<port>.`);
+  const client = new HostClient(accessOf(settings, options));
+  const url = predictUrl(address === undefined ? settings : { ...settings, inference: { ...settings.inference, url: address } }, model);
   const target = modelVersion ? url.replace(/:predict$/, `/versions/${encodeURIComponent(modelVersion)}:predict`) : url;
   const source = await sourceOf(text, options, {
     scratchRoot: `${settings.home}/scratch`,
-    textColumns: () => textColumns(url, model, modelVersion),
+    textColumns: () => textColumns(client, url, model, modelVersion),
   });
-  const ask = ({ rows, first }: Chunk) => requestPrediction(target, rows).catch((error: unknown) => throwNaming(error, source, first));
+  const ask = ({ rows, first }: Chunk) =>
+    requestPrediction(client, target, rows).catch((error: unknown) => throwNaming(error, source, first));
   const writer = predictionWriter(output as PredictionOutput);
   const all: Prediction[] = [];
   let version: string | undefined;
@@ -74,48 +89,34 @@ function throwNaming(error: unknown, { name }: RowSource, first: number): never 
 }
 
 /** The columns that a model reads as text, by the metadata of the Open Inference Protocol. */
-async function textColumns(url: string, model: string, version: string | undefined): Promise<ReadonlySet<string>> {
+async function textColumns(client: HostClient, url: string, model: string, version: string | undefined): Promise<ReadonlySet<string>> {
   const path = `/v2/models/${encodeURIComponent(model)}${version === undefined ? '' : `/versions/${encodeURIComponent(version)}`}`;
-  const { inputs } = await ask<{ inputs: readonly { name: string; datatype: string }[] }>(new URL(path, url).href, {});
+  const { inputs } = await client.ask<{ inputs: readonly { name: string; datatype: string }[] }>(new URL(path, url).href);
   return new Set(inputs.filter(({ datatype }) => datatype === 'BYTES').map(({ name }) => name));
 }
 
-/**
- * @throws CommandError when the host cannot be reached or refuses the request
- */
-export function requestPrediction(url: string, instances: readonly Instance[]): Promise<PredictResult> {
-  return ask(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ instances }) });
+/** @throws CommandError when the host cannot be reached or refuses the request */
+export function requestPrediction(client: HostClient, url: string, instances: readonly Instance[]): Promise<PredictResult> {
+  return client.ask(url, { instances });
 }
 
-async function ask<T>(url: string, request: RequestInit): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(url, { ...request, signal: AbortSignal.timeout(30_000) });
-  } catch (error) {
-    throw new CommandError(
-      `The inference host does not answer at ${new URL(url).origin}. "anneal status" shows whether it runs, "anneal up" starts it; ANNEAL_HTTP_PORT says where it is looked for.`,
-      undefined,
-      { cause: error },
-    );
-  }
-  const body = await response.text();
-  if (!response.ok) throw new CommandError(`The inference host refused the request (HTTP ${response.status}): ${errorText(body)}`);
-  try {
-    return JSON.parse(body) as T;
-  } catch (error) {
-    throw new CommandError(
-      `What answers at ${new URL(url).origin} is no inference host: it sent something other than JSON. ANNEAL_HTTP_PORT says where the host is looked for, "anneal status" where it runs.`,
-      undefined,
-      { cause: error },
-    );
-  }
+/** What the flags say, else the environment. */
+function accessOf({ inference }: Settings, { tokenFile, ca, cert, key }: PredictOptions): HostAccess {
+  return {
+    token: tokenFile === undefined ? inference.token : readToken(tokenFile),
+    authority: ca ?? inference.authority,
+    certificate: cert ?? inference.certificate,
+    key: key ?? inference.key,
+  };
 }
 
-function errorText(body: string): string {
+function readToken(path: string): string {
+  let token: string;
   try {
-    const { error } = JSON.parse(body) as { error?: unknown };
-    return typeof error === 'string' ? error : body.trim();
-  } catch {
-    return body.trim();
+    token = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw usageError(`The file ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}. Correct the path or its permissions.`);
   }
+  if (!/^[\x21-\x7e]+$/.test(token)) throw usageError(`The file ${path} holds no token: expected one line without spaces.`);
+  return token;
 }

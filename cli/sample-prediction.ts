@@ -6,6 +6,7 @@ import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
 import { predictUrl } from './links.js';
+import { HostClient } from './predict/host-client.js';
 import { requestPrediction } from './predict.js';
 import { readServingState } from './promote.js';
 
@@ -27,10 +28,11 @@ export async function samplePrediction(
   const golden = await store.readJson<GoldenOutputs>(champion.bundle.golden);
   const instances = golden.instances.slice(0, 1);
   const url = predictUrl(settings, model);
+  const host = new HostClient(settings.inference);
   for (let attempt = 1; ; attempt++) {
     try {
-      const answer = await requestPrediction(url, instances);
-      return { command: curlCommand(url, instances), answer, answerText: JSON.stringify(answer) };
+      const answer = await requestPrediction(host, url, instances);
+      return { command: curlCommand(settings, url, instances), answer, answerText: JSON.stringify(answer) };
     } catch (error) {
       if (attempt === attempts) throw error;
       await sleep(250);
@@ -38,7 +40,14 @@ export async function samplePrediction(
   }
 }
 
-function curlCommand(url: string, instances: readonly unknown[]): string {
+function curlCommand({ inference }: Settings, url: string, instances: readonly unknown[]): string {
   const body = JSON.stringify({ instances }).replaceAll("'", `'\\''`);
-  return `curl -s ${url} -H 'content-type: application/json' -d '${body}'`;
+  const { token, authority, certificate, key } = inference;
+  const shown = [
+    // Not the token itself: what is printed is kept.
+    ...(token === undefined ? [] : [`-H "authorization: Bearer $ANNEAL_INFERENCE_TOKEN"`]),
+    ...(authority === undefined ? [] : [`--cacert ${authority}`]),
+    ...(certificate === undefined ? [] : [`--cert ${certificate} --key ${key}`]),
+  ].map((option) => `${option} `);
+  return `curl -s ${shown.join('')}${url} -H 'content-type: application/json' -d '${body}'`;
 }

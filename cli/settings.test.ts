@@ -98,10 +98,31 @@ describe('the embedded stack', () => {
 
 describe('inferenceUrl', () => {
   test.each([
-    ['127.0.0.1', 'http://127.0.0.1:8080'],
-    ['0.0.0.0', 'http://127.0.0.1:8080'],
-    ['::1', 'http://[::1]:8080'],
-  ])('makes of the interface %s the address %s', (httpHost, url) => {
-    expect(inferenceUrl({ httpHost, ports: { temporal: 1, temporalUi: 2, mlflow: 3, http: 8080, grpc: 8081 } })).toBe(url);
+    [{}, 'http://127.0.0.1:8080'],
+    [{ ANNEAL_HTTP_HOST: '0.0.0.0' }, 'http://127.0.0.1:8080'],
+    [{ ANNEAL_HTTP_HOST: '::1' }, 'http://[::1]:8080'],
+    [{ ANNEAL_TLS_CERT: 'server.pem' }, 'https://127.0.0.1:8080'],
+    [{ ANNEAL_INFERENCE_URL: 'https://models.example/' }, 'https://models.example'],
+  ])('makes of %j the address %s', (env, url) => {
+    expect(inferenceUrl(readSettings(env))).toBe(url);
+  });
+
+  test('is that of a stack that speaks TLS, also for a command that knows nothing of its certificate', () => {
+    const running = readSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: '7003', ANNEAL_TLS_CERT: 'server.pem' });
+    writeStackState(home, {
+      formatVersion: 1,
+      supervisor: identifyProcess(process.pid)!,
+      detached: true,
+      startedAtMs: 1,
+      ready: true,
+      services: [],
+      settings: stackSettings(running),
+      httpUrl: inferenceUrl(running),
+    });
+    expect(inferenceUrl(commandSettings({ ANNEAL_HOME: home }))).toBe('https://127.0.0.1:7003');
+  });
+
+  test('has a token that no message repeats', () => {
+    expect(() => readSettings({ ANNEAL_INFERENCE_TOKEN: 'open sesame' })).toThrow(/ANNEAL_INFERENCE_TOKEN is set to something, which/);
   });
 });

@@ -23,6 +23,10 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
     ...settings,
     ports: { ...running.ports, ...(said('ANNEAL_HTTP_PORT') ? { http: settings.ports.http } : {}) },
     httpHost: said('ANNEAL_HTTP_HOST') ? settings.httpHost : running.httpHost,
+    inference: {
+      ...settings.inference,
+      isSecure: said('ANNEAL_TLS_CERT') ? settings.inference.isSecure : stack.state.httpUrl.startsWith('https:'),
+    },
     temporal: said('TEMPORAL_ADDRESS', 'ANNEAL_TEMPORAL_PORT') ? settings.temporal : running.temporal,
     artifacts: said('ANNEAL_ARTIFACTS') ? settings.artifacts : running.artifacts,
     artifactStore: said('ANNEAL_ARTIFACT_STORE') ? settings.artifactStore : running.artifactStore,

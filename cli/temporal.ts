@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type ClientInterceptors } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Settings } from '../workers/settings.js';
 import { accepts } from './stack/ports.js';
@@ -8,17 +8,28 @@ export interface TemporalConnection {
   readonly connection: Connection;
 }
 
+interface CommandTracing {
+  readonly interceptors: ClientInterceptors;
+  readonly flush: () => Promise<void>;
+}
+
+let tracing: Promise<CommandTracing> | undefined;
+
 /**
  * Connect the command to Temporal. TLS, API key and further options come from Temporal's own variables and `temporal.toml`.
  *
  * @throws when the server does not answer in time
  */
-export async function connectTemporal(settings: Settings, timeoutMs = 5000): Promise<TemporalConnection> {
+export async function connectTemporal(
+  settings: Settings,
+  timeoutMs = 5000,
+  interceptors: ClientInterceptors = {},
+): Promise<TemporalConnection> {
   const { connectionOptions } = loadClientConnectConfig();
   const { address, namespace } = settings.temporal;
   await requireListener(address);
   const connection = await Connection.connect({ ...connectionOptions, address, connectTimeout: timeoutMs });
-  return { connection, client: new Client({ connection, namespace }) };
+  return { connection, client: new Client({ connection, namespace, interceptors }) };
 }
 
 /** gRPC tries again until its deadline; on this machine a refused connection says at once that no server runs. */
@@ -27,12 +38,24 @@ async function requireListener(address: string): Promise<void> {
   if (local && !(await accepts(Number(local[2]), local[1]))) throw new Error(`ECONNREFUSED ${address}`);
 }
 
+/** Once a process; loads OpenTelemetry where there is an endpoint for spans, and nowhere else. */
+function startCommandTracing(): Promise<CommandTracing> {
+  tracing ??= Promise.all([import('../telemetry/start-tracing.js'), import('../workers/traced-client.js')]).then(
+    ([{ startTracing }, { tracedClient }]) => {
+      const { tracer, flush } = startTracing({ serviceName: 'anneal-command', onProblem: () => undefined });
+      return { interceptors: tracedClient(tracer), flush };
+    },
+  );
+  return tracing;
+}
+
 /** Connect, do something, and close the connection whatever happens. */
 export async function withTemporal<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
-  const { client, connection } = await connectTemporal(settings);
+  const traced = settings.tracing ? await startCommandTracing() : undefined;
+  const { client, connection } = await connectTemporal(settings, undefined, traced?.interceptors);
   try {
     return await work(client);
   } finally {
-    await connection.close();
+    await Promise.all([connection.close(), traced?.flush()]);
   }
 }

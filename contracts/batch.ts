@@ -18,7 +18,7 @@ export interface BatchRequest {
   readonly version?: string;
   /** Files whose columns bear the names of the model's raw inputs. */
   readonly source: FileSource;
-  /** Absolute path of a folder that all data workers see; empty or not there, or that of the same job. */
+  /** Absolute path of a folder that all data workers see, or `s3://<bucket>/<prefix>`; empty or not there, or that of the same job. */
   readonly directory: string;
   readonly format: BatchFormat;
   /** Columns of the input that stand beside the predictions: their names, or all but images. */

@@ -26,6 +26,7 @@ const caches = new WeakMap<ModelRegistry, Map<string, AnswerCache>>();
  */
 export async function inferOrDegrade(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<Inference> {
   const { executor, version, name } = served;
+  terms?.span?.setAttribute('anneal.rows', batch.rows);
   const degrade = executor.manifest.serving?.degrade;
   if (!degrade) return { version, outputs: await executor.infer(batch, terms) };
   const cache = degrade.cachedAnswers === undefined ? undefined : cacheOf(registry, name, degrade.cachedAnswers);

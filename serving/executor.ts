@@ -78,7 +78,7 @@ export class ModelExecutor {
   }
 
   /** Told of each request that was answered; must neither throw nor change what it is given. */
-  onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number) => void;
+  onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number, requestId: string) => void;
 
   /** Looks at what is asked and answered; absent for versions that do not say what their training rows were like. */
   anomalies?: AnomalyMonitor;
@@ -102,7 +102,7 @@ export class ModelExecutor {
     const { values } = outputs;
     for (let i = 0; i < values.length; i++)
       if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
-    this.onAnswered?.(batch, outputs, performance.now() - submittedAt);
+    this.onAnswered?.(batch, outputs, performance.now() - submittedAt, terms?.requestId ?? '');
     return outputs;
   }
 

@@ -6,9 +6,11 @@ import { HttpError, toHttpError } from './http-error.js';
 import type { ServingMetrics } from './metrics.js';
 import type { ModelRegistry } from './model-registry.js';
 import { ClientGone } from './request-body.js';
-import { requestId } from './request-id.js';
+import { newRequestId, plainRequestId } from './request-id.js';
 import { RequestCancelledError } from './request-terms.js';
 import { answerRequest, type Answer, type RouteContext } from './routes.js';
+import type { ServedRequest } from './served-request.js';
+import type { ServingTracer } from './tracing/serving-tracer.js';
 
 export interface HttpLimits {
   /** @default 8 MiB */
@@ -56,6 +58,7 @@ export interface HttpServerOptions extends HttpLimits {
   readonly onError: (error: unknown, requestId: string) => void;
   /** Told of every answer; left out where nobody would read it. */
   readonly onAnswer?: (answered: AnsweredRequest) => void;
+  readonly tracer?: ServingTracer;
   /** For Prometheus: of all processes of the host. */
   readonly metricsText: () => Promise<string>;
 }
@@ -82,6 +85,7 @@ export class HttpServer {
       metrics: options.metrics,
       metricsText: options.metricsText,
       access: options.access,
+      tracer: options.tracer,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
       maxRows: options.maxRows ?? 10_000,
       load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
@@ -96,7 +100,8 @@ export class HttpServer {
       connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
       noDelay: true,
     };
-    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    // `#handle` gives the request its id first.
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request as ServedRequest, response);
     const { tls } = options;
     this.#server = tls
       ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
@@ -129,17 +134,18 @@ export class HttpServer {
     return this.#drained;
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const id = requestId(request);
+  async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
+    request.id = plainRequestId(request.headers['x-request-id']) ?? newRequestId();
     const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
-      this.#send(response, id, startedAt, await answerRequest(this.#context, request, response));
+      const answer = await answerRequest(this.#context, request, response);
+      this.#send(response, request.id, startedAt, answer);
     } catch (error) {
       if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error, id);
+      if (!refusal) this.#onError(error, request.id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, id, startedAt, { status, body: { error: message }, headers });
+      this.#send(response, request.id, startedAt, { status, body: { error: message }, headers });
     }
   }
 
@@ -165,7 +171,8 @@ function tlsOptions({ certificate, key, clientAuthority }: TlsIdentity) {
 
 /** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // Before the handshake of TLS is done an answer would wait for its end, and the connection with it.
+  if (!socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? '')) {
     socket.destroy();
     return;
   }

@@ -8,13 +8,12 @@ import {
   type MetricValue,
 } from 'prom-client';
 import type { Degradation } from '../contracts/serving.js';
-import { toHttpError } from './http-error.js';
+import { statusOfError } from './answer-status.js';
 import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
 import type { ModelRegistry } from './model-registry.js';
-import { ClientGone } from './request-body.js';
-import { OverloadedError, RequestCancelledError } from './request-terms.js';
+import { OverloadedError } from './request-terms.js';
 
 /** How a prediction was asked for: rows over HTTP, tensors over HTTP, tensors over gRPC, the Temporal activity. */
 export type Protocol = 'rows' | 'oip' | 'grpc' | 'activity';
@@ -44,8 +43,6 @@ interface ModelCounts {
 /** 50 µs to 10 s: a row costs a fraction of a millisecond, a full queue costs seconds. */
 const secondsBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const rowsBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384];
-/** What a client that went away would have been told, had it stayed; as in the logs of nginx. */
-const clientClosedRequest = 499;
 
 /**
  * What a serving process counts and measures, for Prometheus.
@@ -199,12 +196,10 @@ export class ServingMetrics {
   }
 
   failed(protocol: Protocol, { model, version }: Target, error: unknown, startedAt: number): void {
-    const isGone = error instanceof ClientGone || error instanceof RequestCancelledError;
     const served = this.#registry.peek(model, version);
     const known = served ? model : '';
     if (error instanceof OverloadedError) this.#shed.inc({ model: known });
-    const status = isGone ? clientClosedRequest : (toHttpError(error)?.status ?? 500);
-    this.#count(protocol, known, served?.version ?? '', status, startedAt);
+    this.#count(protocol, known, served?.version ?? '', statusOfError(error), startedAt);
   }
 
   loaded(model: string, outcome: 'verified' | 'refused'): void {

@@ -11,7 +11,12 @@ export interface BatchObserver {
   readonly queued: (milliseconds: number) => void;
   /** A batch was executed, or failed. */
   readonly executed: (rows: number, milliseconds: number) => void;
+  /** The same of those who shared it; on the clock of `performance.now()`. */
+  readonly batched?: (requests: readonly BatchedRequest[], rows: number, startedAt: number, endedAt: number, failed: boolean) => void;
 }
+
+/** A request in a batch. */
+export type BatchedRequest = Pick<Waiting, 'terms' | 'arrivedAt'>;
 
 export interface MicroBatcherOptions {
   /** Runs one batch; called again before its promise has settled while fewer than `executors` batches run. */
@@ -179,7 +184,7 @@ export class MicroBatcher {
       this.#executed(group, startedAt);
       outcomes = this.#share(group, outputs);
     } catch (error) {
-      this.#executed(group, startedAt);
+      this.#executed(group, startedAt, true);
       const isShared = group.length > 1 && !(error instanceof RunnerDiedError);
       outcomes = isShared ? await this.#oneByOne(group) : group.map(() => ({ error }));
     }
@@ -205,7 +210,7 @@ export class MicroBatcher {
   }
 
   /** Remember what a batch took, whether it was answered or failed. */
-  #executed(group: readonly Waiting[], startedAt: number): void {
+  #executed(group: readonly Waiting[], startedAt: number, failed = false): void {
     const executeMs = performance.now() - startedAt;
     let rows = 0;
     for (const { batch, arrivedAt } of group) {
@@ -213,6 +218,7 @@ export class MicroBatcher {
       this.#observer?.queued(startedAt - arrivedAt);
     }
     this.#observer?.executed(rows, executeMs);
+    this.#observer?.batched?.(group, rows, startedAt, startedAt + executeMs, failed);
     this.#window.executed(rows, executeMs, this.#queue.length > 0);
     const msPerRow = executeMs / rows;
     this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;

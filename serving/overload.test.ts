@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,6 +9,30 @@ import { startServingProcess } from './testing/serving-process.js';
 import { writeTinyVersion } from './testing/tiny-bundle.js';
 
 const row = { origin: 'SFO', date: 0, distance: 100 };
+
+/** Asks for the health of a host all the time, in a process of its own: what is measured is the host, not the one that floods it. */
+async function watchHealth(url: string): Promise<{ stop(): Promise<{ statuses: number[]; milliseconds: number[] }> }> {
+  const script = `const statuses = [], milliseconds = []; let stopped = false;
+    process.on('message', () => (stopped = true));
+    while (!stopped) {
+      const startedAt = performance.now();
+      const response = await fetch('${url}/v2/health/ready');
+      await response.arrayBuffer();
+      if (statuses.push(response.status) === 1) process.send({});
+      else milliseconds.push(performance.now() - startedAt);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    process.send({ statuses, milliseconds: milliseconds.sort((a, b) => a - b) }, () => process.disconnect());`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  await once(child, 'message');
+  return {
+    async stop() {
+      child.send({});
+      const [measured] = (await once(child, 'message')) as [{ statuses: number[]; milliseconds: number[] }];
+      return measured;
+    },
+  };
+}
 
 describe.each(['http-thread', 'executor-thread'] as const)('a serving process that is asked too much (%s)', (placement) => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-overload-'));
@@ -36,6 +62,12 @@ describe.each(['http-thread', 'executor-thread'] as const)('a serving process th
     });
   }
 
+  async function predictRepeatedly(body: unknown, times: number): Promise<Awaited<ReturnType<typeof predict>>[]> {
+    const answers = [];
+    for (let i = 0; i < times; i++) answers.push(await predict(body));
+    return answers;
+  }
+
   /** A refusal may be right for a moment: a starved machine still works off what waits. */
   async function untilAnswered(): Promise<number> {
     for (let i = 0; ; i++) {
@@ -48,14 +80,14 @@ describe.each(['http-thread', 'executor-thread'] as const)('a serving process th
   it('sheds with 429 and Retry-After, answers the others, and stays healthy', async () => {
     // Written once: what is measured is the host, not this process.
     const large = JSON.stringify({ instances: Array.from({ length: 300 }, () => row) });
-    const flood = Array.from({ length: 400 }, () => predict(large));
-    const startedAt = performance.now();
-    const health = await fetch(`${serving.url}/v2/health/ready`);
-    const healthMs = performance.now() - startedAt;
-    const answers = await Promise.all(flood);
-    expect(health.status).toBe(200);
-    // Some hundred connections are opened before it, by this process; and a machine for tests may be busy beside.
-    expect(healthMs).toBeLessThan(15_000);
+    const health = await watchHealth(serving.url);
+    const answers = (await Promise.all(Array.from({ length: 400 }, () => predictRepeatedly(large, 3)))).flat();
+    const { statuses, milliseconds } = await health.stop();
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    // Some are asked while requests wait for their turn; a machine for tests may be busy beside.
+    expect(milliseconds.length).toBeGreaterThan(5);
+    expect(milliseconds[milliseconds.length >> 1]).toBeLessThan(250);
+    expect(milliseconds.at(-1)).toBeLessThan(2000);
     const shed = answers.filter(({ status }) => status === 429);
     expect(shed.length).toBeGreaterThan(0);
     expect(Number(shed[0].headers['retry-after'])).toBeGreaterThanOrEqual(1);

@@ -55,8 +55,9 @@ export async function predictRows(
   registry: ModelRegistry,
   request: { readonly model: string; readonly version?: string; readonly instances: unknown },
   maxRows: number,
+  terms?: RequestTerms,
 ): Promise<PredictResult> {
-  const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows);
+  const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows, terms);
   const { manifest, outputs, version } = rows;
   return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...marksOf(rows) };
 }

@@ -23,8 +23,10 @@ export interface ServingCommands {
       readonly executors?: ExecutorOptions;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
-      /** Left out: predictions are not logged. */
-      readonly predictionLog?: Pick<PredictionLogOptions, 'directory' | 'share'>;
+      /** Left out: no spans are made. */
+      readonly tracing?: { readonly instanceId: string };
+      /** `share`: of the requests to models whose pipelines do not say it. Left out: predictions are not logged. */
+      readonly predictionLog?: Pick<PredictionLogOptions, 'directory'> & { readonly share: number };
     };
     readonly result: null;
   };
@@ -55,7 +57,11 @@ export interface ServingCommands {
   };
   /** Release a version that is not active. */
   retire: { readonly input: { readonly model: string; readonly version: string }; readonly result: null };
-  predict: { readonly input: PredictInput; readonly result: PredictResult };
+  predict: {
+    /** `trace`: the caller's context, as its propagator writes it. */
+    readonly input: PredictInput & { readonly trace?: Readonly<Record<string, string>> };
+    readonly result: PredictResult;
+  };
   /** What the process counts, for the roll-up of its host. */
   metrics: { readonly input: null; readonly result: readonly MetricObjectWithValues<MetricValue<string>>[] };
   /** Answered by a process whose event loop turns. */

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request, type RequestOptions } from 'node:https';
@@ -9,6 +8,7 @@ import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { inferenceServiceName } from './grpc/grpc-server.js';
 import { loadService } from './grpc/service-definition.js';
+import { makeCertificates } from './testing/certificates.js';
 import { startServingProcess } from './testing/serving-process.js';
 import { writeTinyVersion } from './testing/tiny-bundle.js';
 
@@ -129,31 +129,9 @@ describe('a host with certificates', () => {
   const read = (name: string) => readFileSync(join(directory, name), 'utf8');
   let serving: Serving;
   beforeAll(async () => {
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-    const key = (name: string) => ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${name}.key`];
-    openssl('req', '-x509', ...key('ca'), '-out', 'ca.pem', '-subj', '/CN=authority', '-days', '2');
-    for (const name of ['server', 'client']) {
-      openssl('req', ...key(name), '-out', `${name}.csr`, '-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-      openssl(
-        'x509',
-        '-req',
-        '-in',
-        `${name}.csr`,
-        '-CA',
-        'ca.pem',
-        '-CAkey',
-        'ca.key',
-        '-CAcreateserial',
-        '-out',
-        `${name}.pem`,
-        '-days',
-        '2',
-        '-copy_extensions',
-        'copy',
-      );
-    }
+    makeCertificates(directory);
     const tls = { certificate: read('server.pem'), key: read('server.key'), clientAuthority: read('ca.pem') };
-    serving = await withTiny(directory, {}, [], { tls });
+    serving = await withTiny(directory, { headersTimeoutMs: 600 }, [], { tls });
   });
   afterAll(async () => {
     await serving.stop();
@@ -197,6 +175,29 @@ describe('a host with certificates', () => {
     socket.write('GET / HTTP/1.1\r\n\r\n');
     await closed;
     expect(await ask({ cert: read('client.pem'), key: read('client.key') })).toBe(200);
+  });
+
+  it('cuts off who never finishes the handshake, and lets nobody wait for it', async () => {
+    const identity = { cert: read('client.pem'), key: read('client.key') };
+    // The first bytes of a ClientHello that promises 512 more, from half of them.
+    const hello = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00]);
+    const openedAt = performance.now();
+    const silent = Array.from({ length: 100 }, (_, i) => {
+      const socket = connect(serving.port, '127.0.0.1', () => i % 2 === 0 && socket.write(hello));
+      socket.on('error', () => undefined);
+      socket.resume();
+      return new Promise<number>((resolve) => socket.on('close', () => resolve(performance.now() - openedAt)));
+    });
+    let answered = 0;
+    const asking = (async () => {
+      while (performance.now() - openedAt < 500) if ((await ask(identity)) === 200) answered++;
+    })();
+    const closedAfterMs = await Promise.all(silent);
+    await asking;
+    expect(answered).toBeGreaterThan(3);
+    // Not at once: it had its time. The timer of a busy machine is late.
+    expect(Math.min(...closedAfterMs)).toBeGreaterThan(500);
+    expect(Math.max(...closedAfterMs)).toBeLessThan(5000);
   });
 });
 

@@ -1,3 +1,5 @@
+import type { Span } from '@opentelemetry/api';
+
 /** Requests of a higher priority are executed first, and are the last to be refused. */
 export type Priority = 'high' | 'normal' | 'low';
 
@@ -11,10 +13,14 @@ export interface RequestTerms {
   readonly deadlineAt: number;
   /** Nobody waits for the answer any more: the work is not begun. */
   isCancelled: boolean;
+  /** Under which it is logged; empty: it has none. */
+  requestId: string;
+  /** Of a request that is traced. */
+  span?: Span;
 }
 
 export function requestTerms(terms: Partial<RequestTerms> = {}): RequestTerms {
-  return { priority: 'normal', deadlineAt: Number.POSITIVE_INFINITY, isCancelled: false, ...terms };
+  return { priority: 'normal', deadlineAt: Number.POSITIVE_INFINITY, isCancelled: false, requestId: '', ...terms };
 }
 
 /** There are more requests than the executor can answer; worth a retry a little later. */

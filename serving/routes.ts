@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Degradation } from '../contracts/serving.js';
 import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
@@ -10,8 +10,11 @@ import { computeRows, rowsJson } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
 import { confirmLoaded, refuseUnload } from './repository.js';
 import { openApiDocument } from './openapi.js';
+import { plainRequestId } from './request-id.js';
 import { OverloadedError, type RequestTerms } from './request-terms.js';
+import type { ServedRequest } from './served-request.js';
 import { termsOfRequest } from './terms-of-request.js';
+import type { ServingTracer } from './tracing/serving-tracer.js';
 
 export interface RouteContext {
   readonly registry: ModelRegistry;
@@ -23,6 +26,8 @@ export interface RouteContext {
   readonly load: { inFlight: number; readonly maxInFlight: number };
   /** Absent: whoever reaches the host may ask. */
   readonly access?: AccessControl;
+  /** Absent: no spans are made. */
+  readonly tracer?: ServingTracer;
   /** False while the process drains. */
   readonly accepting: () => boolean;
 }
@@ -51,7 +56,7 @@ interface Route {
   readonly isLabel?: true;
   /** Of a route that predicts: its requests are counted. */
   readonly protocol?: Protocol;
-  readonly answer: (context: RouteContext, target: Target, request: IncomingMessage, response: ServerResponse) => Answer | Promise<Answer>;
+  readonly answer: (context: RouteContext, target: Target, request: ServedRequest, response: ServerResponse) => Answer | Promise<Answer>;
 }
 
 const name = '([^/:]+)';
@@ -86,7 +91,7 @@ const routes: readonly Route[] = [
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readJsonBody(request, maxBodyBytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
-      const terms = termsOfBody(body, response);
+      const terms = termsOfBody(body, request, response);
       const { model, version: answered } = target;
       const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
       return marked({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows);
@@ -105,7 +110,9 @@ const routes: readonly Route[] = [
     protocol: 'oip',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
       const body = await readTensorBody(request, maxBodyBytes);
-      const terms = termsOfBody(body.json, response);
+      const own = request.headers['x-request-id'] === undefined && isObject(body.json) ? plainRequestId(body.json.id) : undefined;
+      if (own !== undefined) request.id = own;
+      const terms = termsOfBody(body.json, request, response);
       const inferred = await inferTensors(registry, target, body, maxRows, terms);
       const { response: answer, binary } = inferred;
       const sent = binary.length === 0 ? ok(answer) : withBinary(answer, binary);
@@ -185,14 +192,22 @@ const maxFound = 256;
  *
  * @throws HttpError 404 for a path that is none of ours, 405 for another method, and what the routes themselves refuse
  */
-export function answerRequest(context: RouteContext, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+export function answerRequest(context: RouteContext, request: ServedRequest, response: ServerResponse): Answer | Promise<Answer> {
   const { route, target: named } = findRoute(request.method ?? '', request.url ?? '/');
   if (context.access && !route.isOpen) context.access.check(request.headers.authorization, named.model || undefined);
   // What a label stands for changes, the path does not.
   const target = route.isLabel ? { ...named, version: context.registry.resolveLabel(named.model, named.version ?? '').version } : named;
-  return route.protocol
-    ? predict(context, route.protocol, route, target, request, response)
-    : route.answer(context, target, request, response);
+  const { tracer } = context;
+  const { protocol } = route;
+  if (!protocol) return route.answer(context, target, request, response);
+  if (!tracer) return predict(context, protocol, route, target, request, response);
+  return tracer.http(request, routeTemplate(route, named), target, () => predict(context, protocol, route, target, request, response));
+}
+
+/** The path with names in place of what it asks for: few of them, whatever clients send. */
+function routeTemplate({ protocol, isLabel }: Route, { version: asked }: Target): string {
+  const of = asked === undefined ? '' : isLabel ? '/labels/{label}' : '/versions/{version}';
+  return protocol === 'oip' ? `/v2/models/{name}${of}/infer` : `/v1/models/{name}${of}:predict`;
 }
 
 function findRoute(method: string, url: string): Found {
@@ -228,7 +243,7 @@ async function predict(
   protocol: Protocol,
   route: Route,
   target: Target,
-  request: IncomingMessage,
+  request: ServedRequest,
   response: ServerResponse,
 ): Promise<Answer> {
   const { load, metrics } = context;
@@ -256,9 +271,15 @@ function isOverloaded(registry: ModelRegistry, { model, version }: Target): bool
 }
 
 /** A client that goes away while its request waits takes it back. */
-function termsOfBody(body: unknown, response: ServerResponse): RequestTerms {
+function termsOfBody(body: unknown, request: ServedRequest, response: ServerResponse): RequestTerms {
   const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
   const terms = termsOfRequest(parameters);
+  terms.requestId = request.id;
+  const { span } = request;
+  if (span) {
+    span.setAttribute('anneal.request.id', request.id);
+    terms.span = span;
+  }
   response.on('close', () => {
     terms.isCancelled = true;
   });

@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { PredictResult } from '../contracts/serving.js';
@@ -8,11 +9,15 @@ import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server.js';
 import { rollUp, ServingMetrics } from './metrics.js';
+import type { BatchObserver } from './micro-batcher.js';
 import { ModelRegistry } from './model-registry.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './prepared-version.js';
 import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
+import { newRequestId } from './request-id.js';
+import { requestTerms } from './request-terms.js';
+import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
 
@@ -29,6 +34,8 @@ export class ServingHost {
   #http: HttpServer | undefined;
   #grpc: GrpcServer | undefined;
   #log: PredictionLog | undefined;
+  #tracer: ServingTracer | undefined;
+  #logShare = 0;
   #limits: HttpLimits = {};
   #executors: ExecutorOptions = {};
   #processes = 1;
@@ -40,8 +47,13 @@ export class ServingHost {
   ) {}
 
   readonly handlers: Handlers = {
-    start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog }) => {
-      if (predictionLog) this.#log = new PredictionLog({ ...predictionLog, onLost: (requests) => this.#metrics.notLogged(requests) });
+    start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog, tracing }) => {
+      if (predictionLog) {
+        const { directory, share } = predictionLog;
+        this.#log = new PredictionLog({ directory, onLost: (requests) => this.#metrics.notLogged(requests) });
+        this.#logShare = share;
+      }
+      if (tracing) this.#tracer = await this.#startTracing(tracing.instanceId);
       this.#registry.expect(expected);
       this.#metrics.observeProcess();
       this.#limits = limits;
@@ -57,6 +69,7 @@ export class ServingHost {
         host,
         tls,
         access: access && new AccessControl(access),
+        tracer: this.#tracer,
         maxRows: this.#maxRows,
         onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
@@ -101,10 +114,17 @@ export class ServingHost {
     drain: async () => {
       await this.#closeServers();
       await this.#registry.close();
-      await this.#log?.close();
+      await Promise.all([this.#log?.close(), this.#tracer?.close()]);
       return null;
     },
   };
+
+  /** OpenTelemetry's code is loaded by a process that uses it, and by no other. */
+  async #startTracing(instanceId: string): Promise<ServingTracer> {
+    const { ServingTracer } = await import('./tracing/serving-tracer.js');
+    const onProblem = (problem: string): void => this.logger.warn({ problem }, 'spans cannot be sent; serving goes on without them');
+    return ServingTracer.start({ serviceName: 'anneal-inference', instanceId, onProblem });
+  }
 
   get #maxRows(): number {
     return this.#limits.maxRows ?? defaultMaxRows;
@@ -136,19 +156,32 @@ export class ServingHost {
       this.#metrics.executorDied(model);
       this.logger.error({ model, version, error: error.message }, 'an executor of the version died; starting another');
     };
-    const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, this.#metrics.batchObserver(model));
+    const tracer = this.#tracer;
+    const observer: BatchObserver = {
+      ...this.#metrics.batchObserver(model),
+      ...(tracer ? { batched: (...batch) => tracer.batched(...batch) } : {}),
+    };
+    const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, observer);
     executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
     const logged = { model, version, manifest: executor.manifest };
-    if (this.#log) executor.onAnswered = (batch, outputs, latencyMs) => this.#log?.record(logged, batch, outputs, latencyMs);
+    const log = this.#log;
+    const share = executor.manifest.serving?.log?.share ?? this.#logShare;
+    if (log && share > 0) {
+      executor.onAnswered = (batch, outputs, latencyMs, requestId) => {
+        if (share >= 1 || Math.random() < share) log.record(logged, batch, outputs, latencyMs, requestId || newRequestId());
+      };
+    }
     this.#digests.set(executor, prepared.digest);
     this.#registry.stage({ name: model, version, executor });
     this.#metrics.loaded(model, 'verified');
     return executor;
   }
 
-  async #predict(input: ServingCommands['predict']['input']): Promise<PredictResult> {
+  async #predict({ trace = {}, ...input }: ServingCommands['predict']['input']): Promise<PredictResult> {
     try {
-      return await this.#metrics.measure('activity', input, () => predictRows(this.#registry, input, this.#maxRows));
+      const run = (span?: Span): Promise<PredictResult> =>
+        this.#metrics.measure('activity', input, () => predictRows(this.#registry, input, this.#maxRows, span && requestTerms({ span })));
+      return await (this.#tracer ? this.#tracer.activity(trace, input, run) : run());
     } catch (error) {
       if (error instanceof AnnealError) throw error;
       const refusal = toHttpError(error);

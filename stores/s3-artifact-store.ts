@@ -1,7 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ArtifactRef } from '../contracts/reference.js';
@@ -12,13 +9,8 @@ import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointerSegments } from './pointer-name.js';
 import { explainS3Failure, s3FailureKind } from './s3-failure.js';
 import { s3ObjectChunks } from './s3-object-chunks.js';
+import { uploadToS3 } from './s3-upload.js';
 import { type S3Location, s3Uri } from './s3-uri.js';
-
-/** Larger objects are uploaded in parts, some at a time, each of which is tried again by itself. */
-const partBytes = 16 << 20;
-const partsAtOnce = 4;
-/** S3 takes 10,000 parts of one object. */
-const maxParts = 9_000;
 
 type Verb = 'read' | 'write' | 'remove';
 
@@ -122,25 +114,8 @@ export class S3ArtifactStore implements ArtifactStore {
     const location = this.#object(ref);
     if (await this.#isStored(ref, location)) return ref;
     const path = await this.#cache.localPath(ref);
-    if (ref.sizeBytes > partBytes) {
-      await this.#try(location, 'write', () => this.#uploadParts(ref, location, path));
-      return ref;
-    }
-    // The service compares the digest with what has arrived.
-    const request = { ...target(location), Body: await readFile(path), ChecksumSHA256: base64Digest(ref), Metadata: metadata(ref) };
-    await this.#try(location, 'write', () => this.#client.send(new PutObjectCommand(request)));
+    await this.#try(location, 'write', () => uploadToS3(this.#client, location, path, ref));
     return ref;
-  }
-
-  async #uploadParts(ref: ArtifactRef, location: S3Location, path: string): Promise<void> {
-    const stream = createReadStream(path, { highWaterMark: 1 << 20 });
-    try {
-      const partSize = Math.max(partBytes, Math.ceil(ref.sizeBytes / maxParts));
-      const params = { ...target(location), Body: stream, Metadata: metadata(ref) };
-      await new Upload({ client: this.#client, params, partSize, queueSize: partsAtOnce }).done();
-    } finally {
-      stream.destroy();
-    }
   }
 
   /** Whoever overwrites an object by hand does not say that it still is what its name says. */
@@ -189,14 +164,6 @@ export class S3ArtifactStore implements ArtifactStore {
 
 function target({ bucket, key }: S3Location): { readonly Bucket: string; readonly Key: string } {
   return { Bucket: bucket, Key: key };
-}
-
-function metadata({ sha256 }: ArtifactRef): Record<string, string> {
-  return { sha256 };
-}
-
-function base64Digest({ sha256 }: ArtifactRef): string {
-  return Buffer.from(sha256, 'hex').toString('base64');
 }
 
 function failure(location: S3Location, verb: Verb, cause: unknown): Error {

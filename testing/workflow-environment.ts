@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import type { HostActivities } from '../contracts/activities.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
@@ -31,16 +38,21 @@ function installQuietRuntime(): void {
   Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } } });
 }
 
-let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+const bundles = new Map<boolean, Promise<WorkflowBundleWithSourceMap>>();
 
-/** The workflows, bundled once a test file. */
-export function testWorkflowBundle(): Promise<WorkflowBundleWithSourceMap> {
+/** The workflows, bundled once a test file; `traced`: as workers that send spans have them. */
+export function testWorkflowBundle({ traced = false } = {}): Promise<WorkflowBundleWithSourceMap> {
   installQuietRuntime();
   const silent = () => undefined;
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: join(root, 'workflows', 'index.ts'),
-    logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: console.error },
-  });
+  let bundle = bundles.get(traced);
+  if (!bundle) {
+    bundle = bundleWorkflowCode({
+      workflowsPath: join(root, 'workflows', 'index.ts'),
+      workflowInterceptorModules: traced ? [join(root, 'workflows', 'tracing-interceptors.ts')] : [],
+      logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: console.error },
+    });
+    bundles.set(traced, bundle);
+  }
   return bundle;
 }
 
@@ -61,14 +73,25 @@ export interface TestActivities {
 }
 
 /** Run `work` with a worker for the workflows and one for each kind of activity; ends when all of them have stopped. */
-export async function withWorkers<T>(environment: TestWorkflowEnvironment, activities: TestActivities, work: () => Promise<T>): Promise<T> {
+export async function withWorkers<T>(
+  environment: TestWorkflowEnvironment,
+  activities: TestActivities,
+  work: () => Promise<T>,
+  traced?: Pick<WorkerOptions, 'interceptors' | 'sinks'>,
+): Promise<T> {
   const connection = environment.nativeConnection;
-  const shared = { connection, namespace: environment.namespace, shutdownForceTime: '2 seconds', ...promptHeartbeats } as const;
+  const shared = {
+    ...traced,
+    connection,
+    namespace: environment.namespace,
+    shutdownForceTime: '2 seconds',
+    ...promptHeartbeats,
+  } as const;
   const workers = await Promise.all([
     Worker.create({
       ...shared,
       taskQueue: taskQueues.orchestration,
-      workflowBundle: await testWorkflowBundle(),
+      workflowBundle: await testWorkflowBundle({ traced: traced !== undefined }),
       activities: { ...activities.orchestration },
     }),
     Worker.create({ ...shared, taskQueue: taskQueues.data, activities: { ...activities.data } }),

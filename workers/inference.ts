@@ -12,7 +12,7 @@ import { isLoopback, readProtection } from './inference/protection.js';
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
-import { createLogger, installRuntime } from './runtime.js';
+import { createLogger, installRuntime, startTemporalTracing } from './runtime.js';
 import { readSettings, type Settings } from './settings.js';
 
 /** A parent is told that the host is up after this long at the latest: Temporal may be away. */
@@ -53,7 +53,8 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     processes: plan.processes,
     executors: plan.executors,
     ...protection,
-    ...(settings.predictionLog.share > 0 ? { predictionLog: { directory: logDirectory, share: settings.predictionLog.share } } : {}),
+    predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
+    ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),
     expected: () => host.models(),
     restore: (member) => host.restore(member).finally(restored.fire),
   });
@@ -76,7 +77,8 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
 
   const polling = signalOnce();
   const lease = { hostId: settings.hostId, taskQueue: hostTaskQueue(settings.hostId), url };
-  const link = keepTemporalLink({ settings, logger, host, lease, onPolling: polling.fire }, stop);
+  const tracing = await startTemporalTracing(settings, logger, 'inference');
+  const link = keepTemporalLink({ settings, logger, host, lease, traced: tracing?.worker, onPolling: polling.fire }, stop);
   const stopped = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     stop.addEventListener('abort', () => resolve());
@@ -88,7 +90,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   logger.info({ reason: String(stop.reason) }, 'stopping');
   // Activities still predict on the serving process, so its versions stay until the workers have ended.
   await Promise.all([pool.broadcast('closeServers', null).catch(() => undefined), link]);
-  await pool.stop();
+  await Promise.all([pool.stop(), tracing?.close()]);
   await keeping;
   // What the serving processes closed as they ended; a store that is away gets it after the next start.
   await Promise.race([keeper.collect().catch(() => undefined), sleep(lastCollectionMs, undefined, { ref: false })]);

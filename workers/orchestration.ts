@@ -7,7 +7,7 @@ import { ensureSearchAttributes } from './search-attributes.js';
 import { workflowBundle } from './workflow-bundle.js';
 
 /** All workflows, and the light I/O against MLflow and Temporal. */
-await runWorker('orchestration', async ({ settings, logger, temporal }) => {
+await runWorker('orchestration', async ({ settings, logger, temporal, traced }) => {
   const [bundle] = await Promise.all([workflowBundle(settings, logger), ensureSearchAttributes(temporal, logger)]);
   const activities = createTrackingActivities({
     mlflow: settings.mlflow,
@@ -18,6 +18,7 @@ await runWorker('orchestration', async ({ settings, logger, temporal }) => {
   });
   return Worker.create({
     ...workerDefaults,
+    ...traced,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.orchestration,

@@ -1,12 +1,14 @@
-import type { Worker } from '@temporalio/worker';
+import type { Worker, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { connectTemporalPatiently, createLogger, installRuntime, type TemporalHandle } from './runtime.js';
+import { connectTemporalPatiently, createLogger, installRuntime, startTemporalTracing, type TemporalHandle } from './runtime.js';
 import { readSettings, type Settings } from './settings.js';
 
 export interface WorkerContext {
   readonly settings: Settings;
   readonly logger: Logger;
   readonly temporal: TemporalHandle;
+  /** For each worker: nothing where no spans are sent. */
+  readonly traced: Pick<WorkerOptions, 'interceptors' | 'sinks'>;
 }
 
 /**
@@ -23,9 +25,10 @@ export async function runWorker(kind: string, create: (context: WorkerContext) =
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)));
   if (process.send) process.once('disconnect', () => stop.abort(new Error('the parent process is gone')));
 
-  const temporal = await connectTemporalPatiently(settings, logger, stop.signal);
+  const tracing = await startTemporalTracing(settings, logger, kind);
+  const temporal = await connectTemporalPatiently(settings, logger, stop.signal, tracing?.client);
   try {
-    const worker = await create({ settings, logger, temporal });
+    const worker = await create({ settings, logger, temporal, traced: tracing?.worker ?? {} });
     const running = worker.run();
     stop.signal.addEventListener('abort', () => {
       logger.info({ reason: String(stop.signal.reason) }, 'stopping');
@@ -36,7 +39,7 @@ export async function runWorker(kind: string, create: (context: WorkerContext) =
     process.send?.({ type: 'ready' });
     await running;
   } finally {
-    await temporal.connection.close();
+    await Promise.all([temporal.connection.close(), tracing?.close()]);
     if (process.connected) process.disconnect();
   }
 }

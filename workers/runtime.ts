@@ -1,8 +1,9 @@
-import { Client } from '@temporalio/client';
+import { Client, type ClientInterceptors } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Runtime, type Logger, type LogLevel, type LogMetadata } from '@temporalio/worker';
 import { pino, type Logger as Pino } from 'pino';
 import type { Settings } from './settings.js';
+import type { TemporalTracing } from './temporal-tracing.js';
 
 /** JSON lines on stdout, one object a line; they are kept back while stdout cannot be written, as on a full disk. */
 export function createLogger(settings: Settings, name: string): Pino {
@@ -45,6 +46,14 @@ export function installRuntime(logger: Pino): void {
   });
 }
 
+/** Loads OpenTelemetry in a process that has an endpoint for spans, and in no other. */
+export async function startTemporalTracing(settings: Settings, logger: Pino, kind: string): Promise<TemporalTracing | undefined> {
+  if (!settings.tracing) return undefined;
+  const { traceTemporal } = await import('./temporal-tracing.js');
+  const onProblem = (problem: string): void => logger.warn({ problem }, 'spans cannot be sent; going on without them');
+  return traceTemporal({ serviceName: `anneal-${kind}`, onProblem });
+}
+
 export interface TemporalHandle {
   readonly connection: NativeConnection;
   readonly client: Client;
@@ -56,19 +65,24 @@ export interface TemporalHandle {
  *
  * @throws when the server cannot be reached; safe to retry
  */
-export async function connectTemporal(settings: Settings): Promise<TemporalHandle> {
+export async function connectTemporal(settings: Settings, interceptors: ClientInterceptors = {}): Promise<TemporalHandle> {
   const { connectionOptions } = loadClientConnectConfig();
   const connection = await NativeConnection.connect({ ...connectionOptions, address: settings.temporal.address });
   const { namespace } = settings.temporal;
-  return { connection, namespace, client: new Client({ connection, namespace }) };
+  return { connection, namespace, client: new Client({ connection, namespace, interceptors }) };
 }
 
 /** Keep trying to connect until it succeeds or `signal` is aborted; the server may still be starting. */
-export async function connectTemporalPatiently(settings: Settings, logger: Pino, signal?: AbortSignal): Promise<TemporalHandle> {
+export async function connectTemporalPatiently(
+  settings: Settings,
+  logger: Pino,
+  signal?: AbortSignal,
+  interceptors?: ClientInterceptors,
+): Promise<TemporalHandle> {
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted();
     try {
-      return await connectTemporal(settings);
+      return await connectTemporal(settings, interceptors);
     } catch (error) {
       if (attempt % 20 === 4)
         logger.warn({ address: settings.temporal.address, error: String(error) }, 'Temporal cannot be reached yet; still trying');

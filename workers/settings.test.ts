@@ -54,7 +54,21 @@ describe('readSettings', () => {
     expect(settings).toMatchObject({ artifactStore: 's3://models/team-a', s3: { endpoint: 'http://minio:9000', region: 'eu-west-1' } });
   });
 
+  it('sends spans where an endpoint is set and nothing forbids it', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    expect(readSettings({}).tracing).toBe(false);
+    expect(readSettings(endpoint).tracing).toBe(true);
+    expect(readSettings({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' }).tracing).toBe(true);
+    expect(readSettings({ ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }).tracing).toBe(false);
+    expect(readSettings({ ...endpoint, OTEL_TRACES_EXPORTER: 'none' }).tracing).toBe(false);
+    expect(readSettings({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }).tracing).toBe(false);
+    expect(() => readSettings({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toThrow(
+      /OTEL_EXPORTER_OTLP_PROTOCOL is set to "grpc"/,
+    );
+  });
+
   it.each([
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector'],
     ['ANNEAL_HTTP_PORT', 'eighty'],
     ['ANNEAL_HTTP_PORT', '70000'],
     ['MLFLOW_TRACKING_URI', 'not a url'],

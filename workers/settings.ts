@@ -49,6 +49,15 @@ const environment = z.object({
   ANNEAL_TLS_CERT: z.string().min(1).optional(),
   ANNEAL_TLS_KEY: z.string().min(1).optional(),
   ANNEAL_TLS_CLIENT_CA: z.string().min(1).optional(),
+  /** What the command shows a host that wants a token or certificates, and by what it knows the host; PEM files. */
+  ANNEAL_INFERENCE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ANNEAL_INFERENCE_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
+    .optional(),
+  ANNEAL_INFERENCE_CA: z.string().min(1).optional(),
+  ANNEAL_INFERENCE_CERT: z.string().min(1).optional(),
+  ANNEAL_INFERENCE_KEY: z.string().min(1).optional(),
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
@@ -71,6 +80,13 @@ const environment = z.object({
   MLFLOW_TRACKING_TOKEN: z.string().min(1).optional(),
   MLFLOW_TRACKING_USERNAME: z.string().min(1).optional(),
   MLFLOW_TRACKING_PASSWORD: z.string().min(1).optional(),
+  /** OpenTelemetry's own variables; its SDK reads the others itself. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.string().optional(),
+  OTEL_TRACES_EXPORTER: z.string().optional(),
+  OTEL_SDK_DISABLED: z.string().optional(),
   /** Addresses that people open in a browser, where they differ from those that the workers use. */
   ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
   ANNEAL_MLFLOW_UI_URL: z.url().optional(),
@@ -100,6 +116,8 @@ export interface Settings {
   readonly httpHost: string;
   readonly hostId: string;
   readonly serving: ServingSettings;
+  /** How the command reaches the host. */
+  readonly inference: InferenceAccess;
   readonly training: {
     /** Absent: by the devices that the worker finds. */
     readonly slots?: number;
@@ -111,9 +129,23 @@ export interface Settings {
   /** Share of the requests that are logged, and how long. */
   readonly predictionLog: { readonly share: number; readonly retentionDays: number };
   readonly logLevel: string;
+  /** Whether spans are made: OpenTelemetry's variables name an endpoint, and do not disable it. */
+  readonly tracing: boolean;
   readonly workflowBundle?: string;
   readonly temporal: { readonly address: string; readonly namespace: string; readonly uiUrl: string; readonly external: boolean };
   readonly mlflow: { readonly trackingUri: string; readonly uiUrl: string; readonly auth?: MlflowAuth; readonly external: boolean };
+}
+
+export interface InferenceAccess {
+  /** Absent: that of the stack. */
+  readonly url?: string;
+  readonly token?: string;
+  /** Paths of PEM files: the authority of the host's certificate, a certificate of one's own and its key. */
+  readonly authority?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  /** The stack's host speaks TLS. */
+  readonly isSecure: boolean;
 }
 
 /** What is absent is measured or chosen by the host. */
@@ -129,6 +161,8 @@ export interface ServingSettings {
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
+const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
+
 /** @throws Error that names the variable, what it holds and what it takes */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -136,8 +170,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue.path[0]);
+    const shown = secrets.has(name) ? 'something' : `"${env[name]}"`;
     throw new Error(
-      `The environment variable ${name} is set to "${env[name]}", which Anneal cannot use: ${issue.message}. Correct it or unset it.`,
+      `The environment variable ${name} is set to ${shown}, which Anneal cannot use: ${issue.message}. Correct it or unset it.`,
     );
   }
   const values = parsed.data;
@@ -172,6 +207,14 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       tokens: values.ANNEAL_SERVING_TOKENS,
       tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
     },
+    inference: {
+      url: values.ANNEAL_INFERENCE_URL,
+      token: values.ANNEAL_INFERENCE_TOKEN,
+      authority: values.ANNEAL_INFERENCE_CA,
+      certificate: values.ANNEAL_INFERENCE_CERT,
+      key: values.ANNEAL_INFERENCE_KEY,
+      isSecure: values.ANNEAL_TLS_CERT !== undefined,
+    },
     training: {
       slots: values.ANNEAL_TRAINING_SLOTS,
       threads: values.ANNEAL_TRAINING_THREADS,
@@ -180,6 +223,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
+    tracing: wantsTracing(values),
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
@@ -194,6 +238,17 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function wantsTracing(values: z.output<typeof environment>): boolean {
+  if (!(values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? values.OTEL_EXPORTER_OTLP_ENDPOINT)) return false;
+  if (values.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true' || values.OTEL_TRACES_EXPORTER?.trim() === 'none') return false;
+  const variable = values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' : 'OTEL_EXPORTER_OTLP_PROTOCOL';
+  const protocol = values[variable] ?? 'http/protobuf';
+  if (protocol === 'http/protobuf') return true;
+  throw new Error(
+    `The environment variable ${variable} is set to "${protocol}", which Anneal does not speak: it sends spans by http/protobuf. Unset it, and give the endpoint of the collector's HTTP receiver (port 4318).`,
+  );
 }
 
 function mlflowAuth(values: z.output<typeof environment>): MlflowAuth | undefined {

@@ -11,7 +11,7 @@ import { runWorker, workerDefaults } from './run-worker.js';
  *
  * The cards stand in the worker's identity, which Temporal's UI and `anneal status` show.
  */
-await runWorker('training', async ({ settings, logger, temporal }) => {
+await runWorker('training', async ({ settings, logger, temporal, traced }) => {
   const { training } = settings;
   const devices = await readDevices({ visible: training.visibleDevices });
   const slots = training.slots ?? Math.max(1, devices.length);
@@ -27,6 +27,7 @@ await runWorker('training', async ({ settings, logger, temporal }) => {
   });
   return Worker.create({
     ...workerDefaults,
+    ...traced,
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue: taskQueues.training,

@@ -4,15 +4,24 @@ import type { Logger } from 'pino';
 import type { Settings } from './settings.js';
 
 export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+/** Bundled with them where spans are sent. */
+export const tracingInterceptors = fileURLToPath(new URL('../workflows/tracing-interceptors.ts', import.meta.url));
+
+/** The prebuilt bundle with `tracingInterceptors` lies beside the one without. */
+export function tracedBundlePath(path: string): string {
+  return path.replace(/(\.js)?$/, '.traced.js');
+}
 
 /**
  * The workflows as one bundle: a prebuilt file when `ANNEAL_WORKFLOW_BUNDLE` names one (`npm run build:workflows` writes
  * it, the image does that), else bundled here, which takes about 3 seconds.
  */
 export async function workflowBundle(settings: Settings, logger: Logger): Promise<WorkflowBundleOption> {
-  if (settings.workflowBundle) return { codePath: settings.workflowBundle };
+  const { workflowBundle: prebuilt, tracing } = settings;
+  if (prebuilt) return { codePath: tracing ? tracedBundlePath(prebuilt) : prebuilt };
   return bundleWorkflowCode({
     workflowsPath,
+    ...(tracing ? { workflowInterceptorModules: [tracingInterceptors] } : {}),
     logger: {
       log: () => undefined,
       trace: () => undefined,

@@ -8,7 +8,7 @@ export function registerBatch(program: Command): void {
     .description('predict the rows of files with a model, and write them beside a manifest')
     .argument('<model>', "the model's name")
     .requiredOption('-i, --input <places...>', 'files, folders, patterns ("data/*.parquet") or s3://… with the columns of the model')
-    .requiredOption('-o, --output <folder>', 'an empty or new folder that the data workers can write to')
+    .requiredOption('-o, --output <folder>', 'an empty or new folder that the data workers can write to, or s3://<bucket>/<prefix>')
     .option('--model-version <version>', 'number or alias of a version (default: what serves when the job begins)')
     .option('--format <format>', 'parquet, csv or jsonl', 'parquet')
     .option('--input-format <format>', 'parquet, csv, tsv, json, jsonl or arrow (default: by the name of the first place)')

@@ -1,6 +1,9 @@
 import type { Settings } from '../../workers/settings.js';
 import { CommandError } from '../command-error.js';
+import { type HostAccess, HostClient } from '../predict/host-client.js';
 import { connectTemporal } from '../temporal.js';
+
+const healthTimeoutMs = 2000;
 
 /** Whether the server answers for the namespace; a frontend that listens may still be without it. */
 export async function isTemporalServing(settings: Settings): Promise<boolean> {
@@ -23,13 +26,18 @@ export function isMlflowHealthy(trackingUri: string): Promise<boolean> {
 }
 
 /** Whether the inference host has a process that answers. */
-export function isInferenceHostLive(httpUrl: string): Promise<boolean> {
-  return isOk(`${httpUrl}/v2/health/live`);
+export async function isInferenceHostLive(httpUrl: string, access: HostAccess): Promise<boolean> {
+  try {
+    await new HostClient(access, healthTimeoutMs).ask(`${httpUrl}/v2/health/live`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function isOk(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(healthTimeoutMs) });
     await response.arrayBuffer();
     return response.ok;
   } catch {

@@ -36,7 +36,7 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   const [temporalAnswers, mlflowAnswers, hostAnswers, trainingWorkers] = await Promise.all([
     isTemporalServing(settings),
     isMlflowHealthy(mlflow.trackingUri),
-    isInferenceHostLive(httpUrl),
+    isInferenceHostLive(httpUrl, settings.inference),
     readTrainingWorkers(settings),
   ]);
   const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));

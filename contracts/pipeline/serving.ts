@@ -33,6 +33,13 @@ export const servingSpec = z.strictObject({
       prior: z.literal(true).optional(),
     })
     .optional(),
+  /** The prediction log; what is left out is as the host has it. */
+  log: z
+    .strictObject({
+      /** Share of this model's requests that are logged, whatever the host's `ANNEAL_PREDICTION_LOG` says; 0 logs none. */
+      share: z.number().min(0).max(1),
+    })
+    .optional(),
 });
 
 export type ServingSpec = z.output<typeof servingSpec>;

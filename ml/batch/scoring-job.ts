@@ -1,7 +1,6 @@
 import type { FileSource } from '../../contracts/pipeline/source.js';
 import type { BatchFormat, PlannedFile, PlannedPartition, Rejects } from '../../contracts/batch.js';
 import type { ModelManifest } from '../../contracts/model.js';
-import type { FailureMessage } from '../child/failure-message.js';
 
 /** The rows of one partition as a process can predict them with local files alone; plain JSON. */
 export interface ScoringJob {
@@ -31,9 +30,3 @@ export interface Scored {
   readonly reasons: Rejects;
   readonly inputSha256?: string;
 }
-
-/** Child → parent. */
-export type ScoringMessage =
-  | { readonly kind: 'progress'; readonly rows: number; readonly totalRows: number }
-  | { readonly kind: 'done'; readonly scored: Scored }
-  | FailureMessage;

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { toError } from '../child/failure-message.js';
-import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
-import type { Scored, ScoringJob, ScoringMessage } from './scoring-job.js';
+import { askChild } from '../child/ask-child.js';
+import type { OnRows } from '../child/job-messages.js';
+import { forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
+import type { Scored, ScoringJob } from './scoring-job.js';
 
 const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** A job of many partitions comes back for the next one within moments. */
@@ -18,46 +19,12 @@ export class ScoringPool {
    * @throws AnnealError as `scorePartition` does; `Error` when the process died, so a retry may help; the signal's reason as soon as
    *   it is aborted
    */
-  async run(job: ScoringJob, onRows: (rows: number, totalRows: number) => void, signal?: AbortSignal): Promise<Scored> {
+  async run(job: ScoringJob, onRows: OnRows, signal?: AbortSignal): Promise<Scored> {
     signal?.throwIfAborted();
     const child = this.#take();
-    const kill = (): void => void child.process.kill('SIGKILL');
-    signal?.addEventListener('abort', kill);
-    let isUsable = false;
-    try {
-      return await new Promise<Scored>((resolve, reject) => {
-        child.process.on('message', (message: ScoringMessage) => {
-          switch (message.kind) {
-            case 'progress':
-              onRows(message.rows, message.totalRows);
-              break;
-            case 'done':
-              isUsable = true;
-              resolve(message.scored);
-              break;
-            case 'failed':
-              // What has failed may have left the process in any state.
-              reject(toError(message));
-              break;
-          }
-        });
-        child.process.on('error', reject);
-        child.process.on('close', (code, how) => {
-          reject(
-            signal?.aborted
-              ? (signal.reason as Error)
-              : new Error(`The prediction of a partition ${childDeath(child, code, how)} It is tried again.`),
-          );
-        });
-        child.process.send(job, () => {});
-      });
-    } finally {
-      signal?.removeEventListener('abort', kill);
-      for (const event of ['message', 'error', 'close']) child.process.removeAllListeners(event);
-      child.process.on('error', () => {});
-      if (isUsable && !signal?.aborted) this.#keep(child);
-      else kill();
-    }
+    const scored = await askChild<Scored>(child, 'The prediction of a partition', job, onRows, signal);
+    if (!signal?.aborted) this.#keep(child);
+    return scored;
   }
 
   /** End the processes that wait. */

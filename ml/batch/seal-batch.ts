@@ -1,7 +1,7 @@
 import { setTimeout as yieldTurn } from 'node:timers/promises';
 import type { BatchManifest, BatchPart, BatchPlan, BatchTotals, SealBatchInput, SealedBatch } from '../../contracts/batch.js';
 import type { DataContext } from '../data/data-context.js';
-import { BatchFolder, readJson } from './batch-folder.js';
+import type { BatchFolder } from './batch-folder.js';
 import { refuseTooManyRejects } from './reject-limit.js';
 
 /** So many damaged parts are told at once. */
@@ -14,12 +14,12 @@ const damagedAtOnce = 200;
  * @throws AnnealError `InvalidData` when more rows were rejected than the job allows
  */
 export async function sealBatch(
+  folder: BatchFolder,
   plan: BatchPlan,
   { job, startedAtMs, maxRejected }: Omit<SealBatchInput, 'plan'>,
   { signal, onProgress }: Pick<DataContext, 'signal' | 'onProgress'>,
 ): Promise<SealedBatch> {
-  const folder = BatchFolder.of(plan.identity);
-  const written = await readJson<BatchManifest>(folder.manifestPath);
+  const isWritten = await folder.hasManifest();
   const parts: BatchPart[] = [];
   const damaged: number[] = [];
   for (const partition of plan.partitions.keys()) {
@@ -33,7 +33,7 @@ export async function sealBatch(
   if (damaged.length > 0) return { damaged };
   const totals = totalsOf(parts, folder);
   refuseTooManyRejects(totals, maxRejected);
-  if (!written) await folder.writeManifest(manifestOf(plan, job, startedAtMs, parts, totals));
+  if (!isWritten) await folder.writeManifest(manifestOf(plan, job, startedAtMs, parts, totals));
   return { totals };
 }
 

@@ -1,6 +1,5 @@
-import type { EvaluationReport, ModelManifest } from '../../contracts/model.js';
+import type { ModelManifest } from '../../contracts/model.js';
 import type { MetricName } from '../../contracts/pipeline.js';
-import type { FailureMessage } from '../child/failure-message.js';
 
 /** An exported model as local file. */
 export interface LocalModel {
@@ -18,9 +17,3 @@ export interface EvaluationJob {
   readonly threads: number;
   readonly scratchRoot: string;
 }
-
-/** Child → parent. */
-export type EvaluationMessage =
-  | { readonly kind: 'progress'; readonly rows: number; readonly totalRows: number }
-  | { readonly kind: 'done'; readonly report: EvaluationReport }
-  | FailureMessage;

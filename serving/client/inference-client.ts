@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PredictResult } from '../../contracts/serving.js';
+import { currentTrace } from '../../telemetry/current-trace.js';
 
 export interface InferenceClientOptions {
   /** Of a host or a load balancer, e.g. `http://127.0.0.1:8080`. */
@@ -61,6 +62,7 @@ const retried = [429, 502, 503];
 
 /**
  * A client for inference hosts, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
+ * Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
  *
  * @example
  * const client = createInferenceClient<{ 'flight-delay': { origin: string; distance: number } }>({ url: 'http://127.0.0.1:8080' });
@@ -84,9 +86,9 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
         const micros = Math.max(1, Math.floor((until - performance.now()) * 1000));
         const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
         const body = JSON.stringify({ instances, parameters });
-        const outcome = await fetch(`${base}${pathOf(model, options)}`, { method: 'POST', headers, body, signal }).then(
-          readAnswer,
-          (error: unknown) => unreachable(base, signal, error),
+        const request = { method: 'POST', headers: { ...headers, ...(await currentTrace()) }, body, signal };
+        const outcome = await fetch(`${base}${pathOf(model, options)}`, request).then(readAnswer, (error: unknown) =>
+          unreachable(base, signal, error),
         );
         if ('result' in outcome) return outcome.result;
         if (!outcome.isPassing || attempt >= retries) throw outcome.error;

@@ -1,4 +1,5 @@
 import {
+  Metadata,
   Server,
   ServerCredentials,
   logVerbosity,
@@ -10,16 +11,20 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
+import type { Span } from '@opentelemetry/api';
 import type { AccessControl } from '../access.js';
+import { clientClosedRequest } from '../answer-status.js';
 import { HttpError, toHttpError } from '../http-error.js';
 import type { TlsIdentity } from '../http-server.js';
 import type { ServingMetrics } from '../metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
-import { modelMetadata, runTensors, serverMetadata } from '../oip.js';
+import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip.js';
 import { confirmLoaded, refuseUnload } from '../repository.js';
+import { newRequestId, plainRequestId } from '../request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
+import type { ServingTracer } from '../tracing/serving-tracer.js';
 import { reflectionHandler } from './reflection.js';
 import { loadService } from './service-definition.js';
 
@@ -38,8 +43,9 @@ export interface GrpcServerOptions {
   readonly maxRows: number;
   /** A client must have sent its whole request within this time of the beginning of a drain. */
   readonly drainTimeoutMs: number;
+  readonly tracer?: ServingTracer;
   /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: unknown, requestId: string) => void;
 }
 
 interface ModelTarget {
@@ -47,10 +53,11 @@ interface ModelTarget {
   readonly version: string;
 }
 
-type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>;
+type Answer<Request> = (request: Request, call: ServerUnaryCall<Request, object>, requestId: string) => object | Promise<object>;
 
 const healthStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const watchEveryMs = 500;
+const requestIdKey = 'x-request-id';
 const grpcStatusByHttp: Readonly<Record<number, number>> = {
   400: grpcStatus.INVALID_ARGUMENT,
   401: grpcStatus.UNAUTHENTICATED,
@@ -62,6 +69,11 @@ const grpcStatusByHttp: Readonly<Record<number, number>> = {
   503: grpcStatus.UNAVAILABLE,
   504: grpcStatus.DEADLINE_EXCEEDED,
 };
+
+function grpcStatusOf(httpStatus: number): number {
+  if (httpStatus === 200) return grpcStatus.OK;
+  return httpStatus === clientClosedRequest ? grpcStatus.CANCELLED : (grpcStatusByHttp[httpStatus] ?? grpcStatus.INTERNAL);
+}
 
 /** The gRPC side of a serving process: the Open Inference Protocol and gRPC's own health checks. */
 export class GrpcServer {
@@ -132,12 +144,12 @@ export class GrpcServer {
   }
 
   #inferenceMethods() {
-    const { registry, metrics, maxRows, access } = this.#options;
+    const { registry, metrics, maxRows, access, tracer } = this.#options;
     const guarded = <Request>(answer: Answer<Request>): handleUnaryCall<Request, object> =>
-      this.#unary((request, call) => {
+      this.#unary((request, call, id) => {
         const [authorization] = call.metadata.get('authorization');
         access?.check(authorization === undefined ? undefined : String(authorization), modelOf(request));
-        return answer(request, call);
+        return answer(request, call, id);
       });
     return {
       ServerLive: this.#unary(() => ({ live: true })),
@@ -150,12 +162,19 @@ export class GrpcServer {
         const served = registry.resolve(name, version || undefined);
         return modelMetadata(served, registry.versions(served.name));
       }),
-      ModelInfer: guarded(async (request: InferRequestMessage, call) => {
+      ModelInfer: guarded(async (request: InferRequestMessage, call, id) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
-        const result = await metrics.measure('grpc', target, () =>
-          runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), termsOfCall(request, call)),
-        );
-        return toInferResponse(request, result);
+        const run = (span?: Span): Promise<TensorResult> =>
+          metrics.measure('grpc', target, () => {
+            const terms = termsOfCall(request, call);
+            terms.requestId = id;
+            if (span) {
+              span.setAttribute('anneal.request.id', id);
+              terms.span = span;
+            }
+            return runTensors(registry, target, (manifest) => readInferRequest(request, manifest, maxRows), terms);
+          });
+        return toInferResponse(request, await (tracer ? tracer.grpc(call.metadata, target, grpcStatusOf, run) : run()));
       }),
       RepositoryIndex: guarded(({ ready }: { ready: boolean }) => ({ models: registry.index(ready) })),
       RepositoryModelLoad: guarded(({ model_name: name }: { model_name: string }) => confirmLoaded(registry, name)),
@@ -167,19 +186,23 @@ export class GrpcServer {
     return (call, callback) => void this.#answer(call, answer, callback);
   }
 
+  /** Answers say the id of the request in their metadata, as those over HTTP do in a header. */
   async #answer<Request>(call: ServerUnaryCall<Request, object>, answer: Answer<Request>, callback: sendUnaryData<object>): Promise<void> {
+    const id = requestIdOf(call);
     let response: object;
     try {
-      response = await answer(call.request, call);
+      response = await answer(call.request, call, id);
     } catch (error) {
       const refusal = toHttpError(error);
-      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error);
+      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error, id);
+      sendId(call, id);
       callback({
-        code: grpcStatusByHttp[refusal?.status ?? 500] ?? grpcStatus.INTERNAL,
+        code: grpcStatusOf(refusal?.status ?? 500),
         details: refusal?.message ?? 'The model failed on this request. The log of the host says why.',
       });
       return;
     }
+    sendId(call, id);
     callback(null, response);
   }
 
@@ -206,6 +229,19 @@ export class GrpcServer {
     call.on('cancelled', end);
     tell();
   }
+}
+
+/** That of the metadata, else the one that the message bears, else a new one. */
+function requestIdOf({ metadata, request }: ServerUnaryCall<unknown, object>): string {
+  const [given] = metadata.get(requestIdKey);
+  return plainRequestId(given) ?? plainRequestId((request as { id?: unknown }).id) ?? newRequestId();
+}
+
+/** Just before the answer, so that both leave together. */
+function sendId(call: ServerUnaryCall<unknown, object>, id: string): void {
+  const metadata = new Metadata();
+  metadata.set(requestIdKey, id);
+  call.sendMetadata(metadata);
 }
 
 /** The model that a request is about, whatever its message calls it. */

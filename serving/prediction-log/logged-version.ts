@@ -28,6 +28,11 @@ export interface SegmentLine {
   readonly [column: `i${number}` | `o${number}`]: readonly (string | number | null)[];
 }
 
+/** Position of the first number of a row that is logged: of two classes the second one's says both. */
+export function firstLoggedOutput({ task }: LoggedVersion['manifest']): number {
+  return task === 'binary' ? 1 : 0;
+}
+
 /** Directories below that of a log: what is written, and what is whole. */
 export const segmentFolders = { open: 'open', closed: 'closed' } as const;
 

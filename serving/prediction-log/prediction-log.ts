@@ -1,16 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
 import type { Batch, BatchOutputs, Column } from '../tensors.js';
-import { type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
+import { firstLoggedOutput, type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
 
 export interface PredictionLogOptions {
   /** Where segments are written; of this host alone. */
   readonly directory: string;
-  /** Share of the requests that are logged, in [0, 1]. */
-  readonly share: number;
   /** What may wait to be written, in bytes as estimated. @default 8 MiB */
   readonly maxWaitingBytes?: number;
   /** A segment of this size, or age, is closed. @default 4 MiB, 30 seconds */
@@ -28,6 +25,7 @@ interface Entry {
   readonly outputs: BatchOutputs;
   readonly latencyMs: number;
   readonly at: number;
+  readonly requestId: string;
   readonly bytes: number;
 }
 
@@ -39,11 +37,13 @@ interface Segment {
 }
 
 const flushEveryMs = 200;
+/** In UTF-8, of a unit of JavaScript's text. */
+const maxBytesOfUnit = 3;
 /** Between two of these the event loop has its turn. */
 const requestsAtOnce = 64;
 
 /**
- * Writes a sample of what a serving process predicts into local files, which its supervisor takes away.
+ * Writes what a serving process predicts into local files, which its supervisor takes away.
  *
  * `record` costs a request nothing but a place in a bounded queue: it never waits and never throws. What the queue cannot take, or
  * the disk, is lost and counted. A process that is killed loses what has waited for less than a second.
@@ -68,12 +68,12 @@ export class PredictionLog {
     };
   }
 
-  record(of: LoggedVersion, batch: Batch, outputs: BatchOutputs, latencyMs: number): void {
-    const { share, maxWaitingBytes, onLost } = this.#options;
-    if (share < 1 && Math.random() >= share) return;
+  /** @param requestId letters, digits and `._:-` */
+  record(of: LoggedVersion, batch: Batch, outputs: BatchOutputs, latencyMs: number, requestId: string): void {
+    const { maxWaitingBytes, onLost } = this.#options;
     const bytes = 100 + 16 * (batch.rows * batch.columns.length + outputs.values.length);
     if (this.#waitingBytes + bytes > maxWaitingBytes) return onLost(1);
-    this.#waiting.push({ of, batch, outputs, latencyMs, at: Date.now(), bytes });
+    this.#waiting.push({ of, batch, outputs, latencyMs, requestId, at: Date.now(), bytes });
     this.#waitingBytes += bytes;
     this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
     return undefined;
@@ -117,9 +117,10 @@ export class PredictionLog {
     const segment = this.#segments.get(key) ?? (await this.#open(key, entries[0].of));
     if (!segment) return this.#options.onLost(entries.length);
     const lines = entries.map(lineOf);
-    const written = lines.filter((line) => Buffer.byteLength(line) <= maxLineBytes);
-    await segment.file.appendFile(written.join(''));
-    segment.bytes += written.reduce((sum, line) => sum + line.length, 0);
+    const written = lines.filter((line) => line.length * maxBytesOfUnit <= maxLineBytes || Buffer.byteLength(line) <= maxLineBytes);
+    const bytes = Buffer.from(written.join(''));
+    await segment.file.appendFile(bytes);
+    segment.bytes += bytes.length;
     if (written.length < lines.length) this.#options.onLost(lines.length - written.length);
     return undefined;
   }
@@ -177,16 +178,16 @@ function byVersion(entries: readonly Entry[]): Map<string, Entry[]> {
 }
 
 /** The JSON of a `SegmentLine`, written out column by column: objects and copies of columns would cost several times as much. */
-function lineOf({ of, batch, outputs, latencyMs, at }: Entry): string {
+function lineOf({ of, batch, outputs, latencyMs, requestId, at }: Entry): string {
   const { values, classIndex } = outputs;
   const { rows } = batch;
   const width = values.length / rows;
-  let line = `{"r":"${randomUUID()}","t":${at},"l":${latencyMs.toFixed(3)},"n":${rows}`;
+  let line = `{"r":"${requestId}","t":${at},"l":${latencyMs.toFixed(3)},"n":${rows}`;
   if (classIndex) line += `,"c":[${classIndex.join(',')}]`;
   of.manifest.inputs.forEach((input, i) => {
     if (input.type !== 'uint8') line += `,"i${i}":[${listOf(batch.columns[i])}]`;
   });
-  for (let k = 0; k < width; k++) {
+  for (let k = firstLoggedOutput(of.manifest); k < width; k++) {
     let list = '';
     for (let row = 0; row < rows; row++) list += row > 0 ? `,${values[row * width + k]}` : `${values[k]}`;
     line += `,"o${k}":[${list}]`;

@@ -4,7 +4,7 @@ import type { ModelInput } from '../../contracts/dataset.js';
 import { predictionColumns, predictionWidth } from '../../ml/batch/output-columns.js';
 import { withDataSession } from '../../ml/data/duckdb-session.js';
 import { identifier, pathLiteral, textLiteral } from '../../ml/data/sql-quoting.js';
-import { maxLineBytes, type SegmentHeader } from './logged-version.js';
+import { firstLoggedOutput, maxLineBytes, type SegmentHeader } from './logged-version.js';
 
 /** What a log says of each row beside inputs and outputs. */
 export const logColumns = ['request_id', 'row', 'time', 'model', 'version', 'latency_ms'] as const;
@@ -35,7 +35,7 @@ export async function headerOf(path: string): Promise<SegmentHeader | undefined>
  *
  * A line that was cut off, the last one of a process that was killed, is passed over. Safe to repeat.
  *
- * @returns undefined when there is no row; no file is written then
+ * @returns undefined when there is no row; the file is then empty
  */
 export async function segmentsToParquet(
   segments: readonly string[],
@@ -44,18 +44,18 @@ export async function segmentsToParquet(
   scratchRoot: string,
 ): Promise<LoggedRows | undefined> {
   const { inputs, task } = manifest;
-  const width = predictionWidth(manifest);
+  const outputs = Array.from({ length: predictionWidth(manifest) }, (_, k) => k).slice(firstLoggedOutput(manifest));
   const hasChoice = task === 'binary' || task === 'multiclass';
   const logged = inputs.flatMap((input, i) => (input.type === 'uint8' ? [] : [{ input, i }]));
   const types = [
     `r: 'VARCHAR', t: 'BIGINT', l: 'DOUBLE', n: 'INTEGER', c: 'INTEGER[]'`,
     ...logged.map(({ input, i }) => `i${i}: '${jsonType(input)}[]'`),
-    ...Array.from({ length: width }, (_, k) => `o${k}: 'FLOAT[]'`),
+    ...outputs.map((k) => `o${k}: 'FLOAT[]'`),
   ];
   const lists = [
     ...logged.map(({ i }) => `unnest(i${i}) AS i${i}`),
     ...(hasChoice ? ['unnest(c) AS choice'] : []),
-    ...Array.from({ length: width }, (_, k) => `unnest(o${k}) AS p${k}`),
+    ...outputs.map((k) => `unnest(o${k}) AS p${k}`),
   ];
   const lines = `read_json([${segments.map(pathLiteral).join(', ')}], format = 'newline_delimited', columns = {${types.join(', ')}}, ignore_errors = true, maximum_object_size = ${2 * maxLineBytes})`;
   const selected = [
@@ -69,14 +69,13 @@ export async function segmentsToParquet(
     ...predictionColumns(manifest).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
   ];
   return withDataSession({ scratchRoot, memoryLimitBytes: 256 << 20 }, async (session) => {
-    await session.run(
-      `CREATE TABLE logged AS SELECT r, t, l, unnest(range(n)) AS place, ${lists.join(', ')} FROM ${lines} WHERE r IS NOT NULL`,
+    // In one pass: a table between the lines and the file would cost as much as both.
+    const requests = `SELECT r, t, l, unnest(range(n)) AS place, ${lists.join(', ')} FROM ${lines} WHERE r IS NOT NULL`;
+    await session.run(`COPY (SELECT ${selected.join(', ')} FROM (${requests})) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`);
+    const [{ rows, from, until }] = await session.rows(
+      `SELECT count(*) AS rows, epoch_ms(min("time")) AS "from", epoch_ms(max("time")) AS until FROM read_parquet(${pathLiteral(path)})`,
     );
-    const [{ rows, from, until }] = await session.rows('SELECT count(*) AS rows, min(t) AS "from", max(t) AS until FROM logged');
     if (Number(rows) === 0) return undefined;
-    await session.run(
-      `COPY (SELECT ${selected.join(', ')} FROM logged ORDER BY t) TO ${textLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
-    );
     return { rows: Number(rows), fromMs: Number(from), untilMs: Number(until) };
   });
 }

@@ -16,11 +16,17 @@ export interface TestProcessOptions {
   readonly executors?: ExecutorOptions;
   readonly access?: readonly AccessEntry[];
   readonly tls?: TlsIdentity;
+  /** Beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly start?: Pick<ServingCommands['start']['input'], 'predictionLog' | 'tracing'>;
 }
 
 /** A real serving process for tests, with this process as its supervisor and loader. */
 export async function startServingProcess(limits: HttpLimits = {}, expected: readonly string[] = [], options: TestProcessOptions = {}) {
-  const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+  const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), [], {
+    execArgv: [...typescriptExecArgv],
+    env: { ...process.env, ...options.env },
+  });
   const images = mkdtempSync(join(tmpdir(), 'anneal-images-'));
   let id = 0;
   const waiting = new Map<number, (reply: ReplyMessage) => void>();
@@ -43,7 +49,7 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
   };
 
   const { executors, access, tls } = options;
-  await command('start', { logLevel: 'error', limits, expected, executors });
+  await command('start', { logLevel: 'error', limits, expected, executors, ...options.start });
   const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0, access, tls });
   return {
     child,

@@ -11,6 +11,7 @@ import type {
 } from '../../contracts/serving.js';
 import { stageVersion } from '../../serving/loader/stage-version.js';
 import type { VersionLoader } from '../../serving/loader/version-loader.js';
+import { currentTrace } from '../../telemetry/current-trace.js';
 import type { ServingMember } from './serving-member.js';
 import type { ServingPool } from './serving-pool.js';
 import type { CachedModel, VersionCache } from './version-cache.js';
@@ -168,8 +169,8 @@ export class InferenceHost {
     });
   }
 
-  predict(input: PredictInput): Promise<PredictResult> {
-    return this.#all().ask('predict', input);
+  async predict(input: PredictInput): Promise<PredictResult> {
+    return this.#all().ask('predict', { ...input, trace: await currentTrace() });
   }
 
   async #stage(

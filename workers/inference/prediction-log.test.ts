@@ -40,7 +40,7 @@ describe('the prediction log', () => {
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
   const log = (options: Partial<PredictionLogOptions> = {}): PredictionLog =>
-    new PredictionLog({ directory, share: 1, onLost: (requests) => void (lost += requests), ...options });
+    new PredictionLog({ directory, onLost: (requests) => void (lost += requests), ...options });
   const keeper = (retentionDays = 30): PredictionLogKeeper =>
     new PredictionLogKeeper({
       hostId: 'h-1',
@@ -66,12 +66,11 @@ describe('the prediction log', () => {
 
   it('keeps inputs, outputs, version and latency of each row, with missing values as such', async () => {
     const written = log();
-    written.record(version, ...request(100), 1.25);
+    written.record(version, ...request(100), 1.25, 'r-1');
     await written.close();
     await keeper().collect();
     const found = await rows();
-    expect(found[0].request_id).toMatch(/^[0-9a-f-]{36}$/);
-    const of = { request_id: found[0].request_id, time: found[0].time };
+    const of = { request_id: 'r-1', time: found[0].time };
     expect(Math.abs((of.time as Date).getTime() - Date.now())).toBeLessThan(60_000);
     expect(found).toEqual([
       {
@@ -103,17 +102,9 @@ describe('the prediction log', () => {
     expect(closed()).toEqual([]);
   });
 
-  it('logs about the share that is asked for', async () => {
-    const written = log({ share: 0.25 });
-    for (let i = 0; i < 2000; i++) written.record(version, ...request(i), 1);
-    await written.close();
-    await keeper().collect();
-    expect((await rows()).length / 2 / 2000).toBeCloseTo(0.25, 1);
-  });
-
   it('loses what its queue cannot take, and counts it', async () => {
     const written = log({ maxWaitingBytes: 10_000 });
-    for (let i = 0; i < 1000; i++) written.record(version, ...request(i), 1);
+    for (let i = 0; i < 1000; i++) written.record(version, ...request(i), 1, 'r-1');
     await written.close();
     await keeper().collect();
     const kept = (await rows()).length / 2;
@@ -124,10 +115,10 @@ describe('the prediction log', () => {
   it('loses what the disk does not take, counts it, and goes on when it does again', async () => {
     writeFileSync(directory, 'a file in the way');
     const written = log();
-    written.record(version, ...request(1), 1);
+    written.record(version, ...request(1), 1, 'r-1');
     while (lost === 0) await sleep(20);
     rmSync(directory);
-    written.record(version, ...request(2), 1);
+    written.record(version, ...request(2), 1, 'r-1');
     await written.close();
     await keeper().collect();
     expect({ lost, kept: (await rows()).length }).toEqual({ lost: 1, kept: 2 });
@@ -136,7 +127,7 @@ describe('the prediction log', () => {
   it('stops to write while nobody takes the segments away', async () => {
     const written = log({ segmentBytes: 1, maxClosed: 2 });
     for (let i = 0; i < 6; i++) {
-      written.record(version, ...request(i), 1);
+      written.record(version, ...request(i), 1, 'r-1');
       await sleep(260);
     }
     await written.close();
@@ -145,7 +136,7 @@ describe('the prediction log', () => {
 
   it('keeps all but the last line of a process that was killed', async () => {
     const written = log();
-    for (let i = 0; i < 3; i++) written.record(version, ...request(i), 1);
+    for (let i = 0; i < 3; i++) written.record(version, ...request(i), 1, 'r-1');
     await written.close();
     // As the process would have left it: still open, its last line cut off.
     const child = spawn(process.execPath, ['-e', '']);
@@ -161,7 +152,7 @@ describe('the prediction log', () => {
 
   it('leaves the segment of a process that lives', async () => {
     const written = log();
-    written.record(version, ...request(1), 1);
+    written.record(version, ...request(1), 1, 'r-1');
     while (!existsSync(join(directory, 'open')) || readdirSync(join(directory, 'open')).length === 0) await sleep(20);
     await keeper().collect();
     expect(await index()).toBeUndefined();
@@ -170,7 +161,7 @@ describe('the prediction log', () => {
 
   it('stores a segment once, also when it was killed before it could take it away', async () => {
     const written = log();
-    written.record(version, ...request(1), 1);
+    written.record(version, ...request(1), 1, 'r-1');
     await written.close();
     const [name] = closed();
     const content = readFileSync(join(directory, 'closed', name));
@@ -183,7 +174,7 @@ describe('the prediction log', () => {
 
   it('keeps segments while the store is away', async () => {
     const written = log();
-    written.record(version, ...request(1), 1);
+    written.record(version, ...request(1), 1, 'r-1');
     await written.close();
     const away = new PredictionLogKeeper({
       hostId: 'h-1',
@@ -202,7 +193,7 @@ describe('the prediction log', () => {
   it('removes parts that are older than the retention', async () => {
     for (const distance of [1, 2]) {
       const written = log();
-      written.record(version, ...request(distance), 1);
+      written.record(version, ...request(distance), 1, 'r-1');
       await written.close();
       await keeper(distance === 1 ? 30 : -1 / 86_400).collect();
       await sleep(5);

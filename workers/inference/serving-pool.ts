@@ -18,6 +18,7 @@ export interface ServingPoolOptions {
   readonly limits?: HttpLimits;
   readonly executors?: ExecutorOptions;
   readonly predictionLog?: ServingCommands['start']['input']['predictionLog'];
+  readonly tracing?: ServingCommands['start']['input']['tracing'];
   readonly access?: readonly AccessEntry[];
   readonly tls?: TlsIdentity;
   /** Models that a process will be told to load, read at each start. */
@@ -119,11 +120,12 @@ export class ServingPool {
   }
 
   #member(index: number): ServingMember {
-    const { logger, processes, limits, executors, predictionLog, expected, host, restore, hangTimeoutMs, access, tls } = this.#options;
+    const { logger, processes, limits, executors, predictionLog, tracing, expected, host, restore, hangTimeoutMs, access, tls } =
+      this.#options;
     return new ServingMember({
       logger,
       index,
-      start: () => ({ logLevel: logger.level, processes, limits, executors, predictionLog, expected: expected() }),
+      start: () => ({ logLevel: logger.level, processes, limits, executors, predictionLog, tracing, expected: expected() }),
       listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,
       collect: () => this.#collect(),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createHostActivities } from '../../activities/host.js';
 import { createInferenceActivities } from '../../activities/predict.js';
@@ -15,6 +15,8 @@ export interface TemporalLinkOptions {
   readonly settings: Settings;
   readonly logger: Logger;
   readonly host: InferenceHost;
+  /** For each worker: nothing where no spans are sent. */
+  readonly traced?: Pick<WorkerOptions, 'interceptors' | 'sinks'>;
   readonly lease: Pick<WaitForVersionInput, 'hostId' | 'taskQueue' | 'url'>;
   /** Called each time that the workers begin to poll. */
   readonly onPolling: () => void;
@@ -48,7 +50,7 @@ export async function keepTemporalLink(options: TemporalLinkOptions, signal: Abo
 async function pollAndWatch(options: TemporalLinkOptions, temporal: TemporalHandle, signal: AbortSignal): Promise<void> {
   const { host, lease, logger } = options;
   const { client, connection, namespace } = temporal;
-  const shared = { ...workerDefaults, connection, namespace };
+  const shared = { ...workerDefaults, ...options.traced, connection, namespace };
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: taskQueues.inference, activities: { ...createInferenceActivities({ predictor: host }) } }),
     Worker.create({ ...shared, taskQueue: lease.taskQueue, activities: { ...createHostActivities({ host }) } }),

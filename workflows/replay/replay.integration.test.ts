@@ -16,8 +16,8 @@ function read(name: string): HistoryJson {
   return JSON.parse(readFileSync(`${folder}${name}`, 'utf8')) as HistoryJson;
 }
 
-async function replay(history: HistoryJson): Promise<void> {
-  await Worker.runReplayHistory({ workflowBundle: await testWorkflowBundle() }, history, history.workflowId);
+async function replay(history: HistoryJson, traced = false): Promise<void> {
+  await Worker.runReplayHistory({ workflowBundle: await testWorkflowBundle({ traced }) }, history, history.workflowId);
 }
 
 describe('a run that began before a change', () => {
@@ -38,6 +38,10 @@ describe('a run that began before a change', () => {
 
   it.each(histories)('goes on with the code of today: %s', async (name) => {
     await replay(read(name));
+  });
+
+  it.each(histories)('goes on where spans are sent from now on: %s', async (name) => {
+    await replay(read(name), true);
   });
 
   it('is refused when its history asks for something else', async () => {

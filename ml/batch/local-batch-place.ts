@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BatchPlace, FileDigest, PlacedFile } from '../../contracts/batch-place.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { syncDirectory } from '../sync-directory.js';
+import { hiddenFolder } from './batch-folder.js';
+import { fileDigest } from './file-digest.js';
+
+/** A folder that all data workers see. A file gets its name by a rename when it is whole and synced. */
+export class LocalBatchPlace implements BatchPlace {
+  constructor(readonly uri: string) {}
+
+  pathOf(name: string): string {
+    return join(this.uri, ...name.split('/'));
+  }
+
+  async entries(): Promise<readonly string[]> {
+    return readdir(this.uri).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return [];
+      throw this.#unusable(error);
+    });
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    return readFile(this.pathOf(name), 'utf8').catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw this.#unusable(error);
+    });
+  }
+
+  async create(name: string, text: string): Promise<void> {
+    const path = this.pathOf(name);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const temporary = join(dirname(path), `.${randomUUID()}`);
+      await writeSynced(temporary, text);
+      try {
+        await link(temporary, path);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    } catch (error) {
+      throw this.#unusable(error);
+    }
+  }
+
+  async replace(name: string, text: string): Promise<void> {
+    const path = this.pathOf(name);
+    for (const directory of [dirname(path), join(this.uri, hiddenFolder)]) await mkdir(directory, { recursive: true });
+    // Not beside it: nobody who looks at the folder meanwhile is to see anything but its files.
+    const temporary = join(this.uri, hiddenFolder, `.${randomUUID()}`);
+    try {
+      await writeSynced(temporary, text);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncDirectory(dirname(path));
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.pathOf(name), { force: true });
+  }
+
+  async sizeOf(name: string): Promise<number | undefined> {
+    return (await stat(this.pathOf(name)).catch(() => undefined))?.size;
+  }
+
+  async digestOf(name: string, signal?: AbortSignal): Promise<FileDigest | undefined> {
+    return fileDigest(this.pathOf(name), signal).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+  }
+
+  async take(files: readonly PlacedFile[]): Promise<void> {
+    for (const { path } of files) await syncFile(path);
+    for (const { path, name } of files) {
+      const target = this.pathOf(name);
+      await mkdir(dirname(target), { recursive: true });
+      await rename(path, target);
+      await syncDirectory(dirname(target));
+    }
+    await syncDirectory(this.uri);
+  }
+
+  /** On the same disk, so that a rename moves its files. */
+  async withTemporaryDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
+    const directory = join(this.uri, hiddenFolder, 'tmp', randomUUID());
+    await mkdir(directory, { recursive: true });
+    try {
+      return await work(directory);
+    } finally {
+      await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async finish(): Promise<void> {
+    await rm(join(this.uri, hiddenFolder, 'tmp'), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Rights, a read-only disk, a file in the way: nothing that another attempt mends; a full disk may be. */
+  #unusable(error: unknown): unknown {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(codeOf(error))) return error;
+    return new AnnealError(
+      failureTypes.invalidRequest,
+      `The output folder ${this.uri} cannot be used (${codeOf(error)}). Name a folder that the data workers may write to (--output).`,
+      undefined,
+      { cause: error },
+    );
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | undefined)?.code ?? '';
+}

@@ -1,0 +1,52 @@
+import { toError } from './failure-message.js';
+import type { JobMessage, OnRows } from './job-messages.js';
+import { childDeath, type TypescriptChild } from './typescript-child.js';
+
+/**
+ * Give a child process a job (`answerJobs` runs there) and wait for its result. The child is killed when that is not what comes of it;
+ * else it lives on, and may be asked again.
+ *
+ * @param name of the job, for people, at the beginning of a sentence: "The evaluation"
+ * @throws the child's error, an `AnnealError` if it was one; `Error` when the process died, so a retry may help; the signal's reason as
+ *   soon as it is aborted
+ */
+export async function askChild<Result>(
+  child: TypescriptChild,
+  name: string,
+  job: object,
+  onRows: OnRows,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  const kill = (): void => void child.process.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
+  let isDone = false;
+  try {
+    return await new Promise<Result>((resolve, reject) => {
+      child.process.on('message', (message: JobMessage<Result>) => {
+        switch (message.kind) {
+          case 'progress':
+            onRows(message.rows, message.totalRows);
+            break;
+          case 'done':
+            isDone = true;
+            resolve(message.result);
+            break;
+          case 'failed':
+            reject(toError(message));
+            break;
+        }
+      });
+      child.process.on('error', reject);
+      child.process.on('close', (code, how) => {
+        reject(signal?.aborted ? (signal.reason as Error) : new Error(`${name} ${childDeath(child, code, how)} It is tried again.`));
+      });
+      child.process.send(job, () => {});
+    });
+  } finally {
+    signal?.removeEventListener('abort', kill);
+    for (const event of ['message', 'error', 'close']) child.process.removeAllListeners(event);
+    child.process.on('error', () => {});
+    // What has failed may have left the process in any state.
+    if (!isDone || signal?.aborted) kill();
+  }
+}

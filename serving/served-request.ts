@@ -1,0 +1,10 @@
+import type { IncomingMessage } from 'node:http';
+import type { Span } from '@opentelemetry/api';
+
+/** A request over HTTP, and what the host knows of it beside what was sent. */
+export interface ServedRequest extends IncomingMessage {
+  /** That of its `X-Request-Id`, else the one that the Open Inference Protocol has in the body, else a new one. */
+  id: string;
+  /** Of a request that is traced. */
+  span?: Span;
+}
