@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
 import type { EngineSession } from '../ml/train/engine.js';
+import { largePages } from '../ml/train/large-pages.js';
 import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
 import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 
@@ -59,6 +61,15 @@ if (options.help) {
 --peers    install them first, into an environment of their own among the temporary files (gigabytes); nothing is installed without it
 `);
   process.exit(0);
+}
+// As a training process is started; the peers inherit it.
+const pages = largePages();
+if (Object.keys(pages).length > 0) {
+  const again = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    env: { ...process.env, ...pages },
+    stdio: 'inherit',
+  });
+  process.exit(again.status ?? 1);
 }
 const threadCounts = options.threads.split(',').map(Number);
 if (!threadCounts.every((threads) => Number.isInteger(threads) && threads >= 1))

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { toError } from '../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
+import { largePages } from './large-pages.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
@@ -80,7 +81,7 @@ export class TrainingChildren {
 
   #start(): TypescriptChild {
     const device = this.#freeDevice();
-    const child = forkTypescript(childPath, device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device });
+    const child = forkTypescript(childPath, { ...largePages(), ...(device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device }) });
     const { process } = child;
     this.#all.add(child);
     if (device !== undefined) this.#deviceOf.set(child, device);
