@@ -61,6 +61,10 @@ export class FileArtifactStore implements ArtifactStore {
     return path;
   }
 
+  async unverifiedPath(ref: ArtifactRef): Promise<string> {
+    return this.#objectPath(ref);
+  }
+
   async readBytes(ref: ArtifactRef): Promise<Uint8Array> {
     return readFile(await this.localPath(ref));
   }

@@ -67,6 +67,11 @@ export class S3ArtifactStore implements ArtifactStore {
     return this.#cache.localPath(ref);
   }
 
+  async unverifiedPath(ref: ArtifactRef): Promise<string> {
+    await this.#fetch(ref);
+    return this.#cache.unverifiedPath(ref);
+  }
+
   async readBytes(ref: ArtifactRef): Promise<Uint8Array> {
     await this.#fetch(ref);
     return this.#cache.readBytes(ref);

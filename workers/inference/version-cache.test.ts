@@ -53,6 +53,16 @@ describe('VersionCache', () => {
     expect(readdirSync(join(directory, 'host', 'tmp'))).toEqual([]);
   });
 
+  it('refuses a version that is damaged in the store, and leaves nothing of it', async () => {
+    const version = await storeVersion(store, '1', 0);
+    const stored = await store.localPath(version.bundle.model);
+    rmSync(stored);
+    writeFileSync(stored, 'damaged');
+    await expect(cache.files(version.bundle)).rejects.toMatchObject({ type: 'ArtifactCorrupt' });
+    expect(readdirSync(join(directory, 'host', 'tmp'))).toEqual([]);
+    expect(readdirSync(join(directory, 'host', 'blobs'))).not.toContain(version.bundle.model.sha256);
+  });
+
   it('refuses a digest that would leave its directory', async () => {
     const { bundle } = await storeVersion(store, '1', 0);
     const evil = { ...bundle, model: { ...bundle.model, sha256: '../../etc/passwd' } };

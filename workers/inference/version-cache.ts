@@ -125,10 +125,7 @@ export class VersionCache {
     if ((await this.#digests.sha256(local.path)) !== ref.sha256) {
       const temporary = join(this.directory, 'tmp', randomUUID());
       try {
-        await withArtifactsInUse(async () => copyFile(await this.store.localPath(ref), temporary));
-        const found = await this.#digests.sha256(temporary);
-        if (found !== ref.sha256)
-          throw new Error(`The copy of ${ref.uri} has the SHA-256 ${found}; the disk of this host may be full or failing.`);
+        await withArtifactsInUse(() => this.#copy(ref, temporary));
         await rename(temporary, local.path);
       } finally {
         await rm(temporary, { force: true });
@@ -136,6 +133,18 @@ export class VersionCache {
     }
     this.#verified.add(ref.sha256);
     return local;
+  }
+
+  /** Hashed once, as a copy. */
+  async #copy(ref: ArtifactRef, to: string): Promise<void> {
+    const isCopied = async (path: string): Promise<boolean> => {
+      await copyFile(path, to);
+      return (await this.#digests.sha256(to)) === ref.sha256;
+    };
+    if (await isCopied(await this.store.unverifiedPath(ref)).catch(() => false)) return;
+    // What is wrong there is the store's to say, or to mend.
+    if (!(await isCopied(await this.store.localPath(ref))))
+      throw new Error(`The copy of ${ref.uri} has another SHA-256 than the artifact; the disk of this host may be full or failing.`);
   }
 }
 
