@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { definePipeline, type PipelineInput, primaryMetric } from './pipeline.js';
+import { coarseThreshold } from './pipeline/serving.js';
 
 function pipelineWithColumn(column: string): PipelineInput {
   return {
@@ -219,6 +220,16 @@ describe('serving.anomaly', () => {
     expect(definePipeline({ ...pipeline, serving: { degrade: { fallbackModel: 'smaller' } } }).serving?.degrade?.fallbackModel).toBe(
       'smaller',
     );
+  });
+
+  it('tells where a threshold is finer than the training rows are', () => {
+    const anomaly = { policy: 'flag' as const, threshold: 0.999 };
+    expect(coarseThreshold({ anomaly }, 206)).toMatch(
+      /0\.999, and of 206 training rows .* more than 0\.9951, .* A threshold of 0\.99 or less/,
+    );
+    expect(coarseThreshold({ anomaly }, 1000)).toBeUndefined();
+    expect(coarseThreshold({ anomaly: { ...anomaly, policy: 'off' } }, 206)).toBeUndefined();
+    expect(coarseThreshold(undefined, 206)).toBeUndefined();
   });
 
   it('refuses a policy where rows can have no score', () => {

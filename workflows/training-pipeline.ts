@@ -11,6 +11,7 @@ import {
 import type { TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
 import { primaryMetric, type Metrics, type PipelineSpec } from '../contracts/pipeline.js';
+import { coarseThreshold } from '../contracts/pipeline/serving.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import {
   statusQuery,
@@ -183,6 +184,8 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
         record.learn({ belowBaseline: warning });
         record.warn(warning);
       }
+      const coarse = coarseThreshold(spec.serving, prepared.rows.train);
+      if (coarse !== undefined) record.warn(coarse);
       if (summary.championSkipped) record.warn(`Not compared with the champion: ${summary.championSkipped}`);
       const value = summary.metrics[metric];
       if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);

@@ -68,3 +68,14 @@ export function servingProblems({ name, serving, features }: Pick<PipelineSpec, 
     problems.push('serving.anomaly: rows have no score, since no feature is a number, a category, an hour or a weekday; leave it out');
   return problems;
 }
+
+/**
+ * What to say of a threshold that so few training rows cannot tell from 1: one row is 1 / `trainingRows` of the score.
+ *
+ * @returns undefined where the threshold can be told
+ */
+export function coarseThreshold({ anomaly }: ServingSpec = {}, trainingRows: number): string | undefined {
+  if (!anomaly || anomaly.policy === 'off' || anomaly.threshold <= 1 - 1 / trainingRows) return undefined;
+  const finest = 1 - 1 / trainingRows;
+  return `serving.anomaly.threshold is ${anomaly.threshold}, and of ${trainingRows} training rows each is ${(1 / trainingRows).toPrecision(2)} of the score: only rows that are further out than all of them come to more than ${finest.toFixed(4)}, and a category that never was may not. A threshold of ${(Math.floor(finest * 100) / 100).toFixed(2)} or less tells more.`;
+}
