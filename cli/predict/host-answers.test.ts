@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { startServingProcess } from '../../serving/testing/serving-process.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { ordinary, far } = scoredRows;
 
-describe('anneal predict and a host that answers some rows otherwise', () => {
+describe('anneal predict and what a host answers', () => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-degraded-'));
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
@@ -28,18 +28,32 @@ describe('anneal predict and a host that answers some rows otherwise', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  async function predict(...args: string[]): Promise<string> {
-    const rows = JSON.stringify([ordinary.row, far.row]);
-    const command = [join(root, 'cli', 'anneal.mjs'), 'predict', 'cautious', rows, '--url', serving.url, ...args];
+  function run(...args: string[]) {
+    const command = [join(root, 'cli', 'anneal.mjs'), 'predict', 'cautious', ...args, '--url', serving.url];
     const env = { PATH: process.env.PATH, HOME: directory, ANNEAL_HOME: join(directory, 'home') };
-    return (await promisify(execFile)(process.execPath, command, { cwd: root, env })).stdout;
+    return promisify(execFile)(process.execPath, command, { cwd: root, env });
   }
 
   test('prints all that the host says, and says it for people', async () => {
-    const [json, text] = await Promise.all([predict('--json'), predict()]);
+    const rows = JSON.stringify([ordinary.row, far.row]);
+    const [{ stdout: json }, { stdout: text }] = await Promise.all([run(rows, '--json'), run(rows)]);
     expect(JSON.parse(json)).toMatchObject({ model: 'cautious', version: '1', degraded: 'prior', anomalous: [1] });
     const [first, second] = text.trimEnd().split('\n');
     expect(first).not.toContain(';');
     expect(second).toMatch(/; answered by the training prior; unlike the training rows/);
+  });
+
+  test.each([
+    [1500, 1000],
+    [900, 0],
+  ])('ends at row %i, which is refused, with the %i rows of the whole requests before it', async (refused, written) => {
+    const path = join(directory, `refused-${refused}.jsonl`);
+    const rows = Array.from({ length: 1600 }, (_, i) =>
+      JSON.stringify(i + 1 === refused ? { ...ordinary.row, distance: 'far' } : ordinary.row),
+    );
+    writeFileSync(path, rows.join('\n'));
+    const failure = (await run('--file', path, '--output', 'jsonl').catch((error: unknown) => error)) as { stdout: string; stderr: string };
+    expect(failure.stderr).toContain(`Row ${refused} of ${path}`);
+    expect(failure.stdout.split('\n').length - 1).toBe(written);
   });
 });
