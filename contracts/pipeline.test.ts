@@ -231,6 +231,14 @@ describe('serving.anomaly', () => {
     expect(definePipeline({ ...pipeline, serving: { anomaly, degrade: { prior: true } } }).serving?.degrade).toEqual({ prior: true });
   });
 
+  it('refuses to fall back on the model itself', () => {
+    const degrade = { fallbackModel: pipeline.name };
+    expect(() => definePipeline({ ...pipeline, serving: { degrade } })).toThrow(/serving\.degrade\.fallbackModel: .* own model/);
+    expect(definePipeline({ ...pipeline, serving: { degrade: { fallbackModel: 'smaller' } } }).serving?.degrade?.fallbackModel).toBe(
+      'smaller',
+    );
+  });
+
   it('refuses a policy where rows can have no score', () => {
     const named = pipelineWithColumn('anomaly');
     expect(definePipeline(named).features.size.column).toBe('anomaly');

@@ -1,6 +1,7 @@
 import type { ModelManifest } from '../contracts/model.js';
 import type { AnomalyMonitor } from './anomaly/anomaly-monitor.js';
 import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
+import type { LoggedAnswer } from './prediction-log/prediction-log.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { choosePlacement, type Placement } from './placement.js';
 import { openPrepared, type PreparedVersion } from './prepared-version.js';
@@ -77,8 +78,8 @@ export class ModelExecutor {
     return new ModelExecutor(prepared, placement, runner, options, observer);
   }
 
-  /** Told of each request that was answered; must neither throw nor change what it is given. */
-  onAnswered?: (batch: Batch, outputs: BatchOutputs, latencyMs: number, requestId: string) => void;
+  /** To be told of each request to the version that was answered; must neither throw nor change what it is given. */
+  onAnswered?: (batch: Batch, answer: LoggedAnswer, latencyMs: number, requestId: string) => void;
 
   /** Looks at what is asked and answered; absent for versions that do not say what their training rows were like. */
   anomalies?: AnomalyMonitor;
@@ -97,16 +98,14 @@ export class ModelExecutor {
    *   DeadlineExceededError, RequestCancelledError when it was not executed
    */
   async infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
-    const submittedAt = performance.now();
     const outputs = await this.#batcher.submit(batch, terms);
     const { values } = outputs;
     for (let i = 0; i < values.length; i++)
       if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
-    this.onAnswered?.(batch, outputs, performance.now() - submittedAt, terms?.requestId ?? '');
     return outputs;
   }
 
-  /** Run rows that nobody asked for: they are not told to `onAnswered`. @throws as `infer` */
+  /** Run rows that nobody asked for. @throws as `infer` */
   probe(batch: Batch): Promise<BatchOutputs> {
     return this.#batcher.submit(batch);
   }

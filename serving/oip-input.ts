@@ -5,6 +5,7 @@ import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import { imageDatatypes, imageShapes, jsonToImages } from './image-tensor.js';
 import { checkRowCount } from './predictions.js';
+import { checkTensorValues } from './tensor-values.js';
 import type { Batch, Column } from './tensors.js';
 
 const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
@@ -114,7 +115,9 @@ export function assembleColumns(inputs: readonly ModelInput[], tensors: readonly
     const rows = rowsOf(input, tensor!.shape);
     // Before the values are read: a column of strings or wide numbers is much larger than the bytes that it came in.
     checkRowCount(rows, maxRows);
-    columns[at] = tensor!.read(input, rows);
+    const column = tensor!.read(input, rows);
+    checkTensorValues(input, column);
+    columns[at] = column;
   }
   const first = columns.findIndex((column) => column !== undefined);
   const rows = first < 0 ? 0 : rowsIn(inputs[first], columns[first]!);

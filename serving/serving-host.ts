@@ -167,8 +167,8 @@ export class ServingHost {
     const log = this.#log;
     const share = executor.manifest.serving?.log?.share ?? this.#logShare;
     if (log && share > 0) {
-      executor.onAnswered = (batch, outputs, latencyMs, requestId) => {
-        if (share >= 1 || Math.random() < share) log.record(logged, batch, outputs, latencyMs, requestId || newRequestId());
+      executor.onAnswered = (batch, answer, latencyMs, requestId) => {
+        if (share >= 1 || Math.random() < share) log.record(logged, batch, answer, latencyMs, requestId || newRequestId());
       };
     }
     this.#digests.set(executor, prepared.digest);

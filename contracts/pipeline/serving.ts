@@ -45,10 +45,12 @@ export const servingSpec = z.strictObject({
 export type ServingSpec = z.output<typeof servingSpec>;
 
 /** What of `serving` does not go together with the features, or in itself; a sentence for each. */
-export function servingProblems({ serving, features }: Pick<PipelineSpec, 'serving' | 'features'>): string[] {
+export function servingProblems({ name, serving, features }: Pick<PipelineSpec, 'name' | 'serving' | 'features'>): string[] {
   const { anomaly, degrade } = serving ?? {};
-  if (!anomaly || anomaly.policy === 'off') return [];
   const problems: string[] = [];
+  if (degrade?.fallbackModel === name)
+    problems.push(`serving.degrade.fallbackModel: "${name}" is this pipeline's own model; name another one, or leave it out`);
+  if (!anomaly || anomaly.policy === 'off') return problems;
   if (anomaly.policy === 'fallback' && !degrade?.fallbackModel && !degrade?.prior)
     problems.push('serving.anomaly.policy: nothing would answer instead; set serving.degrade.fallbackModel or serving.degrade.prior');
   const read = Object.values(features);

@@ -9,17 +9,29 @@ import { reasonOf } from './reason-of.js';
 export interface GuardedInference extends Inference {
   /** Positions, ascending; absent when there is none, or the model has no policy. */
   readonly anomalous?: readonly number[];
+  /** Positions of the rows that `degraded` says something of; absent: of all. */
+  readonly replaced?: readonly number[];
 }
 
 /**
  * `inferOrDegrade`, then what the model's pipeline wants of rows that are unlike its training rows: to be flagged, to be answered by
- * what answers for a version that cannot, or to be refused. What is new in a column is counted whatever the policy.
+ * what answers for a version that cannot, or to be refused. What is new in a column is counted whatever the policy. What is answered,
+ * and nothing else, is told to whoever logs it.
  *
  * @throws HttpError 422 that names rows and columns and repeats no value; what `inferOrDegrade` throws
  */
-export function inferGuarded(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
+export async function inferGuarded(
+  registry: ModelRegistry,
+  served: ServedModel,
+  batch: Batch,
+  terms?: RequestTerms,
+): Promise<GuardedInference> {
+  const { executor } = served;
+  const submittedAt = executor.onAnswered ? performance.now() : 0;
   // Of a version that does not say what its training rows were like there is nothing to look at.
-  return served.executor.anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms);
+  const answer = await (executor.anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms));
+  executor.onAnswered?.(batch, answer, performance.now() - submittedAt, terms?.requestId ?? '');
+  return answer;
 }
 
 async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
@@ -48,6 +60,7 @@ async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch,
         outputs: replaceRows(inference.outputs, anomalous, instead.outputs, outputWidth(manifest)),
         degraded: instead.degraded,
         anomalous,
+        ...(isAll ? {} : { replaced: anomalous }),
       };
     }
   }

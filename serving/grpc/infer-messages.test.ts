@@ -11,10 +11,13 @@ const sent = (message: object) => ModelInfer.requestDeserialize(ModelInfer.reque
 
 describe('readInferRequest', () => {
   it('makes the same columns of raw bytes and of typed contents, to the last digit', () => {
-    const rows = fc.array(fc.tuple(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.double({ noDefaultInfinity: true, noNaN: true })), {
-      minLength: 1,
-      maxLength: 9,
-    });
+    const rows = fc.array(
+      fc.tuple(fc.bigInt(-8_640_000_000_000_000n, 8_640_000_000_000_000n), fc.double({ noDefaultInfinity: true, noNaN: true })),
+      {
+        minLength: 1,
+        maxLength: 9,
+      },
+    );
     fc.assert(
       fc.property(rows, (values) => {
         const dates = BigInt64Array.from(values, ([date]) => date);

@@ -1,4 +1,5 @@
 import type { ModelManifest } from '../../contracts/model.js';
+import type { Degradation } from '../../contracts/serving.js';
 
 /** Whose predictions a segment holds. */
 export interface LoggedVersion {
@@ -14,7 +15,7 @@ export interface SegmentHeader extends LoggedVersion {
 
 /**
  * A line of a segment: the rows of one request, column by column. `i<n>` are the raw inputs in the order of the manifest (images are
- * left out), `o<n>` what the graph computed, `c` the chosen classes; what is missing is null.
+ * left out), `o<n>` what was answered, `c` the chosen classes; what is missing is null.
  */
 export interface SegmentLine {
   /** Id of the request. */
@@ -25,6 +26,10 @@ export interface SegmentLine {
   readonly l: number;
   readonly n: number;
   readonly c?: readonly number[];
+  /** Anomaly scores, where the model computes them. */
+  readonly a?: readonly number[];
+  /** What answered each row; null is the version itself. Absent: it answered all. */
+  readonly d?: readonly (Degradation | null)[];
   readonly [column: `i${number}` | `o${number}`]: readonly (string | number | null)[];
 }
 

@@ -2,7 +2,8 @@ import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
-import type { Batch, BatchOutputs, Column } from '../tensors.js';
+import type { GuardedInference } from '../anomaly/infer-guarded.js';
+import type { Batch, Column } from '../tensors.js';
 import { firstLoggedOutput, type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
 
 export interface PredictionLogOptions {
@@ -19,10 +20,13 @@ export interface PredictionLogOptions {
   readonly onLost?: (requests: number) => void;
 }
 
+/** What was sent back. */
+export type LoggedAnswer = Pick<GuardedInference, 'outputs' | 'degraded' | 'replaced'>;
+
 interface Entry {
   readonly of: LoggedVersion;
   readonly batch: Batch;
-  readonly outputs: BatchOutputs;
+  readonly answer: LoggedAnswer;
   readonly latencyMs: number;
   readonly at: number;
   readonly requestId: string;
@@ -69,11 +73,11 @@ export class PredictionLog {
   }
 
   /** @param requestId letters, digits and `._:-` */
-  record(of: LoggedVersion, batch: Batch, outputs: BatchOutputs, latencyMs: number, requestId: string): void {
+  record(of: LoggedVersion, batch: Batch, answer: LoggedAnswer, latencyMs: number, requestId: string): void {
     const { maxWaitingBytes, onLost } = this.#options;
-    const bytes = 100 + 16 * (batch.rows * batch.columns.length + outputs.values.length);
+    const bytes = 100 + 16 * (batch.rows * (batch.columns.length + 2) + answer.outputs.values.length);
     if (this.#waitingBytes + bytes > maxWaitingBytes) return onLost(1);
-    this.#waiting.push({ of, batch, outputs, latencyMs, requestId, at: Date.now(), bytes });
+    this.#waiting.push({ of, batch, answer, latencyMs, requestId, at: Date.now(), bytes });
     this.#waitingBytes += bytes;
     this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
     return undefined;
@@ -178,12 +182,14 @@ function byVersion(entries: readonly Entry[]): Map<string, Entry[]> {
 }
 
 /** The JSON of a `SegmentLine`, written out column by column: objects and copies of columns would cost several times as much. */
-function lineOf({ of, batch, outputs, latencyMs, requestId, at }: Entry): string {
-  const { values, classIndex } = outputs;
+function lineOf({ of, batch, answer, latencyMs, requestId, at }: Entry): string {
+  const { values, classIndex, anomaly } = answer.outputs;
   const { rows } = batch;
   const width = values.length / rows;
   let line = `{"r":"${requestId}","t":${at},"l":${latencyMs.toFixed(3)},"n":${rows}`;
   if (classIndex) line += `,"c":[${classIndex.join(',')}]`;
+  if (anomaly) line += `,"a":[${anomaly.join(',')}]`;
+  if (answer.degraded) line += `,"d":${JSON.stringify(degradedRows(rows, answer))}`;
   of.manifest.inputs.forEach((input, i) => {
     if (input.type !== 'uint8') line += `,"i${i}":[${listOf(batch.columns[i])}]`;
   });
@@ -193,6 +199,10 @@ function lineOf({ of, batch, outputs, latencyMs, requestId, at }: Entry): string
     line += `,"o${k}":[${list}]`;
   }
   return `${line}}\n`;
+}
+
+function degradedRows(rows: number, { degraded, replaced }: LoggedAnswer): (string | null)[] {
+  return Array.from({ length: rows }, (_, row) => (!replaced || replaced.includes(row) ? degraded! : null));
 }
 
 function listOf(column: Column): string {

@@ -31,7 +31,7 @@ export async function headerOf(path: string): Promise<SegmentHeader | undefined>
 
 /**
  * Write the requests of segments of one version as one Parquet file (zstd), a row for each row: `logColumns`, `input_<column>`,
- * and the columns of predictions as a batch job writes them.
+ * the columns of predictions as a batch job writes them, `anomaly`, and `degraded`: what answered where the version did not.
  *
  * A line that was cut off, the last one of a process that was killed, is passed over. Safe to repeat.
  *
@@ -48,7 +48,7 @@ export async function segmentsToParquet(
   const hasChoice = task === 'binary' || task === 'multiclass';
   const logged = inputs.flatMap((input, i) => (input.type === 'uint8' ? [] : [{ input, i }]));
   const types = [
-    `r: 'VARCHAR', t: 'BIGINT', l: 'DOUBLE', n: 'INTEGER', c: 'INTEGER[]'`,
+    `r: 'VARCHAR', t: 'BIGINT', l: 'DOUBLE', n: 'INTEGER', c: 'INTEGER[]', a: 'FLOAT[]', d: 'VARCHAR[]'`,
     ...logged.map(({ input, i }) => `i${i}: '${jsonType(input)}[]'`),
     ...outputs.map((k) => `o${k}: 'FLOAT[]'`),
   ];
@@ -56,6 +56,9 @@ export async function segmentsToParquet(
     ...logged.map(({ i }) => `unnest(i${i}) AS i${i}`),
     ...(hasChoice ? ['unnest(c) AS choice'] : []),
     ...outputs.map((k) => `unnest(o${k}) AS p${k}`),
+    // Of a line without them nothing.
+    'unnest(a) AS anomaly',
+    'unnest(d) AS degraded',
   ];
   const lines = `read_json([${segments.map(pathLiteral).join(', ')}], format = 'newline_delimited', columns = {${types.join(', ')}}, ignore_errors = true, maximum_object_size = ${2 * maxLineBytes})`;
   const selected = [
@@ -67,6 +70,8 @@ export async function segmentsToParquet(
     'l AS latency_ms',
     ...logged.map(({ input, i }) => `${natural(input, `i${i}`)} AS ${identifier(`input_${input.name}`)}`),
     ...predictionColumns(manifest).map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
+    'anomaly',
+    'degraded',
   ];
   return withDataSession({ scratchRoot, memoryLimitBytes: 256 << 20 }, async (session) => {
     // In one pass: a table between the lines and the file would cost as much as both.

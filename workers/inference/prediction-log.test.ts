@@ -18,12 +18,9 @@ const version: LoggedVersion = { model: 'tiny', version: '3', manifest: tinyMani
 const missing = -(2n ** 63n);
 
 /** Two rows, of which the second lacks what it may. */
-function request(distance: number): [Batch, BatchOutputs] {
+function request(distance: number): [Batch, { outputs: BatchOutputs }] {
   const columns = [['SFO', ''], BigInt64Array.from([992_626_200_000n, missing]), Float64Array.from([distance, Number.NaN])];
-  return [
-    { rows: 2, columns },
-    { values: Float32Array.from([0.75, 0.25, 0.5, 0.5]), classIndex: Int32Array.from([0, 1]) },
-  ];
+  return [{ rows: 2, columns }, { outputs: { values: Float32Array.from([0.75, 0.25, 0.5, 0.5]), classIndex: Int32Array.from([0, 1]) } }];
 }
 
 describe('the prediction log', () => {
@@ -84,6 +81,8 @@ describe('the prediction log', () => {
         input_distance: 100,
         prediction: 'on-time',
         probability: 0.25,
+        anomaly: null,
+        degraded: null,
       },
       {
         ...of,
@@ -96,10 +95,33 @@ describe('the prediction log', () => {
         input_distance: null,
         prediction: 'late',
         probability: 0.5,
+        anomaly: null,
+        degraded: null,
       },
     ]);
     expect(await index()).toMatchObject({ parts: [{ version: '3', rows: 2 }] });
     expect(closed()).toEqual([]);
+  });
+
+  it('says how unusual each row was, and what answered it where the version did not', async () => {
+    const written = log();
+    const [batch, { outputs }] = request(100);
+    const scored = { ...outputs, anomaly: Float32Array.from([0.5, 0.9995]) };
+    written.record(version, batch, { outputs: scored }, 1, 'own');
+    written.record(version, batch, { outputs: scored, degraded: 'prior', replaced: [1] }, 1, 'one row');
+    written.record(version, batch, { outputs, degraded: 'cache' }, 1, 'all');
+    await written.close();
+    await keeper().collect();
+    const found = (await rows()).map(({ request_id, row, anomaly, degraded }) => [request_id, Number(row), anomaly, degraded]);
+    const late = Math.fround(0.9995);
+    expect(found).toEqual([
+      ['own', 0, 0.5, null],
+      ['own', 1, late, null],
+      ['one row', 0, 0.5, null],
+      ['one row', 1, late, 'prior'],
+      ['all', 0, null, 'cache'],
+      ['all', 1, null, 'cache'],
+    ]);
   });
 
   it('loses what its queue cannot take, and counts it', async () => {
