@@ -249,6 +249,17 @@ describe('a batch job', () => {
     expect(readdirSync(folder)).toEqual(['flights.parquet']);
   });
 
+  it.each([
+    ['missing.csv', /missing\.csv" cannot be used: there is no such file .*or correct --input\./],
+    ['missing/*.csv', /no file matches the pattern .*or correct --input;/],
+  ])('says of %s that it is not there, and nothing of a pipeline', async (name, message) => {
+    const failure: unknown = await activities()
+      .plan(requestOf(join(folder, name), { source: { format: 'csv', uri: join(folder, name) } }), versions.binary)
+      .catch((error: unknown) => error);
+    expect((failure as Error).message).toMatch(message);
+    expect((failure as Error).message).not.toMatch(/pipeline|source\.uri/);
+  });
+
   it('refuses a column that bears the name of a prediction, unless it is not kept', async () => {
     const uri = await flights(10, '*, 1 AS Prediction');
     await expect(activities().plan(requestOf(uri), versions.binary)).rejects.toMatchObject({

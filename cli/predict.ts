@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { Prediction, PredictResult } from '../contracts/serving.js';
+import type { PredictResult } from '../contracts/serving.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
 import { printJson } from './output.js';
+import { answeredRows, WholeAnswer } from './predict/answered-rows.js';
 import { type HostAccess, HostClient } from './predict/host-client.js';
 import { type Chunk, inChunks, inOrder } from './predict/in-chunks.js';
 import type { Instance } from './predict/instances.js';
@@ -49,15 +50,15 @@ export async function predict(model: string, text: string | undefined, options: 
   const ask = ({ rows, first }: Chunk) =>
     requestPrediction(client, target, rows).catch((error: unknown) => throwNaming(error, source, first));
   const writer = predictionWriter(output as PredictionOutput);
-  const all: Prediction[] = [];
-  let version: string | undefined;
+  const whole = new WholeAnswer();
+  let isEmpty = true;
   for await (const answer of inOrder(inChunks(source.rows), ask)) {
-    version = answer.version;
-    if (json) all.push(...answer.predictions);
-    else writer.write(answer.predictions);
+    isEmpty = false;
+    if (json) whole.add(answer);
+    else writer.write(answeredRows(answer));
   }
-  if (version === undefined) throw usageError(`There are no rows in ${source.name}.`);
-  if (json) printJson({ model, version, predictions: all });
+  if (isEmpty) throw usageError(`There are no rows in ${source.name}.`);
+  if (json) printJson(whole.result());
   else writer.end();
 }
 

@@ -47,7 +47,25 @@ describe('definePipeline', () => {
   it('that misspells a field is told of the one that was meant, first', () => {
     const { model, ...others } = pipelineWithColumn('size');
     expect(() => definePipeline({ ...others, modell: model } as never)).toThrow(
-      /is not valid: \(top level\): there is no field "modell"; did you mean "model"\?; model: /,
+      /is not valid: \(top level\): there is no field "modell" \(did you mean "model"\?\); model: /,
+    );
+  });
+
+  it.each<[object, string]>([
+    [{ servng: {} }, '(top level): there is no field "servng" (did you mean "serving"?)'],
+    [{ serving: { anomally: {} } }, 'serving: there is no field "anomally" (did you mean "anomaly"?)'],
+    [
+      { serving: { anomaly: { policy: 'flag', treshold: 1 } } },
+      'serving.anomaly: there is no field "treshold" (did you mean "threshold"?)',
+    ],
+    [{ model: { family: 'mlp', hiden: [8] } }, 'model: there is no field "hiden" (did you mean "hidden"?)'],
+    [{ training: { epoch: 3, bath: 1 } }, 'training: there is no field "epoch" (did you mean "epochs"?), "bath"'],
+    [{ training: { schedule: { kind: 'cosine', finall: 0.1 } } }, 'training.schedule: there is no field "finall" (did you mean "final"?)'],
+    [{ source: { format: 'csv', uri: 'a.csv', delimeter: ';' } }, 'source: there is no field "delimeter" (did you mean "delimiter"?)'],
+    [{ columns: { size: { type: 'float', nulable: true } } }, 'columns.size: there is no field "nulable" (did you mean "nullable"?)'],
+  ])('with %j is told the field that was meant, at every level', (more, problem) => {
+    expect(() => definePipeline({ ...pipelineWithColumn('size'), ...more } as PipelineInput)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(`is not valid: ${problem}. Correct the definition`) }),
     );
   });
 
@@ -60,7 +78,7 @@ describe('definePipeline', () => {
     expect(() => definePipeline({ ...pipeline, gates })).toThrow(/gates\.1\.crossValidated: the pipeline has no crossValidation/);
     expect(definePipeline({ ...pipeline, gates, crossValidation: { kind: 'k-fold' } }).gates).toEqual(gates);
     const against = { metric: 'r2', crossValidated: true, betterThan: 'baseline', by: 0.1 } as unknown as (typeof gates)[number];
-    expect(() => definePipeline({ ...pipeline, gates: [against] })).toThrow(/gates\.0: Unrecognized key: "crossValidated"/);
+    expect(() => definePipeline({ ...pipeline, gates: [against] })).toThrow(/gates\.0: there is no field "crossValidated"/);
   });
 });
 

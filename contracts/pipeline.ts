@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { AnnealError, failureTypes } from './failures.js';
 import { crossReferenceProblems } from './pipeline/cross-references.js';
 import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipeline/schema.js';
@@ -35,28 +36,41 @@ export type { GradientClippingSpec, LossSpec, OptimizerSpec, SamplingSpec, Sched
  * @throws AnnealError `InvalidPipeline` that lists every problem with its path
  */
 export function definePipeline(input: PipelineInput): PipelineSpec {
-  const parsed = pipelineSchema.safeParse(input);
+  const parsed = pipelineSchema.safeParse(input, { error: unknownFields });
   const name = typeof input?.name === 'string' ? input.name : '(no name)';
   if (!parsed.success) {
-    const unknown = parsed.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
+    const issues = parsed.error.issues.flatMap(misspeltIn);
+    // First: what lacks may be what is misspelt.
+    const isUnknown = ({ code }: Issue): boolean => code === 'unrecognized_keys';
+    const sorted = [...issues.filter(isUnknown), ...issues.filter((issue) => !isUnknown(issue))];
+    throw invalid(
+      name,
+      sorted.map(({ path, message }) => `${path.join('.') || '(top level)'}: ${message}`),
     );
-    throw invalid(name, [
-      // What lacks may be what is misspelt.
-      ...unknown.map(unknownField),
-      ...parsed.error.issues
-        .filter((issue) => issue.code !== 'unrecognized_keys' || issue.path.length > 0)
-        .map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`),
-    ]);
   }
   const problems = crossReferenceProblems(parsed.data);
   if (problems.length > 0) throw invalid(name, problems);
   return parsed.data;
 }
 
-function unknownField(field: string): string {
-  const meant = similarName(field, Object.keys(pipelineSchema.shape));
-  return `(top level): there is no field ${JSON.stringify(field)}${meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`}`;
+type Issue = z.core.$ZodIssue;
+
+/** Zod's message of fields that an object does not have, with those that were probably meant. */
+function unknownFields(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys') return undefined;
+  const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+  const said = issue.keys.map((field) => {
+    const meant = similarName(field, known);
+    return `${JSON.stringify(field)}${meant === undefined ? '' : ` (did you mean ${JSON.stringify(meant)}?)`}`;
+  });
+  return `there is no field ${said.join(', ')}`;
+}
+
+/** Of alternatives, that which nothing but unknown fields keep from fitting is the one that was meant. */
+function misspeltIn(issue: Issue): Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.find((problems) => problems.length > 0 && problems.every(({ code }) => code === 'unrecognized_keys'));
+  return meant ? meant.map((problem) => ({ ...problem, path: [...issue.path, ...problem.path] })) : [issue];
 }
 
 function invalid(name: string, problems: string[]): AnnealError {

@@ -1,12 +1,13 @@
-import type { Prediction } from '../../contracts/serving.js';
-import { printLine, table } from '../output.js';
+import type { Degradation, Prediction } from '../../contracts/serving.js';
+import { printLine, printNote, table } from '../output.js';
+import type { AnsweredRow } from './answered-rows.js';
 
 export const predictionOutputs = ['text', 'table', 'csv', 'jsonl'] as const;
 export type PredictionOutput = (typeof predictionOutputs)[number];
 
 /** Writes predictions as they come, in their order. */
 export interface PredictionWriter {
-  write(predictions: readonly Prediction[]): void;
+  write(predictions: readonly AnsweredRow[]): void;
   /** After the last one. */
   end(): void;
 }
@@ -14,23 +15,11 @@ export interface PredictionWriter {
 export function predictionWriter(output: PredictionOutput): PredictionWriter {
   switch (output) {
     case 'text':
-      return { write: (predictions) => predictions.forEach((prediction) => printLine(predictionText(prediction))), end: () => undefined };
+      return { write: (predictions) => predictions.forEach((prediction) => printLine(rowText(prediction))), end: () => undefined };
     case 'jsonl':
       return { write: (predictions) => predictions.forEach((prediction) => printLine(JSON.stringify(prediction))), end: () => undefined };
-    case 'csv': {
-      let hasHeader = false;
-      return {
-        write: (predictions) => {
-          for (const prediction of predictions) {
-            const cells = cellsOf(prediction);
-            if (!hasHeader) printLine(Object.keys(cells).map(csvCell).join(','));
-            hasHeader = true;
-            printLine(Object.values(cells).map(csvCell).join(','));
-          }
-        },
-        end: () => undefined,
-      };
-    }
+    case 'csv':
+      return csvWriter();
     case 'table': {
       // The widths of its columns are those of all rows.
       const rows: Readonly<Record<string, string>>[] = [];
@@ -38,7 +27,7 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
         write: (predictions) => rows.push(...predictions.map(cellsOf)),
         end: () => {
           if (rows.length === 0) return;
-          const names = Object.keys(rows[0]);
+          const names = namesOf(rows);
           const cells = rows.map((row, i) => [String(i + 1), ...names.map((name) => row[name] ?? '')]);
           for (const line of table(['ROW', ...names.map((name) => name.toUpperCase())], cells)) printLine(line);
         },
@@ -47,10 +36,47 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
   }
 }
 
-/** The columns that a batch job writes. */
-function cellsOf(prediction: Prediction): Record<string, string> {
-  const { anomaly } = prediction;
-  return { ...predictedCells(prediction), ...(anomaly === undefined ? {} : { anomaly: String(anomaly) }) };
+/** Its columns are those of the first rows; what degrades later, when the header is out, is said beside them. */
+function csvWriter(): PredictionWriter {
+  let names: readonly string[] | undefined;
+  let written = 0;
+  let isSaid = false;
+  return {
+    write: (predictions) => {
+      const rows = predictions.map(cellsOf);
+      if (!names) {
+        names = namesOf(rows);
+        printLine(names.map(csvCell).join(','));
+      }
+      for (const row of rows) printLine(names.map((name) => csvCell(row[name] ?? '')).join(','));
+      const at = predictions.findIndex(({ degraded }) => degraded !== undefined);
+      if (at >= 0 && !isSaid && !names.includes('degraded')) {
+        isSaid = true;
+        printNote(
+          `Row ${written + at + 1} was ${answeredBy[predictions[at].degraded!]}, others may have been; --output jsonl says it of each row.`,
+        );
+      }
+      written += rows.length;
+    },
+    end: () => undefined,
+  };
+}
+
+/** Of all columns that a row has, `degraded` as the last. */
+function namesOf(rows: readonly Readonly<Record<string, string>>[]): string[] {
+  const names = new Set(rows.flatMap(Object.keys));
+  const isDegraded = names.delete('degraded');
+  return [...names, ...(isDegraded ? ['degraded'] : [])];
+}
+
+/** The columns that a batch job writes, and `degraded`. */
+function cellsOf(prediction: AnsweredRow): Record<string, string> {
+  const { anomaly, degraded } = prediction;
+  return {
+    ...predictedCells(prediction),
+    ...(anomaly === undefined ? {} : { anomaly: String(anomaly) }),
+    ...(degraded === undefined ? {} : { degraded }),
+  };
 }
 
 function predictedCells({ label, labels, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
@@ -74,6 +100,27 @@ function predictedCells({ label, labels, probability, probabilities = {}, value,
 
 function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const answeredBy: Readonly<Record<Degradation, string>> = {
+  fallback: 'answered by the fallback model',
+  cache: 'answered by the last answer to the same input',
+  prior: 'answered by the training prior',
+};
+
+/** From here on a row is unlike the training rows, where the model's policy says nothing else; so is the default of `serving.anomaly`. */
+const unlikeFrom = 0.999;
+
+/** The prediction, and what is out of the ordinary about it: `late (…); answered by the training prior; unlike the training rows (anomaly 0.99999)` */
+export function rowText(row: AnsweredRow): string {
+  const { anomaly, anomalous, degraded } = row;
+  const isUnlike = anomalous === true || (anomaly !== undefined && anomaly >= unlikeFrom);
+  const score = anomaly === undefined ? '' : ` (anomaly ${Number(anomaly.toPrecision(5))})`;
+  return [
+    predictionText(row),
+    ...(degraded === undefined ? [] : [answeredBy[degraded]]),
+    ...(isUnlike ? [`unlike the training rows${score}`] : []),
+  ].join('; ');
 }
 
 /** Classes whose probabilities are said. */

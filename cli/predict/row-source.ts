@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,9 +31,28 @@ export function argumentRows(text: string): RowSource {
 
 /** The rows of a file, by its name or by `format`. @throws CommandError (usage) */
 export function rowsOfFile(path: string, options: RowSourceOptions): RowSource {
+  assertFile(path);
   const source = batchSource([path], options.format);
   const isPlainLines = source.format === 'ndjson' && !/\.(gz|zstd?)$/i.test(path);
   return { name: path, rows: isPlainLines ? jsonLines(opened(path), path) : tableRows(path, source, options) };
+}
+
+/** Whether a file is there is known before its format, and before a host is asked. */
+function assertFile(path: string): void {
+  // DuckDB takes a pattern for the Parquet files that match it.
+  if (/[*?[]/.test(path)) return;
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw usageError(
+        `There is no file ${path}. Correct the path of --file; a relative one starts at the folder where the command is called.`,
+      );
+    throw usageError(`The file ${path} cannot be read (${code}). Check its name and its permissions.`);
+  }
+  if (isFolder) throw usageError(`${path} is a folder. Give one file by --file; "anneal batch" reads folders.`);
 }
 
 function opened(path: string): Readable {

@@ -71,8 +71,18 @@ describe('rows of a file', () => {
     await expect(failing).rejects.toMatchObject({ message: expect.stringMatching(message), ...(exitCode ? { exitCode } : {}) });
   });
 
-  test('say that the file is not there', async () => {
-    await expect(all(rowsOfFile(join(folder, 'nowhere.jsonl'), options).rows)).rejects.toThrow(/nowhere\.jsonl cannot be read \(ENOENT\)/);
+  test.each(['nowhere.jsonl', 'nowhere.csv', 'nowhere.parquet', 'nowhere', 'no/where.csv'])('say that there is no %s', (name) => {
+    const path = join(folder, name);
+    expect(() => rowsOfFile(path, options)).toThrow(
+      expect.objectContaining({ exitCode: exitCodes.usage, message: expect.stringContaining(`There is no file ${path}. `) }),
+    );
+  });
+
+  test('say that a folder is none', () => {
+    for (const format of [undefined, 'csv'])
+      expect(() => rowsOfFile(folder, { ...options, ...(format ? { format } : {}) })).toThrow(
+        expect.objectContaining({ exitCode: exitCodes.usage, message: expect.stringContaining(`${folder} is a folder. `) }),
+      );
   });
 });
 

@@ -39,7 +39,7 @@ export async function planBatch(
 ): Promise<BatchPlan> {
   const { remote, signal, onProgress } = context;
   onProgress?.({ phase: 'list of files' });
-  const { files, empty } = await listFiles(request.source, { projectRoot, remote, signal });
+  const { files, empty } = await listFiles(request.source, { projectRoot, writtenIn: '--input', remote, signal });
   const planned: PlannedFile[] = [];
   const partitions: PlannedPartition[] = [];
   await withDataSession(context, async (session) => {

@@ -22,6 +22,8 @@ type LocalFile = ListedFile & { readonly path: string };
 interface Places {
   /** Absolute directory that relative paths and package names are resolved from. */
   readonly projectRoot: string;
+  /** Where whoever asks wrote the places, for advice; default: `source.uri` in the pipeline. */
+  readonly writtenIn?: string;
   readonly remote?: RemoteFiles;
   readonly signal?: AbortSignal;
 }
@@ -35,14 +37,14 @@ interface Places {
 export async function listFiles(source: ListedSource, places: Places): Promise<FileListing> {
   const listed: (ListedFile & { readonly path?: string })[] = [];
   for (const uri of [source.uri].flat())
-    listed.push(...(uri.startsWith('s3://') ? await listRemote(uri, source, places) : await listLocal(uri, source, places.projectRoot)));
+    listed.push(...(uri.startsWith('s3://') ? await listRemote(uri, source, places) : await listLocal(uri, source, places)));
   const seen = new Map<string, string>();
   for (const { uri, path = uri } of listed) {
     const other = seen.get(path);
     if (other !== undefined)
       throw unavailable(
         uri,
-        `the places in source.uri mean it twice${other === uri ? '' : ` (also as "${other}")`}`,
+        `the places in ${places.writtenIn ?? 'source.uri'} mean it twice${other === uri ? '' : ` (also as "${other}")`}`,
         'Its rows would be in the data twice: let each file be meant by one place only.',
       );
     seen.set(path, uri);
@@ -60,7 +62,11 @@ export async function listFiles(source: ListedSource, places: Places): Promise<F
   return { files, empty };
 }
 
-async function listLocal(uri: string, source: ListedSource, projectRoot: string): Promise<LocalFile[]> {
+async function listLocal(
+  uri: string,
+  source: ListedSource,
+  { projectRoot, writtenIn = 'source.uri in the pipeline' }: Places,
+): Promise<LocalFile[]> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
     const found = await statOf(uri, path);
@@ -76,10 +82,10 @@ async function listLocal(uri: string, source: ListedSource, projectRoot: string)
     throw unavailable(
       uri,
       'no file matches the pattern (relative ones start where the command is called)',
-      'Put the files there, or correct source.uri; "*" stands for any name, "**" for any folders.',
+      `Put the files there, or correct ${writtenIn}; "*" stands for any name, "**" for any folders.`,
     );
   }
-  throw missing(uri);
+  throw missing(uri, writtenIn);
 }
 
 /** Another worker may find the same file elsewhere. */
@@ -87,17 +93,17 @@ function withoutPath({ uri, sizeBytes, etag, partition }: ListedFile): ListedFil
   return { uri, sizeBytes, ...(etag === undefined ? {} : { etag }), ...(partition ? { partition } : {}) };
 }
 
-function missing(uri: string): Error {
+function missing(uri: string, writtenIn: string): Error {
   if (uri.startsWith('npm:'))
     return unavailable(
       uri,
       'no installed package has this file',
-      'Install the package with npm, or correct source.uri (npm:<package>/<path inside the package>).',
+      `Install the package with npm, or correct ${writtenIn} (npm:<package>/<path inside the package>).`,
     );
   return unavailable(
     uri,
     'there is no such file (relative ones start at the folder where the command is called)',
-    'Put the file there, or correct source.uri in the pipeline.',
+    `Put the file there, or correct ${writtenIn}.`,
   );
 }
 
