@@ -36,7 +36,7 @@ import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
-import { openModel, predictClassesWith, predictWith, scoreWith } from '../ml/export/run-model.js';
+import { openModel, predictClassesWith, predictWith, runModel } from '../ml/export/run-model.js';
 import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createBatchActivities } from './batch.js';
@@ -503,7 +503,7 @@ describe('predictWith and predictClassesWith', () => {
     const tensors = rowsToTensors(inputs, [{ origin: 'A', distance: 1, load: null, departed: 0 }]);
     const { values, anomaly } = await predictClassesWith(session, tensors);
     expect(values).toEqual(await predictWith(session, tensors));
-    expect(anomaly).toEqual(await scoreWith(session, tensors));
+    expect(anomaly).toEqual((await runModel(session, tensors, ['anomaly'])).anomaly.data);
     await session.release();
   });
 });

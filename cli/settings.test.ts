@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSettings } from '../workers/settings.js';
+import { readSettings, type Settings } from '../workers/settings.js';
 import { commandSettings } from './settings.js';
 import { inferenceUrl } from './stack/inference-url.js';
 import { identifyProcess } from './stack/process-identity.js';
@@ -15,6 +15,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
+/** As a stack that runs with these settings says of itself. */
+function writeRunningStack(settings: Settings): void {
+  writeStackState(home, {
+    formatVersion: 1,
+    supervisor: identifyProcess(process.pid)!,
+    detached: true,
+    startedAtMs: 1,
+    ready: true,
+    services: [],
+    settings: stackSettings(settings),
+    httpUrl: inferenceUrl(settings),
+  });
+}
+
 describe('commandSettings', () => {
   test('names the variable that holds something unusable', () => {
     expect(() => commandSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: 'eighty' })).toThrow(/ANNEAL_HTTP_PORT is set to "eighty"/);
@@ -22,16 +36,7 @@ describe('commandSettings', () => {
 
   test('finds a stack that was started on other ports, unless the environment says where to look', () => {
     const running = readSettings({ ANNEAL_HOME: home, ANNEAL_TEMPORAL_PORT: '7001', ANNEAL_MLFLOW_PORT: '7002', ANNEAL_HTTP_PORT: '7003' });
-    writeStackState(home, {
-      formatVersion: 1,
-      supervisor: identifyProcess(process.pid)!,
-      detached: true,
-      startedAtMs: 1,
-      ready: true,
-      services: [],
-      settings: stackSettings(running),
-      httpUrl: inferenceUrl(running),
-    });
+    writeRunningStack(running);
     const found = commandSettings({ ANNEAL_HOME: home });
     expect(found.temporal.address).toBe('127.0.0.1:7001');
     expect(found.mlflow.trackingUri).toBe('http://127.0.0.1:7002');
@@ -109,16 +114,7 @@ describe('inferenceUrl', () => {
 
   test('is that of a stack that speaks TLS, also for a command that knows nothing of its certificate', () => {
     const running = readSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: '7003', ANNEAL_TLS_CERT: 'server.pem' });
-    writeStackState(home, {
-      formatVersion: 1,
-      supervisor: identifyProcess(process.pid)!,
-      detached: true,
-      startedAtMs: 1,
-      ready: true,
-      services: [],
-      settings: stackSettings(running),
-      httpUrl: inferenceUrl(running),
-    });
+    writeRunningStack(running);
     expect(inferenceUrl(commandSettings({ ANNEAL_HOME: home }))).toBe('https://127.0.0.1:7003');
   });
 

@@ -18,12 +18,14 @@ import { OverloadedError } from './request-terms.js';
 /** How a prediction was asked for: rows over HTTP, tensors over HTTP, tensors over gRPC, the Temporal activity. */
 export type Protocol = 'rows' | 'oip' | 'grpc' | 'activity';
 
-interface Target {
+/** The model that a request names. */
+export interface Target {
   readonly model: string;
   readonly version?: string;
 }
 
-interface Answered {
+/** What of an answer is counted and traced. */
+export interface Answered {
   readonly version?: string;
   readonly degraded?: Degradation;
 }

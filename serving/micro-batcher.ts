@@ -181,8 +181,8 @@ export class MicroBatcher {
     let outcomes: readonly Outcome[];
     try {
       const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
-      this.#executed(group, startedAt);
       outcomes = this.#share(group, outputs);
+      this.#executed(group, startedAt);
     } catch (error) {
       this.#executed(group, startedAt, true);
       const isShared = group.length > 1 && !(error instanceof RunnerDiedError);

@@ -9,7 +9,7 @@ import { canonicalJson } from '../contracts/canonical-json.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointerSegments } from './pointer-name.js';
-import { syncDirectory } from '../ml/sync-directory.js';
+import { syncPath } from '../ml/sync-path.js';
 
 const copyChunkBytes = 1 << 20;
 /** A temporary file this old belongs to a process that was killed: no copy takes a day. */
@@ -176,7 +176,7 @@ export class FileArtifactStore implements ArtifactStore {
       await mkdir(dirname(path), { recursive: true });
       const stamp = (await fileStamp(temporary)) ?? '';
       await rename(temporary, path);
-      await syncDirectory(dirname(path));
+      await syncPath(dirname(path));
       return { ...written, stamp };
     } catch (error) {
       await rm(temporary, { force: true });

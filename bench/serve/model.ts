@@ -6,7 +6,7 @@ import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
 import { layoutOf } from '../../ml/data/transform/transform-kinds.js';
 import { encodeModelGraph } from '../../ml/export/model-graph.js';
-import { openModel, predictWith, scoreWith } from '../../ml/export/run-model.js';
+import { openModel, predictClassesWith } from '../../ml/export/run-model.js';
 import { buildNetwork } from '../../ml/models/build-network.js';
 import { benchProfile } from './profile.js';
 import { airports, benchRows } from './rows.js';
@@ -47,8 +47,7 @@ export async function writeBenchVersion(directory: string, hidden: readonly numb
   const instances = benchRows(32);
   const tensors = rowsToTensors(inputs, instances);
   const session = await openModel(model, 1);
-  const outputs = await predictWith(session, tensors); // [32, 2]
-  const scores = await scoreWith(session, tensors); // [32]
+  const { values: outputs, anomaly: scores } = await predictClassesWith(session, tensors); // [32, 2], [32]
   await session.release();
   const manifest: ModelManifest = {
     formatVersion: 1,
@@ -67,7 +66,7 @@ export async function writeBenchVersion(directory: string, hidden: readonly numb
     instances,
     outputs: instances.map((_, row) => [...outputs.subarray(row * 2, row * 2 + 2)]),
     tolerance: 1e-4,
-    anomaly: [...scores],
+    anomaly: [...scores!],
   };
   await mkdir(directory, { recursive: true });
   const write = async (name: string, bytes: Uint8Array): Promise<LocalFile> => {

@@ -80,11 +80,12 @@ function cellsOf(prediction: AnsweredRow): Record<string, string> {
 }
 
 function predictedCells({ label, labels, probability, probabilities = {}, value, quantiles = {} }: Prediction): Record<string, string> {
+  const shares = Object.entries(probabilities).map(([name, share]) => [`probability_${name}`, String(share)]);
   if (labels)
-    return Object.fromEntries([
-      ...Object.entries(labels).map(([name, is]) => [`label_${name}`, String(is)]),
-      ...Object.entries(probabilities).map(([name, share]) => [`probability_${name}`, String(share)]),
-    ]) as Record<string, string>;
+    return Object.fromEntries([...Object.entries(labels).map(([name, is]) => [`label_${name}`, String(is)]), ...shares]) as Record<
+      string,
+      string
+    >;
   if (value !== undefined)
     return {
       prediction: String(value),
@@ -92,9 +93,7 @@ function predictedCells({ label, labels, probability, probabilities = {}, value,
     };
   return {
     prediction: label ?? '',
-    ...(probability === undefined
-      ? Object.fromEntries(Object.entries(probabilities).map(([name, share]) => [`probability_${name}`, String(share)]))
-      : { probability: String(probability) }),
+    ...(probability === undefined ? Object.fromEntries(shares) : { probability: String(probability) }),
   };
 }
 

@@ -3,7 +3,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/
 import { dirname, join } from 'node:path';
 import type { BatchPlace, FileDigest, PlacedFile } from '../../contracts/batch-place.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { syncDirectory } from '../sync-directory.js';
+import { syncPath } from '../sync-path.js';
 import { hiddenFolder } from './batch-folder.js';
 import { fileDigest } from './file-digest.js';
 
@@ -59,7 +59,7 @@ export class LocalBatchPlace implements BatchPlace {
       await rm(temporary, { force: true });
       throw error;
     }
-    await syncDirectory(dirname(path));
+    await syncPath(dirname(path));
   }
 
   async remove(name: string): Promise<void> {
@@ -78,14 +78,14 @@ export class LocalBatchPlace implements BatchPlace {
   }
 
   async take(files: readonly PlacedFile[]): Promise<void> {
-    for (const { path } of files) await syncFile(path);
+    for (const { path } of files) await syncPath(path);
     for (const { path, name } of files) {
       const target = this.pathOf(name);
       await mkdir(dirname(target), { recursive: true });
       await rename(path, target);
-      await syncDirectory(dirname(target));
+      await syncPath(dirname(target));
     }
-    await syncDirectory(this.uri);
+    await syncPath(this.uri);
   }
 
   /** On the same disk, so that a rename moves its files. */
@@ -112,15 +112,6 @@ export class LocalBatchPlace implements BatchPlace {
       undefined,
       { cause: error },
     );
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -11,7 +11,7 @@ import type { Checkpoint } from '../train/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
 import { encodeModelGraph } from './model-graph.js';
-import { openModel, predictWith, scoreWith } from './run-model.js';
+import { openModel, predictClassesWith } from './run-model.js';
 import { sampleRows, type SampleRows } from './sample-rows.js';
 import { checkScores, checkSkew, tolerance } from './skew-check.js';
 
@@ -93,9 +93,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
   let outputs: Float32Array;
   let scores: Float32Array | undefined;
   try {
-    const tensors = rowsToTensors(inputs, sample.instances);
-    outputs = await predictWith(session, tensors);
-    scores = anomaly && (await scoreWith(session, tensors));
+    ({ values: outputs, anomaly: scores } = await predictClassesWith(session, rowsToTensors(inputs, sample.instances)));
   } finally {
     await session.release();
   }

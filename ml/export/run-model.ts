@@ -29,18 +29,22 @@ export async function openModel(model: Uint8Array | string, threads: number): Pr
  * @returns `probabilities`, row-major [rows · classes], `quantiles` [rows · quantiles], or `value` [rows]
  */
 export async function predictWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<Float32Array> {
-  const { quantiles, value, probabilities } = modelOutputs;
-  const output = [quantiles, value].find((name) => session.outputNames.includes(name)) ?? probabilities;
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
-  const result = await session.run(feeds, [output]);
-  return result[output].data as Float32Array;
+  const output = valuesOutput(session);
+  return (await runModel(session, columns, [output]))[output].data as Float32Array;
 }
 
-/** @returns `anomaly` [rows], of a model that has this output */
-export async function scoreWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<Float32Array> {
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
-  const result = await session.run(feeds, [modelOutputs.anomaly]);
-  return result[modelOutputs.anomaly].data as Float32Array;
+function valuesOutput({ outputNames }: InferenceSession): string {
+  const { quantiles, value, probabilities } = modelOutputs;
+  return [quantiles, value].find((name) => outputNames.includes(name)) ?? probabilities;
+}
+
+/** @returns the outputs by name */
+export function runModel(
+  session: InferenceSession,
+  columns: Readonly<Record<string, RawTensor>>,
+  outputs: readonly string[],
+): Promise<InferenceSession.OnnxValueMapType> {
+  return session.run(Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])])), [...outputs]);
 }
 
 /** What the graph computes for some rows. */
@@ -55,11 +59,10 @@ export interface ModelOutputs {
 
 /** The predictions with the chosen classes and the scores. @param columns by name of the raw input */
 export async function predictClassesWith(session: InferenceSession, columns: Readonly<Record<string, RawTensor>>): Promise<ModelOutputs> {
-  const { quantiles, value, probabilities, classIndex, anomaly } = modelOutputs;
+  const { classIndex, anomaly } = modelOutputs;
   const has = (name: string): boolean => session.outputNames.includes(name);
-  const output = [quantiles, value].find(has) ?? probabilities;
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, toTensor(columns[name])]));
-  const result = await session.run(feeds, [output, ...[classIndex, anomaly].filter(has)]);
+  const output = valuesOutput(session);
+  const result = await runModel(session, columns, [output, ...[classIndex, anomaly].filter(has)]);
   return {
     values: result[output].data as Float32Array,
     ...(has(classIndex) ? { classIndex: result[classIndex].data as BigInt64Array } : {}),

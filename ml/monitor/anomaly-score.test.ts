@@ -11,7 +11,7 @@ import type { RawTensor } from '../data/read/raw-tensors.js';
 import { rowNumberColumn } from '../data/split/part-relation.js';
 import { encodedTarget } from '../data/target-column.js';
 import { lowerTransform } from '../data/transform/transform-kinds.js';
-import { openModel, scoreWith } from '../export/run-model.js';
+import { openModel, runModel } from '../export/run-model.js';
 import { GraphBuilder } from '../graph/onnx-builder.js';
 import { fitProfile } from './fit-profile.js';
 import { lowerAnomalyScore } from './lower-anomaly-score.js';
@@ -102,7 +102,7 @@ async function score(session: InferenceSession, rows: readonly Row[]): Promise<F
     number: { type: 'float64', data: Float64Array.from(rows, (row) => row.number), dims },
     time: { type: 'int64', data: BigInt64Array.from(rows, ({ time }) => time), dims },
   };
-  return scoreWith(session, columns);
+  return (await runModel(session, columns, ['anomaly'])).anomaly.data as Float32Array;
 }
 
 /** The sum of squared surprisals by counting training rows, without cells and without a graph. */

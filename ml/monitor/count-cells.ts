@@ -1,3 +1,4 @@
+import { firstAbove } from './first-above.js';
 import type { NumberCounts } from './surprisal.js';
 
 /** Shares of rows in the lower half at which cells end, each about a third more than the one before, at last two hundredths; those of the upper half mirror them. */
@@ -41,14 +42,4 @@ function sharesFor(columns: number): number[] {
   const stride = Math.min(longestStride, Math.max(1, Math.ceil(columns / columnsOfAllCells)));
   const lower = lowerShares.filter((_, i) => i % stride === 0);
   return [0, ...lower, ...lower.toReversed().map((share) => 1 - share)];
-}
-
-function firstAbove(sorted: Float32Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

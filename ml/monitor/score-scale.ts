@@ -1,4 +1,5 @@
 import type { Staircase } from '../../contracts/training-profile.js';
+import { firstAbove } from './first-above.js';
 
 /** Steps of the score: two hundred even ones, and above 0.99 ten for each factor of ten in what is left to 1. */
 const evenSteps = 198;
@@ -23,7 +24,7 @@ export function scoreScale(sums: Float32Array): Staircase {
     if (upTo.length > 0 && place <= upTo[upTo.length - 1]) continue;
     upTo.push(place);
     values.push(below / rows);
-    below = rowsUpTo(sorted, place);
+    below = firstAbove(sorted, place);
   }
   const largest = sorted[rows - 1];
   for (let i = 1; i <= halvings; i++) {
@@ -40,14 +41,4 @@ function shares(rows: number): number[] {
   const steps = Math.max(0, Math.ceil(10 * Math.log10(rows * topShare)));
   const top = Array.from({ length: steps }, (_, i) => 1 - topShare * 10 ** (-i / 10));
   return [...even, ...top, 1];
-}
-
-function rowsUpTo(sorted: Float32Array, place: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] <= place) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

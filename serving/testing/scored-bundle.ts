@@ -5,7 +5,7 @@ import type { AnomalyScore, ColumnProfile } from '../../contracts/training-profi
 import { layoutOf } from '../../ml/data/transform/transform-kinds.js';
 import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
 import { encodeModelGraph } from '../../ml/export/model-graph.js';
-import { openModel, predictWith, scoreWith } from '../../ml/export/run-model.js';
+import { openModel, predictClassesWith } from '../../ml/export/run-model.js';
 import { buildNetwork } from '../../ml/models/build-network.js';
 import type { VersionFiles } from '../loader/prepare-version.js';
 import { writeVersion } from './tiny-bundle.js';
@@ -60,8 +60,8 @@ export async function writeScoredVersion(directory: string, seed: number, servin
   const instances = Object.values(scoredRows).map(({ row }) => row);
   const session = await openModel(graph, 1);
   const tensors = rowsToTensors(inputs, instances);
-  const outputs = await predictWith(session, tensors);
-  const anomaly = isScored ? { anomaly: [...(await scoreWith(session, tensors))] } : {};
+  const { values: outputs, anomaly: scores } = await predictClassesWith(session, tensors);
+  const anomaly = scores ? { anomaly: [...scores] } : {};
   await session.release();
   const manifest: ModelManifest = {
     formatVersion: 1,

@@ -10,22 +10,12 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Metadata } from '@grpc/grpc-js';
-import type { Degradation } from '../../contracts/serving.js';
 import { startTracing, type Tracing, type TracingOptions } from '../../telemetry/start-tracing.js';
 import { clientClosedRequest, statusOfError } from '../answer-status.js';
+import type { Answered, Target } from '../metrics.js';
 import type { BatchedRequest } from '../micro-batcher.js';
 import type { ServedRequest } from '../served-request.js';
 import { SpanClock } from './span-clock.js';
-
-interface Target {
-  readonly model: string;
-  readonly version?: string;
-}
-
-interface Answered {
-  readonly version?: string;
-  readonly degraded?: Degradation;
-}
 
 /** What a request is in the terms of its protocol. */
 interface Operation {
@@ -86,7 +76,10 @@ export class ServingTracer {
       },
       outcome: httpOutcome,
     };
-    return this.#trace(operation, request.headers, defaultTextMapGetter, target, (span) => (request.span = span), work);
+    return this.#trace(operation, request.headers, defaultTextMapGetter, target, (span) => {
+      request.span = span;
+      return work();
+    });
   }
 
   /**
@@ -108,15 +101,7 @@ export class ServingTracer {
         return { attributes: { 'rpc.grpc.status_code': code }, isError: grpcServerErrors.has(code) };
       },
     };
-    let held: Span | undefined;
-    return this.#trace(
-      operation,
-      metadata,
-      metadataGetter,
-      target,
-      (span) => (held = span),
-      () => work(held),
-    );
+    return this.#trace(operation, metadata, metadataGetter, target, work);
   }
 
   /** For the `predict` activity, whose own span is the parent. */
@@ -131,15 +116,7 @@ export class ServingTracer {
       attributes: {},
       outcome: (status) => ({ attributes: {}, isError: status >= 400 }),
     };
-    let held: Span | undefined;
-    return this.#trace(
-      operation,
-      carrier,
-      defaultTextMapGetter,
-      target,
-      (span) => (held = span),
-      () => work(held),
-    );
+    return this.#trace(operation, carrier, defaultTextMapGetter, target, work);
   }
 
   /** Spans of a batch that was executed, or failed; times on the clock of `performance.now()`. */
@@ -177,8 +154,7 @@ export class ServingTracer {
     carrier: Carrier,
     getter: TextMapGetter<Carrier>,
     target: Target,
-    hold: (span: Span) => void,
-    work: () => Promise<T>,
+    work: (span: Span | undefined) => Promise<T>,
   ): Promise<T> {
     const parent = propagation.extract(ROOT_CONTEXT, carrier, getter);
     const asked = {
@@ -187,10 +163,9 @@ export class ServingTracer {
     };
     const options = { kind, startTime: this.#clock.now(), attributes: { ...attributes, ...asked } };
     const span = this.tracing.tracer.startSpan(name, options, parent);
-    if (!span.isRecording()) return work();
-    hold(span);
+    if (!span.isRecording()) return work(undefined);
     try {
-      const answer = await work();
+      const answer = await work(span);
       if (answer.version !== undefined) span.setAttribute('anneal.model.version', answer.version);
       if (answer.degraded) span.setAttribute('anneal.degraded', answer.degraded);
       span.setAttributes(outcome(200).attributes);

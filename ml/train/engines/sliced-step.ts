@@ -6,6 +6,7 @@ import type { Network } from '../../models/network.js';
 import { augmentBatch } from '../augmentation/augment-batch.js';
 import type { NetworkPlan } from '../engine.js';
 import { type StateName, stateOf, stateVectors } from '../engine-state.js';
+import { lowerParameters } from './lower-parameters.js';
 import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
 import { gradientOfSlice, updateOfSum } from './training-step.js';
 
@@ -33,7 +34,7 @@ export function lowerSlicedStep(
   channelBlock?: number,
 ): Record<StateName | 'loss', string> {
   const [batch, rows] = augmented(body, network, plan, read);
-  const parameters = splitParameters(body, network, read.parameters);
+  const parameters = lowerParameters(body, network, read.parameters);
   const sums = sumOverSlices(body, network, plan, { batch, rows, parameters, keys: read.randomKeys }, slices, channelBlock);
   return lowerTape<StateName | 'loss'>(body, recordUpdate(network, plan), { ...read, ...sums });
 }
@@ -50,13 +51,6 @@ function augmented(body: GraphBuilder, network: Network, plan: NetworkPlan, read
   });
   const types = Object.entries(tape.outputs).map(([name, id]) => [name, tape.values[id]] as const);
   return [lowerTape(body, tape, read), Object.fromEntries(types)];
-}
-
-function splitParameters(body: GraphBuilder, { parameters }: Network, flat: string): readonly string[] {
-  const parts = parameters.map(({ name }) => body.unique(name));
-  const sizes = parameters.map(({ size }) => size);
-  body.nodeWithOutputs('Split', [flat, body.constant('int64', sizes)], parts, { axis: 0 });
-  return parameters.map(({ shape }, i) => body.node('Reshape', [parts[i], body.constant('int64', shape)]));
 }
 
 interface SliceSource {

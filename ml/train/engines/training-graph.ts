@@ -11,6 +11,7 @@ import type { NetworkPlan } from '../engine.js';
 import { stateOf, type StateName, stateVectors } from '../engine-state.js';
 import { stepScalarCount } from '../optimizer.js';
 import { batchSlices } from './batch-slices.js';
+import { lowerParameters } from './lower-parameters.js';
 import { isPacked } from './packed-rows.js';
 import { lowerSlicedStep } from './sliced-step.js';
 import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
@@ -120,7 +121,7 @@ function recordStep(network: Network, plan: NetworkPlan): Tape {
  * @throws AnnealError `InvalidModel` when the model uses a kernel without a translation
  */
 export function buildForwardGraph(network: Network, channelBlock?: number): Uint8Array {
-  const { layout, outputs, parameters, parameterCount } = network;
+  const { layout, outputs, parameterCount } = network;
   const graph = new GraphBuilder('forward');
   graph.input('parameters', 'float32', [parameterCount]);
   const inputs = {
@@ -128,13 +129,7 @@ export function buildForwardGraph(network: Network, channelBlock?: number): Uint
     numeric: layout.numeric.length > 0 ? graph.input('numeric', 'float32', ['N', layout.numeric.length]) : undefined,
     image: layout.image && lowerPixels(graph, graph.input('image', 'uint8', ['N', imageSize(layout.image)]), -1, layout.image),
   };
-  const parts = parameters.map(({ name }) => graph.unique(name));
-  const sizes = graph.constant(
-    'int64',
-    parameters.map(({ size }) => size),
-  );
-  graph.nodeWithOutputs('Split', ['parameters', sizes], parts, { axis: 0 });
-  const tensors = parameters.map(({ shape }, i) => graph.node('Reshape', [parts[i], graph.constant('int64', shape)]));
+  const tensors = lowerParameters(graph, network, 'parameters');
   graph.node('Identity', [lowerForward(graph, network, inputs, tensors, channelBlock)], {}, 'logits');
   graph.output('logits', 'float32', ['N', outputs]);
   return graph.encode();
