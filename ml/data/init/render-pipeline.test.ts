@@ -14,7 +14,7 @@ function evaluate(text: string): unknown {
 
 const name = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
-  fc.constantFrom("it's", '"', '\\', '*/', '\n', '__proto', '${x}', '\u2028'),
+  fc.constantFrom("it's", '"', '\\', '*/', '\n', '__proto__', '${x}', '\u2028'),
 );
 
 describe('renderPipeline', () => {

@@ -33,8 +33,7 @@ export function renderPipeline({ definition, remarks, leftOut }: InferredPipelin
 function property(key: string, value: unknown, path: string, remarks: ReadonlyMap<string, string>, depth: number): string[] {
   const remark = remarks.get(path);
   const before = remark === undefined ? [] : comment(remark, depth);
-  const name = /^[A-Za-z_$][\w$]*$/.test(key) ? key : quoted(key);
-  return [...before, ...literal(`${indent(depth)}${name}: `, value, path, remarks, depth)];
+  return [...before, ...literal(`${indent(depth)}${propertyName(key)}: `, value, path, remarks, depth)];
 }
 
 /** @returns lines that begin with `head` and end with a comma */
@@ -58,9 +57,15 @@ function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-    return `{ ${entries.map(([key, item]) => `${/^[A-Za-z_$][\w$]*$/.test(key) ? key : quoted(key)}: ${inline(item)}`).join(', ')} }`;
+    return `{ ${entries.map(([key, item]) => `${propertyName(key)}: ${inline(item)}`).join(', ')} }`;
   }
   return String(value);
+}
+
+function propertyName(key: string): string {
+  // In an object literal, plain or quoted, this name sets the prototype instead.
+  if (key === '__proto__') return "['__proto__']";
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : quoted(key);
 }
 
 /** Names of columns come from outside: a string literal holds whatever they are. */
