@@ -155,9 +155,9 @@ export interface ServingSettings {
   readonly threads?: number;
   readonly placement?: 'http-thread' | 'executor-thread';
   readonly targetP99Ms?: number;
-  /** Path of the file of tokens. */
+  /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
-  /** Paths of PEM files. */
+  /** Paths of PEM files; absolute. */
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
@@ -204,8 +204,12 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
-      tokens: values.ANNEAL_SERVING_TOKENS,
-      tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
+      tokens: absolute(values.ANNEAL_SERVING_TOKENS),
+      tls: {
+        certificate: absolute(values.ANNEAL_TLS_CERT),
+        key: absolute(values.ANNEAL_TLS_KEY),
+        clientAuthority: absolute(values.ANNEAL_TLS_CLIENT_CA),
+      },
     },
     inference: {
       url: values.ANNEAL_INFERENCE_URL,
@@ -238,6 +242,10 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
 }
 
 function wantsTracing(values: z.output<typeof environment>): boolean {

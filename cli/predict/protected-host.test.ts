@@ -25,7 +25,7 @@ describe('anneal predict and a host with tokens and certificates', () => {
     writeFileSync(file('tokens.json'), JSON.stringify([{ name: 'team', sha256, models: ['tiny'] }]));
     writeFileSync(file('token'), `${token}\n`);
     const tls = { certificate: file('server.pem'), key: file('server.key'), clientAuthority: file('ca.pem') };
-    serving = await startServingProcess({}, [], await readProtection({ tokens: file('tokens.json'), tls }));
+    serving = await startServingProcess({}, [], readProtection({ tokens: file('tokens.json'), tls }));
     await serving.stage('tiny', '1', writeTinyVersion(file('tiny'), { bias: 0 }));
     await serving.command('activate', { model: 'tiny', version: '1', epoch: 1 });
     url = `https://localhost:${serving.port}`;
