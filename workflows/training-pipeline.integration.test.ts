@@ -106,6 +106,14 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('warns of what the hosts lack to serve a promoted version as its pipeline wants', async () => {
+    await run(new FakeStages({ onPromote: () => ['no fallback model'] }), testPipeline(), async (handle) => {
+      const { status, warnings } = await handle.result();
+      expect(status).toBe('promoted');
+      expect(warnings).toContain('no fallback model');
+    });
+  });
+
   it('sweeps by successive halving, and trains the best configuration', async () => {
     const stages = new FakeStages();
     await run(stages, testPipeline(), async (handle) => {

@@ -262,6 +262,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
       },
     ]);
     record.learn({ rollout });
+    for (const warning of rollout.warnings ?? []) record.warn(warning);
     record.end('promoted', Date.now());
     return `version ${rollout.version} serves on ${rollout.acknowledged.length} host${rollout.acknowledged.length === 1 ? '' : 's'}`;
   });
