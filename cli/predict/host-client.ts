@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { currentTrace } from '../../telemetry/current-trace.js';
 import { readAuthority, readIdentity } from '../../workers/tls-files.js';
 import { CommandError, usageError } from '../command-error.js';
 
@@ -50,7 +51,8 @@ export class HostClient {
    */
   async ask<T>(address: string, body?: unknown): Promise<T> {
     const url = new URL(address);
-    const { status, text } = await this.#send(url, body).catch((error: unknown) => {
+    const trace = await currentTrace();
+    const { status, text } = await this.#send(url, body, trace).catch((error: unknown) => {
       throw unreachable(url, error as NodeJS.ErrnoException, this.#certificate);
     });
     if (status >= 400) {
@@ -68,7 +70,7 @@ export class HostClient {
     }
   }
 
-  #send(url: URL, body: unknown): Promise<{ readonly status: number; readonly text: string }> {
+  #send(url: URL, body: unknown, trace: Readonly<Record<string, string>>): Promise<{ readonly status: number; readonly text: string }> {
     const content = body === undefined ? undefined : JSON.stringify(body);
     const isSecure = url.protocol === 'https:';
     const options = {
@@ -76,6 +78,7 @@ export class HostClient {
       method: content === undefined ? 'GET' : 'POST',
       headers: {
         ...this.#headers,
+        ...trace,
         ...(content === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
       },
       signal: AbortSignal.timeout(this.timeoutMs),
