@@ -2,9 +2,9 @@ import { readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
 import { CommandError, usageError } from '../command-error.js';
 import { requireExternalServers } from './health.js';
-import { inferenceUrl } from './inference-url.js';
+import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
-import { requireFreePorts } from './ports.js';
+import { requireFreePorts, unusedPort } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
 import {
@@ -47,9 +47,15 @@ export async function startStack(
   ensureHome(settings.home);
   await clearRemains(settings.home);
   await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
-  const stack = new Stack(settings, detached, changed);
+  const stack = new Stack(await withGrpcPort(settings), detached, changed);
   stack.start();
   return stack;
+}
+
+/** Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again. */
+async function withGrpcPort(settings: Settings): Promise<Settings> {
+  const { ports, httpHost } = settings;
+  return ports.grpc === 0 ? { ...settings, ports: { ...ports, grpc: await unusedPort(httpHost) } } : settings;
 }
 
 /** The host would tell as much, but only once everything else runs, and in its log. */
@@ -104,6 +110,7 @@ export class Stack {
       services: this.#processes().flatMap(({ status }) => status ?? []),
       settings: stackSettings(this.#settings),
       httpUrl: inferenceUrl(this.#settings),
+      grpcAddress: grpcAddress(this.#settings),
     };
   }
 

@@ -3,7 +3,8 @@ import type { Settings } from '../../workers/settings.js';
 import { duration, table } from '../output.js';
 import { hostHealth, isMlflowHealthy, isTemporalServing } from './health.js';
 import { isAlive } from './process-identity.js';
-import { inferenceUrl } from './inference-url.js';
+import { grpcAddress, inferenceUrl } from './inference-url.js';
+import { accepts } from './ports.js';
 import { stackCondition, type ServiceState } from './stack-state.js';
 import { readTrainingWorkers, type TrainingWorker } from './training-workers.js';
 
@@ -35,10 +36,12 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   const state = condition.kind === 'running' || condition.kind === 'stale' ? condition.state : undefined;
   const { temporal, mlflow } = settings;
   const httpUrl = inferenceUrl(settings);
-  const [temporalAnswers, mlflowAnswers, host, trainingWorkers] = await Promise.all([
+  const grpc = grpcAddress(settings);
+  const [temporalAnswers, mlflowAnswers, host, grpcListens, trainingWorkers] = await Promise.all([
     isTemporalServing(settings),
     isMlflowHealthy(mlflow.trackingUri),
     hostHealth(httpUrl, settings.inference),
+    grpc === undefined ? false : accepts(Number(/\d+$/.exec(grpc)), grpc.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '')),
     readTrainingWorkers(settings),
   ]);
   const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));
@@ -52,6 +55,7 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
       { name: 'temporal', address: temporal.address, ui: temporal.uiUrl, answers: temporalAnswers, external: temporal.external },
       { name: 'mlflow', address: mlflow.trackingUri, ui: mlflow.uiUrl, answers: mlflowAnswers, external: mlflow.external },
       { name: 'inference', address: httpUrl, ...host, external: false },
+      ...(grpc === undefined ? [] : [{ name: 'inference gRPC', address: grpc, answers: grpcListens, external: false }]),
     ],
     trainingWorkers,
     healthy:
