@@ -142,6 +142,7 @@ export class FakeStages {
 
   private training(): TrainingActivities & TestActivities['training'] {
     return {
+      checkEngines: ({ engines }) => this.note(`checkEngines ${engines.join(' ')}`),
       trainModel: async (input): Promise<TrainResult> => {
         this.trained.push(input);
         await this.behaviour.onTrain?.(input);
