@@ -40,8 +40,9 @@ export const training = proxyActivities<Pick<TrainingActivities, 'trainModel'>>(
 export const engineCheck = proxyActivities<Pick<TrainingActivities, 'checkEngines'>>({
   taskQueue: taskQueues.training,
   scheduleToStartTimeout: '5 seconds',
-  startToCloseTimeout: '1 minute',
-  retry: { initialInterval: '1 second', maximumAttempts: 3, nonRetryableErrorTypes },
+  startToCloseTimeout: '15 seconds',
+  scheduleToCloseTimeout: '20 seconds',
+  retry: { initialInterval: '1 second', maximumAttempts: 2, nonRetryableErrorTypes },
 });
 
 /** MLflow may still be starting, or be away for a while: hours of patience, at little cost. */
