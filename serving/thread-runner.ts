@@ -4,7 +4,7 @@ import type { ExecutorThreadData, FromExecutorThread, ToExecutorThread } from '.
 import { loadFailed } from './load-failed.js';
 import { RunnerDiedError, type Runner } from './runner.js';
 import type { Batch, BatchOutputs } from './tensors.js';
-import { startTypescriptThread } from './typescript-thread.js';
+import { startTypescriptThread } from '../ml/typescript-thread.js';
 
 interface Reply {
   readonly resolve: (message: FromExecutorThread) => void;
