@@ -18,7 +18,7 @@ export interface TestProcessOptions {
   readonly tls?: TlsIdentity;
   /** Beside those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly start?: Pick<ServingCommands['start']['input'], 'predictionLog' | 'tracing'>;
+  readonly start?: Partial<Pick<ServingCommands['start']['input'], 'predictionLog' | 'tracing' | 'logLevel'>>;
 }
 
 /** A real serving process for tests, with this process as its supervisor and loader. */
