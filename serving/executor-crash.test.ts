@@ -119,9 +119,12 @@ describe('crashes of executor processes', () => {
     return line === undefined ? 0 : Number(line.slice(name.length + 1));
   }
 
-  it.each([16, 64])('fail no request of %d clients over HTTP and gRPC', async (connections) => {
+  it.each<[number, NodeJS.Signals[]]>([
+    [16, ['SIGSEGV', 'SIGKILL']],
+    [64, ['SIGKILL', 'SIGABRT']],
+  ])('fail no request of %d clients over HTTP and gRPC', async (connections, signals) => {
     const clients = load('tiny', connections, 0);
-    for (const signal of ['SIGSEGV', 'SIGKILL', 'SIGABRT'] as const) {
+    for (const signal of signals) {
       await sleep(150);
       const before = executorPids(serving.child.pid!);
       expect(before.length).toBeGreaterThan(0);
@@ -134,7 +137,7 @@ describe('crashes of executor processes', () => {
     expect(wrong).toEqual([]);
     expect(answered).toBeGreaterThan(connections);
     expect(await metric('anneal_executor_deaths_total{model="tiny",signal="SIGSEGV"}')).toBeGreaterThan(0);
-    expect(await metric('anneal_executor_restarts_total{model="tiny"}')).toBeGreaterThan(2);
+    expect(await metric('anneal_executor_restarts_total{model="tiny"}')).toBeGreaterThan(1);
     expect(await metric('anneal_executor_resident_bytes{model="tiny",version="1"}')).toBeGreaterThan(10 * 2 ** 20);
   });
 

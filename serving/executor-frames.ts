@@ -17,6 +17,7 @@ const kinds = { json: 0, run: 1, outputs: 2 } as const;
 const types = { float64: 0, int64: 1, uint8: 2, string: 3 } as const;
 
 const headBytes = 8;
+const keptBytes = 4 << 20;
 const largestFrameBytes = 0xffff_fff8;
 
 /** Bytes of a frame of which these are the first, at least four. */
@@ -95,7 +96,9 @@ export class FrameWriter {
   #begin(sizeBytes: number, kind: number): Buffer {
     const total = aligned(sizeBytes);
     if (total > largestFrameBytes) throw new Error('The batch is larger than an executor process takes: 4 GiB. Send fewer rows at once.');
-    if (total > this.#bytes.length) {
+    // What an unusually large batch took is given back with the next one.
+    const isWasteful = this.#bytes.length > keptBytes && total <= keptBytes;
+    if (total > this.#bytes.length || isWasteful) {
       // Of its own memory, not of Node's pool: numbers in it are aligned.
       const memory = new ArrayBuffer(Math.max(4096, 2 ** Math.ceil(Math.log2(total))));
       this.#bytes = Buffer.from(memory);

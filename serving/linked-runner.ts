@@ -21,6 +21,11 @@ export class IdleLinks {
     return link;
   }
 
+  /** Ids of those that are processes. */
+  get pids(): number[] {
+    return this.#links.flatMap(({ isAlive, pid }) => (isAlive && pid !== undefined ? [pid] : []));
+  }
+
   async put(link: RunnerLink): Promise<void> {
     if (this.#links.length >= this.most) {
       await link.end();

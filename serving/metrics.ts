@@ -13,6 +13,7 @@ import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
 import type { ModelRegistry } from './model-registry.js';
+import { idleExecutorPids } from './process-runner.js';
 import { OverloadedError } from './request-terms.js';
 import { residentBytes } from './resident-bytes.js';
 
@@ -148,7 +149,7 @@ export class ServingMetrics {
     });
     new Gauge({
       name: 'anneal_executor_resident_bytes',
-      help: 'Memory of the executor processes of a version, where the system tells it (Linux).',
+      help: 'Memory of the executor processes of a version, where the system tells it (Linux); with empty labels, of those that wait for the next one.',
       labelNames: ['model', 'version'],
       registers,
       async collect() {
@@ -156,6 +157,7 @@ export class ServingMetrics {
         for (const { name, version, executor } of registry.held()) {
           for (const pid of executor.executors?.pids ?? []) this.inc({ model: name, version }, await residentBytes(pid));
         }
+        for (const pid of idleExecutorPids()) this.inc({ model: '', version: '' }, await residentBytes(pid));
       },
     });
     this.#notLogged = new Counter({

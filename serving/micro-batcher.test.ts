@@ -113,6 +113,28 @@ describe('MicroBatcher', () => {
     expect(ran).toEqual([[1], [13]]);
   });
 
+  it('answers a request whose time passes while it waits for its second try', async () => {
+    const { run } = mortalExecutor();
+    let calls = 0;
+    const ready = () => (calls++ === 0 ? undefined : new Promise<void>(() => undefined));
+    const batcher = new MicroBatcher({ width: 1, run, ready });
+    const startedAt = performance.now();
+    await expect(batcher.submit(batchOf(13), requestTerms({ deadlineAt: startedAt + 50 }))).rejects.toThrow(DeadlineExceededError);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+
+  it('keeps its second tries apart from each other, before what came later, and in the order of priorities', async () => {
+    const { ran, run } = mortalExecutor();
+    const batcher = new MicroBatcher({ width: 1, run });
+    const answers = [batcher.submit(batchOf(1))];
+    for (const value of [13, 2, 3]) answers.push(batcher.submit(batchOf(value)));
+    await answers[0];
+    answers.push(batcher.submit(batchOf(4)), batcher.submit(batchOf(5)), batcher.submit(batchOf(6), requestTerms({ priority: 'high' })));
+    await Promise.allSettled(answers);
+    // The one of a higher priority waits for nobody, and shares its batch with none that is in its last try.
+    expect(ran).toEqual([[1], [13, 2, 3], [6], [13], [2], [3], [4, 5]]);
+  });
+
   it('lets requests wait in the queue while there is no executor, where their timeouts count, and sheds none for the wait', async () => {
     let comeBack = (): void => undefined;
     let isDown = true;

@@ -109,7 +109,7 @@ export class MicroBatcher {
   submit(batch: Batch, terms: RequestTerms = requestTerms()): Promise<BatchOutputs> {
     return new Promise((resolve, reject) => {
       this.#admit(batch, terms);
-      this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject });
+      this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject, isLastTry: false });
       if (terms.deadlineAt < this.#sweepAt) this.#sweepBy(terms.deadlineAt);
       if (this.#running >= this.#options.executors || this.#scheduled) return;
       if (this.#requestsPerBatch < 1.3 && this.#policy.delayMs === 0) this.#next();
@@ -207,14 +207,21 @@ export class MicroBatcher {
       this.#executed(group, startedAt);
     } catch (error) {
       this.#executed(group, startedAt, error);
-      // Of a batch whose executor died, nobody knows which request did it: each has its second and last try alone.
-      if (error instanceof RunnerDiedError || (group.length > 1 && !(error instanceof NoRunnerError))) await this.#oneByOne(group);
+      if (error instanceof RunnerDiedError) {
+        if (group[0].isLastTry) outcomes = [{ error: new RequestCrashedError(error) }];
+        else this.#tryAgain(group);
+      } else if (group.length > 1 && !(error instanceof NoRunnerError)) outcomes = await this.#oneByOne(group);
       else outcomes = group.map(() => ({ error }));
     }
     // The next batch first: its thread computes while this one's answers are written.
     this.#running--;
     if (!this.#scheduled) this.#next();
-    if (outcomes) for (let i = 0; i < group.length; i++) settle(group[i], outcomes[i]);
+    if (!outcomes) return;
+    for (let i = 0; i < group.length; i++) {
+      const outcome = outcomes[i];
+      if ('outputs' in outcome) group[i].resolve(outcome.outputs);
+      else group[i].reject(outcome.error);
+    }
     this.#learn(group);
   }
 
@@ -246,19 +253,25 @@ export class MicroBatcher {
     this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
   }
 
-  /** A batch that fails must not fail the requests that only shared it. Each is answered as soon as it can be. */
-  async #oneByOne(group: readonly Waiting[]): Promise<void> {
-    for (const waiting of group) settle(waiting, await this.#alone(waiting));
+  /** Of a batch whose executor died, nobody knows which request did it: each has its second and last try alone. */
+  #tryAgain(group: readonly Waiting[]): void {
+    for (const waiting of group) waiting.isLastTry = true;
+    this.#queue.putBack(group);
+    const next = this.#queue.earliestDeadline();
+    if (next < this.#sweepAt) this.#sweepBy(next);
   }
 
-  async #alone(waiting: Waiting): Promise<Outcome> {
-    try {
-      await this.#ready?.();
-      if (isOver(waiting, performance.now())) throw overError(waiting);
-      return { outputs: await this.#options.run(waiting.batch) };
-    } catch (error) {
-      return { error: error instanceof RunnerDiedError ? new RequestCrashedError(error) : error };
+  /** A batch that fails must not fail the requests that only shared it. */
+  async #oneByOne(group: readonly Waiting[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const { batch } of group) {
+      try {
+        outcomes.push({ outputs: await this.#options.run(batch) });
+      } catch (error) {
+        outcomes.push({ error: error instanceof RunnerDiedError ? new RequestCrashedError(error) : error });
+      }
     }
+    return outcomes;
   }
 
   #learn(group: readonly Waiting[]): void {
@@ -285,11 +298,6 @@ export class MicroBatcher {
     );
     this.#sweep.unref();
   }
-}
-
-function settle(waiting: Waiting, outcome: Outcome): void {
-  if ('outputs' in outcome) waiting.resolve(outcome.outputs);
-  else waiting.reject(outcome.error);
 }
 
 function isOver({ terms }: Waiting, now: number): boolean {

@@ -89,6 +89,11 @@ class ExecutorProcess extends RunnerLink {
 
 const idle = new IdleLinks(2);
 
+/** @returns ids of the executor processes that have no version and wait for the next one */
+export function idleExecutorPids(): readonly number[] {
+  return idle.pids;
+}
+
 /**
  * Open and warm a version in a process that has none, or in a new one. @throws AnnealError `LoadFailed`
  *
