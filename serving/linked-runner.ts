@@ -106,9 +106,10 @@ async function open(link: RunnerLink, data: ExecutorData): Promise<void> {
     if (reply.kind === 'failed') throw new AnnealError(reply.type, reply.message);
   } catch (error) {
     if (error instanceof AnnealError) throw error;
-    const output = error instanceof RunnerDiedError ? error.death.output : undefined;
-    const words = output === undefined ? '' : ` It wrote last: ${output}`;
-    throw loadFailed(`it was opened and its golden rows were run, and meanwhile: ${messageOf(error)}${words}`, error);
+    if (!(error instanceof RunnerDiedError)) throw loadFailed(`its executor cannot be asked: ${messageOf(error)}`, error);
+    const { why, death } = error;
+    const words = death.output === undefined ? '' : ` It wrote last: ${death.output}`;
+    throw loadFailed(`its executor crashed while it opened the version and ran its golden rows: ${why}.${words}`, error);
   } finally {
     clearTimeout(timer);
   }

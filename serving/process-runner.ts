@@ -27,13 +27,15 @@ class ExecutorProcess extends RunnerLink {
   constructor() {
     super();
     this.#child = spawn(process.execPath, [...typescriptExecArgv, executorPath], { stdio: ['ignore', 'inherit', 'pipe', 'pipe'] });
+    this.#child.on('error', (error) => this.died(new RunnerDiedError(error.message)));
+    // Without file descriptors to spare Node.js tells of it by that event, and there are no pipes.
+    if (this.#child.pid === undefined && !(this.#child.stdio as unknown)) throw new Error('no process can be started');
     this.#socket = this.#child.stdio[3] as Socket;
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     // Of a process that has ended, of which its exit tells.
     this.#socket.on('error', () => undefined);
     this.#output = new OutputTail(this.#child.stderr!);
     this.#child.stderr!.on('data', (text: string) => process.stderr.write(text));
-    this.#child.on('error', (error) => this.died(new RunnerDiedError(error.message)));
     this.#child.once('exit', (exitCode, signal) => void this.#exited(exitCode, signal));
   }
 

@@ -139,7 +139,9 @@ describe('an executor process', () => {
     const crashing = { ...prepared, golden: { path, sha256: createHash('sha256').update(golden).digest('hex') } };
     await expect(startProcessRunner({ prepared: crashing, threads: 1 }, never)).rejects.toMatchObject({
       type: 'LoadFailed',
-      message: expect.stringContaining('ended by signal SIGFPE'),
+      message: expect.stringContaining(
+        'crashed while it opened the version and ran its golden rows: its process was ended by signal SIGFPE',
+      ),
     });
   });
 });

@@ -20,8 +20,9 @@ export interface RunnerDeath {
 
 /** The executor that held a batch ended by itself. */
 export class RunnerDiedError extends Error {
+  /** @param why a clause: "its process was ended by signal SIGSEGV" */
   constructor(
-    why: string,
+    readonly why: string,
     readonly death: RunnerDeath = {},
   ) {
     super(`The executor of the batch ended by itself: ${why}.`);
