@@ -10,6 +10,7 @@ import type { ServingSpec } from '../contracts/pipeline.js';
 import { inferenceServiceName } from './grpc/grpc-server.js';
 import { loadService } from './grpc/service-definition.js';
 import { prepareVersion } from './loader/prepare-version.js';
+import { idleExecutorPids } from './process-runner.js';
 import { ServingHost } from './serving-host.js';
 import { executorPids, isAlive } from './testing/executor-processes.js';
 import { startServingProcess } from './testing/serving-process.js';
@@ -212,25 +213,41 @@ describe('crashes of executor processes', () => {
   });
 });
 
-describe('the log of a host', () => {
-  it('says of an executor that ended which version it had, how it ended and what it wrote last', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'anneal-crash-log-'));
+describe('a serving host', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'anneal-crash-log-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const prepare = (serving?: ServingSpec) => {
+    const manifest = { ...tinyManifest, ...(serving ? { serving } : {}) };
+    return prepareVersion(writeVersion(directory, tinyGraph({ bias: 0 }), manifest, tinyGolden({ bias: 0 })), directory);
+  };
+
+  it('gives a version a process where its pipeline says so, and none where it does not', async () => {
+    const host = new ServingHost(pino({ level: 'silent' }));
+    await host.handlers.start({ logLevel: 'info', executors: { placement: 'http-thread' }, expected: [] });
+    const stage = async (version: string, serving?: ServingSpec) =>
+      (await host.handlers.stage({ model: 'tiny', version, prepared: await prepare(serving) })).placement;
+    expect(await stage('1', { isolation: 'process' })).toBe('executor-process');
+    expect(await stage('2')).toBe('http-thread');
+    await host.handlers.drain(null);
+  });
+
+  it('logs of an executor that ended which version it had, and how it ended', async () => {
     const lines: Record<string, unknown>[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) });
     const host = new ServingHost(logger);
     await host.handlers.start({ logLevel: 'info', executors: { placement: 'executor-process' }, expected: [] });
-    const prepared = await prepareVersion(
-      writeVersion(directory, tinyGraph({ bias: 0 }), tinyManifest, tinyGolden({ bias: 0 })),
-      directory,
-    );
-    await host.handlers.stage({ model: 'tiny', version: '4', prepared });
+    await host.handlers.stage({ model: 'tiny', version: '4', prepared: await prepare() });
+    // The process of the test before, which has waited for a version.
     const [pid] = executorPids(process.pid);
     process.kill(pid, 'SIGSEGV');
     while (lines.length === 0) await sleep(10);
+    // The version is back, and another process is held ready for the next crash.
+    while (executorPids(process.pid).length < 2) await sleep(10);
+    expect(idleExecutorPids()).toHaveLength(1);
     expect(lines).toEqual([
       expect.objectContaining({ level: 50, model: 'tiny', version: '4', pid, signal: 'SIGSEGV', msg: expect.stringContaining('died') }),
     ]);
     await host.handlers.drain(null);
-    rmSync(directory, { recursive: true, force: true });
   });
 });
