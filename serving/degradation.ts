@@ -6,6 +6,7 @@ import { AnswerCache } from './answer-cache.js';
 import { HttpError } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { DeadlineExceededError, RequestCancelledError, type RequestTerms } from './request-terms.js';
+import { RequestCrashedError } from './runner.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
 
 /** What answered. */
@@ -71,9 +72,9 @@ export async function answerInstead(
   return degrade?.prior ? { version, outputs: priorOutputs(executor.manifest, batch.rows), degraded: 'prior' } : undefined;
 }
 
-/** Another answer would not be one to this request. */
+/** Another answer would not be one to this request; of one that crashes executors, another model is not asked either. */
 function isOfTheRequest(error: unknown): boolean {
-  const kinds = [HttpError, AnnealError, DeadlineExceededError, RequestCancelledError];
+  const kinds = [HttpError, AnnealError, DeadlineExceededError, RequestCancelledError, RequestCrashedError];
   return kinds.some((kind) => error instanceof kind);
 }
 

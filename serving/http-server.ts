@@ -145,7 +145,7 @@ export class HttpServer {
     } catch (error) {
       if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error, request.id);
+      if (!refusal || refusal.status === 500) this.#onError(error, request.id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
       this.#send(response, request, startedAt, { status, body: { error: message }, headers });
     }

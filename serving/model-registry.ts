@@ -102,6 +102,11 @@ export class ModelRegistry {
     }));
   }
 
+  /** Everything that is loaded; a version that was loaded again from other files may be here twice. */
+  held(): readonly ServedModel[] {
+    return [...this.#models.values()].flatMap((entry) => entry.loaded);
+  }
+
   /** @returns the versions of a model that answer when they are asked for by number */
   versions(model: string): readonly string[] {
     const entry = this.#models.get(model);

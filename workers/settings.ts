@@ -41,7 +41,7 @@ const environment = z.object({
   ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
   ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
   /** Where versions execute; default: chosen by what each version costs. */
-  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread']).optional(),
+  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread', 'executor-process']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
   ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
   /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
@@ -156,7 +156,7 @@ export interface ServingSettings {
   readonly processes?: number;
   readonly executors?: number;
   readonly threads?: number;
-  readonly placement?: 'http-thread' | 'executor-thread';
+  readonly placement?: 'http-thread' | 'executor-thread' | 'executor-process';
   readonly targetP99Ms?: number;
   /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
