@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exitCodes } from './command-error.js';
 import { parseInstances } from './predict/instances.js';
@@ -156,6 +157,7 @@ describe('predictionWriter', () => {
     writer.write([{ ...binary, label: 'on time' }]);
     expect(printed).toBe('');
     writer.end();
-    expect(printed.split('\n').slice(1)).toEqual(['1    late        0.75', '2    on time     0.75', '']);
+    const lines = printed.split('\n').map(stripVTControlCharacters);
+    expect(lines).toEqual(['ROW  PREDICTION  PROBABILITY OF late', '1    late        0.75', '2    on time     0.75', '']);
   });
 });

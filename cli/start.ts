@@ -16,7 +16,7 @@ import { listRuns, startRun } from './runs.js';
 import { samplePrediction } from './sample-prediction.js';
 import { commandSettings } from './settings.js';
 import { isTemporalServing } from './stack/health.js';
-import { startStack, StackRunsAlready, type Stack } from './stack/stack.js';
+import { requireProtection, startStack, StackRunsAlready, type Stack } from './stack/stack.js';
 import { stackCondition } from './stack/stack-state.js';
 import { listenForStop, type StopRequest } from './stack/stop-signal.js';
 import { sayAddresses, serviceReporter, stopInOrder } from './stack/up.js';
@@ -71,6 +71,7 @@ export async function start(pipeline: string, { exit, set }: StartOptions): Prom
 async function startOrReuse(settings: Settings, report: ReturnType<typeof serviceReporter>): Promise<Stack | undefined> {
   const condition = stackCondition(settings.home);
   if (condition.kind !== 'running') {
+    requireProtection(settings);
     printLine(`Starting the stack in ${settings.home}: Temporal, MLflow, the workers, the inference host`);
     try {
       return await startStack(settings, { changed: report });

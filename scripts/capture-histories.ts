@@ -67,6 +67,10 @@ try {
     await approved.result();
     await keep(client, 'training-pipeline-approved', approved.workflowId);
 
+    const named = await start(client, 'engine-named', testPipeline({ training: { engine: 'tfjs-cpu' }, sweep: undefined }));
+    await named.result();
+    await keep(client, 'training-pipeline-engine-named', named.workflowId);
+
     const validated = await start(client, 'validated', testPipeline({ crossValidation: { kind: 'k-fold', folds: 3 }, sweep: undefined }));
     await validated.result();
     const crossValidationId = crossValidationWorkflowId(validated.workflowId);

@@ -23,13 +23,21 @@ export function predictionWriter(output: PredictionOutput): PredictionWriter {
     case 'table': {
       // The widths of its columns are those of all rows.
       const rows: Readonly<Record<string, string>>[] = [];
+      let positive: string | undefined;
+      const heading = (name: string): string =>
+        name === 'probability' && positive !== undefined ? `PROBABILITY OF ${positive}` : name.toUpperCase();
       return {
-        write: (predictions) => rows.push(...predictions.map(cellsOf)),
+        write: (predictions) => {
+          for (const prediction of predictions) {
+            rows.push(cellsOf(prediction));
+            positive ??= positiveClass(prediction);
+          }
+        },
         end: () => {
           if (rows.length === 0) return;
           const names = namesOf(rows);
           const cells = rows.map((row, i) => [String(i + 1), ...names.map((name) => row[name] ?? '')]);
-          for (const line of table(['ROW', ...names.map((name) => name.toUpperCase())], cells)) printLine(line);
+          for (const line of table(['ROW', ...names.map(heading)], cells)) printLine(line);
         },
       };
     }
@@ -95,6 +103,12 @@ function predictedCells({ label, labels, probability, probabilities = {}, value,
     prediction: label ?? '',
     ...(probability === undefined ? Object.fromEntries(shares) : { probability: String(probability) }),
   };
+}
+
+/** The class that `probability` speaks of; undefined where a row leaves it open, since both are as likely. */
+function positiveClass({ probability, probabilities = {} }: Prediction): string | undefined {
+  const classes = Object.entries(probabilities).filter(([, share]) => share === probability);
+  return classes.length === 1 ? classes[0][0] : undefined;
 }
 
 function csvCell(text: string): string {

@@ -43,7 +43,7 @@ export async function startStack(
   settings: Settings,
   { detached = false, changed = () => undefined }: { readonly detached?: boolean; readonly changed?: (service: ServiceState) => void } = {},
 ): Promise<Stack> {
-  assertProtection(settings);
+  requireProtection(settings);
   ensureHome(settings.home);
   await clearRemains(settings.home);
   await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
@@ -58,8 +58,12 @@ async function withGrpcPort(settings: Settings): Promise<Settings> {
   return ports.grpc === 0 ? { ...settings, ports: { ...ports, grpc: await unusedPort(httpHost) } } : settings;
 }
 
-/** The host would tell as much, but only once everything else runs, and in its log. */
-function assertProtection({ serving }: Settings): void {
+/**
+ * Make sure that the host can use its certificates and tokens. It would tell as much, but only once everything else runs, and in its log.
+ *
+ * @throws CommandError (usage) that names the variable and the file
+ */
+export function requireProtection({ serving }: Settings): void {
   try {
     readProtection(serving);
   } catch (error) {

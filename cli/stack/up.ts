@@ -9,7 +9,7 @@ import { projectRoot } from '../project-root.js';
 import { commandSettings } from '../settings.js';
 import { ensureHome } from './home-folder.js';
 import { logPath, openLog } from './log-file.js';
-import { StackRunsAlready, startStack, type Stack } from './stack.js';
+import { requireProtection, StackRunsAlready, startStack, type Stack } from './stack.js';
 import { stackCondition, type ServiceState, type StackState } from './stack-state.js';
 import { listenForStop } from './stop-signal.js';
 
@@ -32,6 +32,7 @@ export async function up(options: UpOptions): Promise<void> {
   if (options.supervise) return superviseDetached(settings);
   const condition = stackCondition(settings.home);
   if (condition.kind === 'running') return sayRunning(condition.state, options);
+  requireProtection(settings);
   try {
     if (options.detach) await startDetached(settings, options);
     else await runInForeground(settings, options);

@@ -51,6 +51,9 @@ describe('readProtection', () => {
   it.each([
     ['no JSON', 'SECRET', 'it is not JSON'],
     ['a token instead of its digest', '[{"name": "team", "sha256": "SECRET", "models": "*"}]', 'lower-case hex at 0.sha256'],
+    ['no digest', '[{"name": "team", "models": "*"}]', 'expected 64 digits of lower-case hex at 0.sha256'],
+    ['an object', '{"SECRET": 1}', 'expected a list at its top'],
+    ['what is none of its fields', `[{"name": "t", "sha256": "${'a'.repeat(64)}", "models": "*", "SECRET": 1}]`, 'and nothing else at 0'],
     ['no models', `[{"name": "team", "sha256": "${'a'.repeat(64)}", "models": []}]`, '0.models'],
   ])('refuses %s, and repeats nothing of it', (_name, content, problem) => {
     const message = refusal({ tokens: file(content), tls: {} });
@@ -99,6 +102,8 @@ describe('readProtection', () => {
         env: { ...env, ANNEAL_TLS_CERT: path('server.pem'), ANNEAL_TLS_KEY: path('client.key') },
         stdio: 'pipe',
       });
-    expect(run).toThrow(expect.objectContaining({ status: exitCode, message: expect.stringContaining('ANNEAL_TLS_KEY') }));
+    expect(run).toThrow(
+      expect.objectContaining({ status: exitCode, stdout: Buffer.of(), message: expect.stringContaining('ANNEAL_TLS_KEY') }),
+    );
   });
 });

@@ -4,12 +4,18 @@ import type { TlsIdentity } from '../../serving/http-server.js';
 import type { ServingSettings } from '../settings.js';
 import { readAuthority, readIdentity, readSettingFile } from '../tls-files.js';
 
+const text = z.string('expected a text').min(1, 'expected a text that is not empty');
+const digest = 'expected 64 digits of lower-case hex';
 const tokensFile = z.array(
-  z.strictObject({
-    name: z.string().min(1),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 digits of lower-case hex'),
-    models: z.union([z.literal('*'), z.array(z.string().min(1)).min(1)]),
-  }),
+  z.strictObject(
+    {
+      name: text,
+      sha256: z.string(digest).regex(/^[0-9a-f]{64}$/, digest),
+      models: z.union([z.literal('*'), z.array(text).min(1)], 'expected "*" or a list of names of models'),
+    },
+    'expected an object with "name", "sha256" and "models", and nothing else',
+  ),
+  'expected a list',
 );
 
 /** Who may ask a host, and how it proves who it is. */
