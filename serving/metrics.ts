@@ -12,7 +12,7 @@ import { statusOfError } from './answer-status.js';
 import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
-import type { ModelRegistry } from './model-registry.js';
+import type { ModelRegistry, NoFallback } from './model-registry.js';
 import { idleExecutorPids } from './process-runner.js';
 import { OverloadedError } from './request-terms.js';
 import { residentBytes } from './resident-bytes.js';
@@ -67,6 +67,7 @@ export class ServingMetrics {
   readonly #deaths: Counter;
   readonly #restarts: Counter;
   readonly #degraded: Counter;
+  readonly #noFallback: Counter;
   readonly #counts = new Map<string, ModelCounts>();
   readonly #answers: AnswerCount[] = [];
 
@@ -120,6 +121,12 @@ export class ServingMetrics {
       name: 'anneal_requests_degraded_total',
       help: 'Requests that something else answered than the version: fallback, cache or prior.',
       labelNames: ['model', 'by'],
+      registers,
+    });
+    this.#noFallback = new Counter({
+      name: 'anneal_fallback_unavailable_total',
+      help: 'Batches that the fallback model was to answer and did not: absent (it serves nothing here), differs (other columns or classes), failed.',
+      labelNames: ['model', 'why'],
       registers,
     });
     this.#deaths = new Counter({
@@ -245,6 +252,10 @@ export class ServingMetrics {
 
   notLogged(requests: number): void {
     this.#notLogged.inc(requests);
+  }
+
+  noFallback(model: string, why: NoFallback): void {
+    this.#noFallback.inc({ model, why });
   }
 
   /** @param signal that ended its process */

@@ -46,7 +46,9 @@ export class ServingHost {
   constructor(
     private readonly logger: Logger,
     private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
-  ) {}
+  ) {
+    this.#registry.onNoFallback = (model, why) => this.#metrics.noFallback(model, why);
+  }
 
   readonly handlers: Handlers = {
     start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog, tracing }) => {

@@ -8,7 +8,7 @@ import { RunnerPool } from './runner-pool.js';
 import { tileBatch } from './tensors.js';
 import { tinyProbability, writeTinyVersion } from './testing/tiny-bundle.js';
 import { startThreadRunner } from './thread-runner.js';
-import { startTypescriptThread } from './typescript-thread.js';
+import { startTypescriptThread } from '../ml/typescript-thread.js';
 
 const batch = { rows: 1, columns: [['SFO'], BigInt64Array.of(0n), Float64Array.of(100)] };
 const directory = mkdtempSync(join(tmpdir(), 'anneal-threads-'));

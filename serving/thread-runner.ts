@@ -3,7 +3,7 @@ import type { ExecutorData, FromExecutor, ToExecutor } from './executor-messages
 import { IdleLinks, LinkedRunner } from './linked-runner.js';
 import { RunnerLink } from './runner-link.js';
 import { RunnerDiedError } from './runner.js';
-import { startTypescriptThread } from './typescript-thread.js';
+import { startTypescriptThread } from '../ml/typescript-thread.js';
 
 /** Starts a thread; a test may end it. */
 export type StartThread = () => Worker;
