@@ -80,7 +80,8 @@ class ExecutorProcess extends RunnerLink {
   }
 
   async #exited(exitCode: number | null, signal: NodeJS.Signals | null): Promise<void> {
-    await Promise.race([once(this.#child, 'close'), sleep(lastWordsMs, undefined, { ref: false })]);
+    const closed = new Promise((resolve) => this.#child.once('close', resolve));
+    await Promise.race([closed, sleep(lastWordsMs, undefined, { ref: false })]);
     const output = this.#output.text();
     const how = signal === null ? `its process ended with exit code ${exitCode}` : `its process was ended by signal ${signal}`;
     const { pid } = this.#child;

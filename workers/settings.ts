@@ -37,7 +37,7 @@ const environment = z.object({
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   /** Serving processes of the inference host, which share its ports; default: measured at its start. */
   ANNEAL_SERVING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
-  /** Executor threads of a version in each serving process, and threads of one call of theirs; default: measured. */
+  /** Executors of a version in each serving process, and threads of one call of theirs; default: measured. */
   ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
   ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
   /** Where versions execute; default: chosen by what each version costs. */
