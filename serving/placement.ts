@@ -9,8 +9,8 @@ import type { VersionProfile } from './prepared-version.js';
 export type Placement = 'http-thread' | 'executor-thread';
 
 /** A pause that the requests of other models do not notice beside their own milliseconds. */
-const longestOpenMs = 6;
-const longestCallMs = 1;
+export const longestOpenMs = 6;
+export const longestCallMs = 1;
 
 /**
  * Pure.

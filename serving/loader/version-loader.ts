@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../contracts/failures.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { largePages } from '../../ml/train/large-pages.js';
 import { loadFailed } from '../load-failed.js';
 import type { PreparedVersion } from '../prepared-version.js';
 import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
@@ -102,7 +103,10 @@ export class VersionLoader {
   }
 
   #start(): ChildProcess {
-    const child = fork(fileURLToPath(new URL('./loader-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+    const child = fork(fileURLToPath(new URL('./loader-process.ts', import.meta.url)), [], {
+      execArgv: [...typescriptExecArgv],
+      env: { ...process.env, ...largePages() },
+    });
     child.on('message', (message: PreparedMessage) => {
       if (message.id !== this.#waiting?.id) return;
       this.#settle((waiting) => {

@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads';
 import { startTypescriptThread } from '../../serving/typescript-thread.js';
-import type { DigestReply, DigestRequest } from './digest-messages.js';
+import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
 interface Waiting {
-  readonly resolve: (sha256: string | undefined) => void;
+  readonly resolve: (digest: FileDigest | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -17,10 +17,24 @@ export class FileDigests {
    * @returns the SHA-256 in hex, or undefined when there is no such file
    * @throws Error with the system's code when it cannot be read
    */
-  sha256(path: string): Promise<string | undefined> {
+  digest(path: string): Promise<FileDigest | undefined> {
+    return this.#ask({ path });
+  }
+
+  /**
+   * Copy a file, hashed on the way; a copy that is there is overwritten.
+   *
+   * @returns the digest of the copy, or undefined when there is no such file
+   * @throws Error with the system's code when it cannot be read or written
+   */
+  copy(from: string, to: string): Promise<FileDigest | undefined> {
+    return this.#ask({ path: from, copyTo: to });
+  }
+
+  #ask(what: Omit<DigestRequest, 'id'>): Promise<FileDigest | undefined> {
     const thread = (this.#thread ??= this.#start());
     return new Promise((resolve, reject) => {
-      const request: DigestRequest = { id: this.#nextId++, path };
+      const request: DigestRequest = { id: this.#nextId++, ...what };
       this.#waiting.set(request.id, { resolve, reject });
       thread.ref();
       thread.postMessage(request);
@@ -35,7 +49,7 @@ export class FileDigests {
       // A thread that only waits does not keep the process alive.
       if (this.#waiting.size === 0) thread.unref();
       if ('message' in reply) waiting?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
-      else waiting?.resolve(reply.sha256);
+      else waiting?.resolve(reply.digest);
     });
     const ended = (error: Error): void => {
       if (this.#thread === thread) this.#thread = undefined;
