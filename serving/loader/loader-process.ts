@@ -1,5 +1,5 @@
-import { setPriority } from 'node:os';
 import { AnnealError } from '../../contracts/failures.js';
+import { lowerProcess } from '../low-priority.js';
 import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
 import { prepareVersion } from './prepare-version.js';
 
@@ -10,9 +10,7 @@ import { prepareVersion } from './prepare-version.js';
 
 if (!process.send) throw new Error('serving/loader/loader-process.ts is started by the inference worker: run workers/inference.ts.');
 
-/** Requests that are being served come first; low enough for that, high enough to go on on a machine that is busy. */
-const niceness = 10;
-setPriority(niceness);
+lowerProcess();
 
 process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
+import { lowerThread } from '../../serving/low-priority.js';
 import { stampOf, type HashedFile } from '../../serving/verified-file.js';
 import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
@@ -10,8 +10,7 @@ import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.j
 const port = parentPort;
 if (!port) throw new Error('This module runs in a worker thread.');
 
-const niceness = 10;
-if (process.platform === 'linux') setPriority(niceness);
+lowerThread();
 
 const piece = new Uint8Array(1 << 20);
 
