@@ -1,6 +1,7 @@
+import { rmSync } from 'node:fs';
 import { AnnealError } from '../../contracts/failures.js';
 import { lowerProcess } from '../low-priority.js';
-import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
+import type { PreparedMessage, PrepareMessage, RemoveMessage } from './loader-messages.js';
 import { prepareVersion } from './prepare-version.js';
 
 /**
@@ -16,9 +17,20 @@ process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
 let last: Promise<unknown> = Promise.resolve();
-process.on('message', (message: PrepareMessage) => {
-  last = last.then(() => prepare(message)).then(reply);
+process.on('message', (message: PrepareMessage | RemoveMessage) => {
+  last = last.then(() => ('remove' in message ? remove(message) : prepare(message).then(reply)));
 });
+
+/** What cannot be deleted is met again by the next `keepOnly`. */
+function remove({ remove: paths }: RemoveMessage): void {
+  for (const path of paths) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // As above.
+    }
+  }
+}
 
 async function prepare({ id, files, directory }: PrepareMessage): Promise<PreparedMessage> {
   try {

@@ -12,9 +12,9 @@ import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensor
 import { readNew, readVerified, type LocalFile } from '../verified-file.js';
 
 /** Of what the placement does not hang on. */
-const callTries = 3;
-/** Noise may make something look this many times as slow as it is, twice in a row. */
-const clearlyAbove = 3;
+const callTries = 2;
+/** Noise in the processor's time does not make a call look this many times as slow as it is. */
+const clearlyAbove = 4;
 const maxTries = 25;
 
 /** The files of one version on this machine. */
@@ -114,7 +114,7 @@ async function writeImage(
 async function leastMs(work: () => Promise<unknown>, bound?: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   const isKnown = (tries: number): boolean =>
-    bound === undefined ? tries >= callTries : least <= bound || (tries >= 2 && least > bound * clearlyAbove);
+    bound === undefined ? tries >= callTries : tries > 0 && (least <= bound || least > bound * clearlyAbove);
   for (let tries = 0; tries < maxTries && !isKnown(tries); tries++) {
     const startedAt = performance.now();
     const before = process.cpuUsage();

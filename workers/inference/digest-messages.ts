@@ -5,6 +5,8 @@ export interface DigestRequest {
   readonly path: string;
   /** Copy the file there, too: the digest and the stamp are those of the copy. What is there is overwritten. */
   readonly copyTo?: string;
+  /** Delete the file instead. */
+  readonly remove?: true;
 }
 
 export interface FileDigest {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { lowerThread } from '../../serving/low-priority.js';
 import { stampOf, type HashedFile } from '../../serving/verified-file.js';
 import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
-/** A thread that hashes and copies files behind the requests that are being served: Linux gives each thread a priority of its own. */
+/** A thread that hashes, copies and deletes files behind the requests that are being served: Linux gives each thread a priority of its own. */
 
 const port = parentPort;
 if (!port) throw new Error('This module runs in a worker thread.');
@@ -16,8 +16,12 @@ const piece = new Uint8Array(1 << 20);
 
 port.on('message', (request: DigestRequest) => port.postMessage(answer(request)));
 
-function answer({ id, path, copyTo }: DigestRequest): DigestReply {
+function answer({ id, path, copyTo, remove }: DigestRequest): DigestReply {
   try {
+    if (remove) {
+      unlinkSync(path);
+      return { id };
+    }
     return { id, digest: copyTo === undefined ? digestOf(path) : copy(path, copyTo) };
   } catch (error) {
     const { code, message, path: failed } = error as NodeJS.ErrnoException;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -36,5 +36,15 @@ describe('FileDigests', () => {
     expect(readFileSync(to).equals(content)).toBe(true);
     expect(await digests.copy(join(directory, 'absent'), to)).toBeUndefined();
     await expect(digests.copy(from, join(directory, 'no', 'folder'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('deletes a file, and minds none that is not there', async () => {
+    const digests = new FileDigests();
+    const path = join(directory, 'unused');
+    writeFileSync(path, 'unused');
+    await digests.remove(path);
+    expect(existsSync(path)).toBe(false);
+    await digests.remove(path);
+    await expect(digests.remove(directory)).rejects.toMatchObject({ code: expect.stringMatching(/EISDIR|EPERM/) });
   });
 });

@@ -7,7 +7,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Digests of files, made by a thread that stands behind those that answer requests. */
+/** Digests and copies of files, made by a thread that stands behind those that answer requests. */
 export class FileDigests {
   readonly #waiting = new Map<number, Waiting>();
   #thread: Worker | undefined;
@@ -29,6 +29,11 @@ export class FileDigests {
    */
   copy(from: string, to: string): Promise<FileDigest | undefined> {
     return this.#ask({ path: from, copyTo: to });
+  }
+
+  /** Delete a file: the system takes milliseconds of the processor for each ten megabytes. One that is not there is no error. */
+  async remove(path: string): Promise<void> {
+    await this.#ask({ path, remove: true });
   }
 
   #ask(what: Omit<DigestRequest, 'id'>): Promise<FileDigest | undefined> {

@@ -92,7 +92,7 @@ export class VersionCache {
     for (const name of await readdir(join(this.directory, 'blobs'))) {
       if (kept.has(name)) continue;
       this.#verified.delete(name);
-      await rm(join(this.directory, 'blobs', name), { force: true });
+      await this.#digests.remove(join(this.directory, 'blobs', name));
     }
   }
 
