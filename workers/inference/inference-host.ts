@@ -131,7 +131,7 @@ export class InferenceHost {
   }
 
   /** Activity `loadVersion`. */
-  async load({ model, version, epoch }: LoadVersionInput): Promise<LoadVersionResult> {
+  async load({ model, version, epoch, activate }: LoadVersionInput): Promise<LoadVersionResult> {
     return this.#inTurn(model, async (hosted) => {
       if (epoch < hosted.epoch) {
         throw new AnnealError(
@@ -139,7 +139,10 @@ export class InferenceHost {
           `Host ${this.hostId} did not load version ${version.version} of ${model}: the rollout has epoch ${epoch}, and the host has already taken epoch ${hosted.epoch}. A newer rollout went past this one; promote the version again if it is still wanted.`,
         );
       }
-      return { hostId: this.hostId, ...(await this.#stage(model, hosted, version)) };
+      const loaded = { hostId: this.hostId, ...(await this.#stage(model, hosted, version)) };
+      if (!activate) return loaded;
+      await this.#activate(model, hosted, version, epoch);
+      return { ...loaded, activated: true };
     });
   }
 
