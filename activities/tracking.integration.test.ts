@@ -367,7 +367,7 @@ describe('tracking activities against MLflow and Temporal', () => {
     const { spec, workflowId, tracked } = await opened();
     const model = spec.name;
     expect(await run('currentChampion', { model })).toBeUndefined();
-    const { bundle } = await tinyBundle(store);
+    const { bundle } = await tinyBundle(store, 0, { degrade: { fallbackModel: 'nowhere' } });
     const version = await run('registerModelVersion', await registerInput(store, { spec, tracked, workflowId, bundle }));
     const worker = await Worker.create({
       connection: temporal.nativeConnection,
@@ -380,7 +380,8 @@ describe('tracking activities against MLflow and Temporal', () => {
     await worker.runUntil(async () => {
       const request = { model, requestId: workflowId, version, reason: 'test', minHosts: 0, hostWaitSeconds: 1 };
       const results = await Promise.all([run('promoteVersion', request), run('promoteVersion', request)]);
-      expect(results[0]).toMatchObject({ model, version: '1', epoch: 1 });
+      const warnings = [expect.stringMatching(/fallbackModel of "tiny" is "nowhere", and no version of such a model serves/)];
+      expect(results[0]).toMatchObject({ model, version: '1', epoch: 1, warnings });
       expect(results[1]).toEqual(results[0]);
       expect(await run('promoteVersion', request)).toEqual(results[0]);
       expect(await run('currentChampion', { model })).toEqual(version);

@@ -5,9 +5,10 @@ import { isMlflowError, MlflowClient, type MlflowAuth, type MlflowError } from '
 import type { TrackingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { modelWorkflowId } from '../contracts/ids.js';
-import { promoteUpdate, servingStateQuery, type PromoteInput, type RolloutResult } from '../contracts/serving.js';
+import { promoteUpdate, servingStateQuery, type PromoteInput, type RolloutResult, type ServedVersion } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
+import { checkFallback } from '../stores/fallback-check.js';
 import { MlflowRegistry } from '../stores/mlflow-registry.js';
 import { MlflowTracking } from '../stores/mlflow-tracking.js';
 import { withActivityFailures } from './failures.js';
@@ -63,17 +64,25 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
     setModelAlias: ({ model, alias, version }) => withMlflow((_tracking, registry) => registry.setAlias(model, alias, version)),
     resolveModelVersion: ({ model, version }) => withMlflow((_tracking, registry) => registry.resolve(model, version)),
 
-    async currentChampion({ model }) {
-      try {
-        return (await client.workflow.getHandle(modelWorkflowId(model)).query(servingStateQuery)).champion;
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw error;
-      }
-    },
+    currentChampion: ({ model }) => currentChampion(client, model),
 
-    promoteVersion: ({ model, requestId, ...input }) => promote(client, model, requestId, input),
+    async promoteVersion({ model, requestId, ...input }) {
+      const rollout = await promote(client, model, requestId, input);
+      const championOf = (name: string) => currentChampion(client, name);
+      const served = typeof input.version === 'string' ? await championOf(model) : input.version;
+      const problem = served && (await checkFallback(store, served, championOf));
+      return problem === undefined ? rollout : { ...rollout, warnings: [problem] };
+    },
   });
+}
+
+async function currentChampion(client: Client, model: string): Promise<ServedVersion | undefined> {
+  try {
+    return (await client.workflow.getHandle(modelWorkflowId(model)).query(servingStateQuery)).champion;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { failureTypes } from '../contracts/failures.js';
 import { primaryMetric } from '../contracts/pipeline.js';
+import type { NamedEngine } from '../contracts/pipeline/training.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { TrainInput, TrainProgress } from '../contracts/training.js';
 import { TrainingChildren } from '../ml/train/run-in-child.js';
@@ -32,6 +34,20 @@ beforeAll(async () => {
 afterAll(async () => {
   await children.close();
   rmSync(root, { recursive: true });
+});
+
+it('refuses an engine that is not here, and names those that are', async () => {
+  const activities = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children });
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  const check = (...engines: NamedEngine[]) => environment.run(() => activities.checkEngines({ engines }));
+  await check('onnxruntime', 'tfjs-cpu');
+  await expect(check('onnxruntime', 'onnxruntime-cuda')).rejects.toMatchObject({
+    type: failureTypes.invalidModel,
+    nonRetryable: true,
+    message: expect.stringMatching(
+      /^The engine onnxruntime-cuda needs .*worker has: onnxruntime, (tfjs-node-gpu, )?tfjs-wasm, tfjs-cpu\. Choose/,
+    ),
+  });
 });
 
 function inputOf(key: string, training: Partial<TrainInput['training']> = {}, changes: Partial<TrainInput> = {}): TrainInput {

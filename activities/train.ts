@@ -6,6 +6,7 @@ import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
 import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
 import { withScratchDirectory } from '../ml/scratch-directory.js';
 import type { EncodedFiles } from '../ml/train/encoded-files.js';
+import { checkEngines } from '../ml/train/engines/check-engines.js';
 import { TrainingChildren } from '../ml/train/run-in-child.js';
 import type { TrainingJob } from '../ml/train/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
@@ -39,7 +40,10 @@ export function createTrainingActivities({
 }: TrainingDependencies): TrainingActivities {
   const pool = children ?? new TrainingChildren(devices);
   if (!children) for (let slot = 0; slot < slots; slot++) pool.warm();
-  return withActivityFailures<TrainingActivities>({ trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input) });
+  return withActivityFailures<TrainingActivities>({
+    trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input),
+    checkEngines: (input) => checkEngines(input, Context.current().cancellationSignal),
+  });
 }
 
 interface Dependencies {

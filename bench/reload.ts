@@ -3,6 +3,7 @@ import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { residentBytes } from '../serving/resident-bytes.js';
 import { openLoop, summarize, type Measured, type MeasuredSummary } from './serve/load.js';
 import { writeBenchVersion } from './serve/model.js';
 import { benchRows } from './serve/rows.js';
@@ -82,12 +83,12 @@ try {
     for (let turn = 1; turn <= turns; turn++) {
       while (took.length < Math.round((turn * promotions) / turns)) {
         took.push(await fleet.promote(++version));
-        if (took.length === 5) memoryAfter5 = await residentBytes(fleet.pids);
+        if (took.length === 5) memoryAfter5 = await memoryOf(fleet.pids);
       }
       promoting.push(load.take());
       await measureCalm();
     }
-    const memoryAfterAll = await residentBytes(fleet.pids);
+    const memoryAfterAll = await memoryOf(fleet.pids);
     await load.stop();
     await report({
       calm: summarize(calm),
@@ -151,7 +152,7 @@ ${line('while promoting', promoting)}
 
 p99 while promoting: ${p99Ratio.toFixed(2)} × that in the calms between
 promotion → all hosts acknowledged: p50 ${promotionP50Ms.toFixed(0)} ms, max ${promotionMaxMs.toFixed(0)} ms
-memory of the serving processes: ${(memoryAfter5 / 1e6).toFixed(0)} MB after 5 promotions, ${(memoryAfterAll / 1e6).toFixed(0)} MB after ${promotions} (${((memoryAfterAll / memoryAfter5 - 1) * 100).toFixed(1)} %)
+memory of the serving processes and their executors: ${(memoryAfter5 / 1e6).toFixed(0)} MB after 5 promotions, ${(memoryAfterAll / 1e6).toFixed(0)} MB after ${promotions} (${((memoryAfterAll / memoryAfter5 - 1) * 100).toFixed(1)} %)
 `);
 }
 
@@ -168,12 +169,12 @@ function mayGoBefore(): boolean {
   }
 }
 
-/** Of the serving processes together: what a container would be charged for. */
-async function residentBytes(pids: readonly number[]): Promise<number> {
+/** Of the serving processes and their executor processes together. */
+async function memoryOf(pids: readonly number[]): Promise<number> {
   let sum = 0;
   for (const pid of pids) {
-    const found = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
-    sum += Number(found?.[1] ?? 0) * 1024;
+    const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
+    for (const each of [pid, ...children]) sum += await residentBytes(each);
   }
   return sum;
 }

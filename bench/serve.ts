@@ -8,6 +8,7 @@ import { startHost } from './serve/host.js';
 import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/load.js';
 import { writeBenchVersion } from './serve/model.js';
 import { benchRows, type Row } from './serve/rows.js';
+import type { Placement } from '../serving/placement.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**
@@ -24,15 +25,18 @@ const { values: options } = parseArgs({
     connections: { type: 'string', default: '1,16,64' },
     rows: { type: 'string', default: '1,32' },
     client: { type: 'string' },
+    placements: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 if (options.help) {
   process.stdout.write(`Usage: npm run bench:serve [-- --peers] [--rounds 3] [--seconds 3] [--connections 1,16,64] [--rows 1,32] [--json]
+                           [-- --placements http-thread,executor-thread,executor-process]
 
 --peers   also MLServer, BentoML, LitServe and mlflow models serve, from PyPI, each in an environment of its own in the folder for
           temporary files (uv is needed; some minutes the first time)
 --client  wrk, or own; default: wrk where it is installed
+--placements  hosts that execute the model so, instead of one that chooses for itself and the bare server
 `);
   process.exit(0);
 }
@@ -64,12 +68,20 @@ const subjects: Subject[] = [];
 try {
   const files = await writeBenchVersion(directory, [128, 64], 1);
   const instances = (rows: readonly unknown[]): string => JSON.stringify({ instances: rows });
-  const host = await startHost({});
-  const { placement, prepared } = await host.promote('1', files);
-  const { port } = host;
-  subjects.push({ name: 'anneal', port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
-  subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
-  subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
+  const placements = options.placements?.split(',') as Placement[] | undefined;
+  const described: string[] = [];
+  for (const asked of placements ?? [undefined]) {
+    const host = await startHost({ placement: asked });
+    const { placement, prepared } = await host.promote('1', files);
+    const { port } = host;
+    const name = asked ?? 'anneal';
+    subjects.push({ name, port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
+    if (!asked)
+      subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
+    described.push(`${placement}, one row ${prepared.profile.oneRowMs.toFixed(3)} ms, ${host.plan.processes} processes`);
+  }
+  const [first] = subjects;
+  if (!placements) subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
   const cells: Cell[] = [];
   await measureAll(subjects, cells, rounds);
   if (options.peers) {
@@ -87,7 +99,7 @@ try {
       }
     }
   }
-  report(cells, `${placement}, one row ${prepared.profile.oneRowMs.toFixed(3)} ms, ${host.plan.processes} processes`);
+  report(cells, first.name, described.join('; '));
 } finally {
   await Promise.all(subjects.map((subject) => subject.stop()));
   await rm(directory, { recursive: true, force: true });
@@ -121,7 +133,8 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-function report(cells: readonly Cell[], ours: string): void {
+/** @param first whose figures the others' are held against */
+function report(cells: readonly Cell[], first: string, ours: string): void {
   const typical = cells.map(({ results, ...cell }) => ({
     ...cell,
     requestsPerSecond: median(results.map((result) => result.requestsPerSecond)),
@@ -136,20 +149,20 @@ function report(cells: readonly Cell[], ours: string): void {
     return;
   }
   const anneal = (cell: { rows: number; connections: number }) =>
-    typical.find((each) => each.subject === 'anneal' && each.rows === cell.rows && each.connections === cell.connections);
+    typical.find((each) => each.subject === first && each.rows === cell.rows && each.connections === cell.connections);
   const lines = typical.map((cell) => {
     const mine = anneal(cell);
     const ratio =
-      mine && cell.subject !== 'anneal' && cell.requestsPerSecond > 0
+      mine && cell.subject !== first && cell.requestsPerSecond > 0
         ? `${(mine.requestsPerSecond / cell.requestsPerSecond).toFixed(2)} ×`
         : '';
-    const p50 = mine && cell.subject !== 'anneal' ? (mine.p50Ms / cell.p50Ms).toFixed(2) : '';
+    const p50 = mine && cell.subject !== first ? (mine.p50Ms / cell.p50Ms).toFixed(2) : '';
     return `| ${String(cell.rows).padStart(4)} | ${String(cell.connections).padStart(11)} | ${cell.subject.padEnd(20)} | ${Math.round(cell.requestsPerSecond).toLocaleString('en-US').padStart(10)} | ${cell.p50Ms.toFixed(2).padStart(8)} | ${cell.p99Ms.toFixed(2).padStart(8)} | ${ratio.padStart(9)} | ${p50.padStart(7)} | ${String(cell.failed).padStart(6)} |`;
   });
   process.stdout
-    .write(`Load by ${client}, ${seconds} s a measurement, median of ${rounds} (peers: one), ${availableParallelism()} cores shared with the client; anneal: ${ours}
+    .write(`Load by ${client}, ${seconds} s a measurement, median of ${rounds} (peers: one), ${availableParallelism()} cores shared with the client; ${first}: ${ours}
 
-| rows | connections | server               | requests/s |   p50 ms |   p99 ms | anneal is | its p50 | failed |
+| rows | connections | server               | requests/s |   p50 ms |   p99 ms |  first is | its p50 | failed |
 |-----:|------------:|----------------------|-----------:|---------:|---------:|----------:|--------:|-------:|
 ${lines.join('\n')}
 ${leftOut.length > 0 ? `\n${leftOut.join('\n')}\n` : ''}`);

@@ -9,6 +9,7 @@ import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
 import { parseS3Uri } from '../stores/s3-uri.js';
 import { batchSource } from './batch-source.js';
 import { batchReport, readBatchStatus } from './batch-status.js';
+import { inCommandSpan } from './command-tracing.js';
 import { exitCodes, usageError } from './command-error.js';
 import { workflowPage } from './links.js';
 import { printJson, printLine, printNote } from './output.js';
@@ -46,7 +47,8 @@ export async function batch(model: string, options: BatchOptions): Promise<void>
   const { wait, json } = options;
   const say = json ? printNote : printLine;
   await withTemporal(settings, async (client) => {
-    const existing = await startJob(client, workflowId, request);
+    const attributes = { 'anneal.model.name': model, 'anneal.job': request.job };
+    const existing = await inCommandSpan(settings, 'anneal batch', attributes, () => startJob(client, workflowId, request));
     if (existing?.state === 'completed') {
       say(`The job ${request.job} of ${model} has finished already; nothing was done.`);
       return report(existing);

@@ -59,7 +59,9 @@ describe('anneal init', () => {
     expect(unknown.stderr).toMatch(/There is no column "Churned"\. Did you mean "churned"\?/);
     const missing = await anneal('init', 'nothing.csv', '--target', 'x');
     expect(missing.code).toBe(1);
-    expect(missing.stderr).toMatch(/nothing\.csv/);
+    expect(missing.stderr).toMatch(/nothing\.csv.*Put the file there, or correct the path\.$/m);
+    const unmatched = await anneal('init', 'nothing/*.csv', '--target', 'x', '--name', 'other');
+    expect(unmatched.stderr).toMatch(/no file matches the pattern.*or correct the path; /);
     expect(existsSync(join(root, 'pipelines/other.ts'))).toBe(false);
   });
 });

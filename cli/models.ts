@@ -1,9 +1,10 @@
 import { filterString } from 'mlflow-ts-client';
+import colors from 'picocolors';
 import type { ServingState } from '../contracts/serving.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
-import { CommandError } from './command-error.js';
 import { printJson, printLine, table } from './output.js';
-import { readServingState } from './promote.js';
+import { servingProblem, servingStateIfAny } from './promote.js';
 import { askRegistry } from './registry.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
@@ -22,20 +23,22 @@ export interface ModelSummary {
     readonly epoch: number;
     readonly hosts: readonly { readonly hostId: string; readonly version?: string }[];
   };
+  /** What is to be mended although it serves: a fallback model that cannot answer for it. */
+  readonly problem?: string;
 }
 
 /** `anneal models`: the registry's models, each with what serves. */
 export async function models({ json }: { readonly json?: boolean }): Promise<void> {
   const settings = commandSettings();
   const registered = await readRegistry(settings);
+  const store = await openArtifactStore(settings);
   const summaries = await withTemporal(settings, (client) =>
     Promise.all(
       registered.map(async (model): Promise<ModelSummary> => {
-        const state = await readServingState(client, model.model).catch((error: unknown) => {
-          if (error instanceof CommandError) return undefined;
-          throw error;
-        });
-        return state ? { ...model, serving: servingSummary(state) } : model;
+        const state = await servingStateIfAny(client, model.model);
+        if (!state) return model;
+        const problem = await servingProblem(client, store, state);
+        return { ...model, serving: servingSummary(state), ...(problem === undefined ? {} : { problem }) };
       }),
     ),
   );
@@ -53,6 +56,7 @@ export async function models({ json }: { readonly json?: boolean }): Promise<voi
       .join(', ') ?? '',
   ]);
   for (const line of table(['MODEL', 'VERSIONS', 'NEWEST', 'CHAMPION', 'CHALLENGER', 'SERVING', 'HOSTS'], rows)) printLine(line);
+  for (const { problem } of summaries) if (problem !== undefined) printLine(colors.yellow(`! ${problem}`));
 }
 
 function servingSummary({ champion, epoch, hosts }: ServingState): ModelSummary['serving'] {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { PredictResult } from '../contracts/serving.js';
 import type { Settings } from '../workers/settings.js';
+import { flushSpans, inCommandSpan } from './command-tracing.js';
 import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
 import { printJson } from './output.js';
@@ -52,10 +53,16 @@ export async function predict(model: string, text: string | undefined, options: 
   const writer = predictionWriter(output as PredictionOutput);
   const whole = new WholeAnswer();
   let isEmpty = true;
-  for await (const answer of inOrder(inChunks(source.rows), ask)) {
-    isEmpty = false;
-    if (json) whole.add(answer);
-    else writer.write(answeredRows(answer));
+  try {
+    await inCommandSpan(settings, 'anneal predict', { 'anneal.model.name': model }, async () => {
+      for await (const answer of inOrder(inChunks(source.rows), ask)) {
+        isEmpty = false;
+        if (json) whole.add(answer);
+        else writer.write(answeredRows(answer));
+      }
+    });
+  } finally {
+    await flushSpans();
   }
   if (isEmpty) throw usageError(`There are no rows in ${source.name}.`);
   if (json) printJson(whole.result());

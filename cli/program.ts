@@ -8,6 +8,7 @@ import { registerLabels } from './commands/labels.js';
 import { registerModels } from './commands/models.js';
 import { registerOverride } from './commands/override.js';
 import { registerPredict } from './commands/predict.js';
+import { registerPredictions } from './commands/predictions.js';
 import { registerPromote } from './commands/promote.js';
 import { registerQuarantine } from './commands/quarantine.js';
 import { registerRecheck } from './commands/recheck.js';
@@ -64,6 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerPromote,
     registerRollback,
     registerPredict,
+    registerPredictions,
     registerBatch,
     registerBatches,
     registerSchedule,

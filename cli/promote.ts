@@ -1,10 +1,22 @@
 import { WithStartWorkflowOperation, type Client } from '@temporalio/client';
+import colors from 'picocolors';
+import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { modelWorkflowId } from '../contracts/ids.js';
-import { promoteUpdate, rollbackUpdate, servingStateQuery, type RolloutResult, type ServingState } from '../contracts/serving.js';
+import {
+  promoteUpdate,
+  rollbackUpdate,
+  servingStateQuery,
+  type PromoteInput,
+  type RolloutResult,
+  type ServingState,
+} from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
+import { checkFallback } from '../stores/fallback-check.js';
+import { openArtifactStore } from '../stores/open-artifact-store.js';
+import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
-import { printJson, printLine } from './output.js';
+import { printJson, printLine, printNote } from './output.js';
 import { requireVersion } from './registry.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
@@ -21,7 +33,7 @@ const hostWaitSeconds = 60;
 export async function promote(model: string, version: string, { reason, minHosts, json }: PromoteOptions): Promise<void> {
   const settings = commandSettings();
   await requireVersion(settings, model, version);
-  const result = await withTemporal(settings, (client) => {
+  const result = await withTemporal(settings, async (client) => {
     const input: ModelLifecycleInput = { model };
     const start = new WithStartWorkflowOperation(workflowTypes.modelLifecycle, {
       workflowId: modelWorkflowId(model),
@@ -29,22 +41,44 @@ export async function promote(model: string, version: string, { reason, minHosts
       args: [input],
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
-    return client.workflow.executeUpdateWithStart(promoteUpdate, {
-      startWorkflowOperation: start,
-      args: [{ version, reason, minHosts, hostWaitSeconds }],
-    });
+    const args: [PromoteInput] = [{ version, reason, minHosts, hostWaitSeconds }];
+    return withWarnings(
+      client,
+      settings,
+      await client.workflow.executeUpdateWithStart(promoteUpdate, { startWorkflowOperation: start, args }),
+    );
   });
   sayRollout(result, json);
 }
 
 /** `anneal rollback`: back to the previous champion. */
 export async function rollback(model: string, { reason, json }: Omit<PromoteOptions, 'minHosts'>): Promise<void> {
-  const result = await withTemporal(commandSettings(), (client) =>
-    lifecycleCall(model, () =>
-      client.workflow.getHandle(modelWorkflowId(model)).executeUpdate(rollbackUpdate, { args: [{ reason, hostWaitSeconds }] }),
-    ),
-  );
+  const settings = commandSettings();
+  const result = await withTemporal(settings, async (client) => {
+    const lifecycle = client.workflow.getHandle(modelWorkflowId(model));
+    const args: [{ reason: string; hostWaitSeconds: number }] = [{ reason, hostWaitSeconds }];
+    return withWarnings(client, settings, await lifecycleCall(model, () => lifecycle.executeUpdate(rollbackUpdate, { args })));
+  });
   sayRollout(result, json);
+}
+
+/** What the serving policy of a model's champion lacks; undefined when that is nothing. */
+export async function servingProblem(client: Client, store: ArtifactStore, { champion }: ServingState): Promise<string | undefined> {
+  return champion && checkFallback(store, champion, async (model) => (await servingStateIfAny(client, model))?.champion);
+}
+
+/** @returns undefined when the model has never been promoted */
+export function servingStateIfAny(client: Client, model: string): Promise<ServingState | undefined> {
+  return readServingState(client, model).catch((error: unknown) => {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  });
+}
+
+async function withWarnings(client: Client, settings: Settings, result: RolloutResult): Promise<RolloutResult> {
+  const store = await openArtifactStore(settings);
+  const problem = await servingProblem(client, store, await readServingState(client, result.model));
+  return problem === undefined ? result : { ...result, warnings: [problem] };
 }
 
 /** @throws CommandError when the model has never been promoted */
@@ -67,7 +101,8 @@ async function lifecycleCall<T>(model: string, call: () => Promise<T>): Promise<
 
 function sayRollout(result: RolloutResult, json: boolean | undefined): void {
   if (json) return printJson(result);
-  const { model, version, epoch, acknowledged, unreachable } = result;
+  const { model, version, epoch, acknowledged, unreachable, warnings = [] } = result;
   printLine(`${model} version ${version} is the champion (epoch ${epoch}); served by ${acknowledged.join(', ') || 'no host yet'}.`);
   if (unreachable.length > 0) printLine(`Did not answer, and will take it up by themselves: ${unreachable.join(', ')}.`);
+  for (const warning of warnings) printNote(colors.yellow(`Warning: ${warning}`));
 }

@@ -8,7 +8,8 @@ import { findRun, readRunStatus } from './runs.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
 
-const formats: Readonly<Record<string, string>> = {
+/** Options of DuckDB's COPY, by the ending of a file. */
+export const fileFormats: Readonly<Record<string, string>> = {
   '.csv': 'FORMAT csv, HEADER true',
   '.ndjson': 'FORMAT json',
   '.jsonl': 'FORMAT json',
@@ -21,8 +22,8 @@ const formats: Readonly<Record<string, string>> = {
  * @throws CommandError when the run has not validated its data, or took no row out
  */
 export async function quarantine(run: string, { output, json }: { readonly output?: string; readonly json?: boolean }): Promise<void> {
-  const format = formats[extname(output ?? 'rows.csv').toLowerCase()];
-  if (!format) throw usageError(`Rows cannot be written as "${output}". End its name in ${Object.keys(formats).join(', ')}.`);
+  const format = fileFormats[extname(output ?? 'rows.csv').toLowerCase()];
+  if (!format) throw usageError(`Rows cannot be written as "${output}". End its name in ${Object.keys(fileFormats).join(', ')}.`);
   const settings = commandSettings();
   const status = await withTemporal(settings, async (client) => readRunStatus(client, await findRun(client, run)));
   if (!status.validationReport)

@@ -1,3 +1,4 @@
+import { inCommandSpan } from './command-tracing.js';
 import { exitCodes } from './command-error.js';
 import { workflowPage } from './links.js';
 import { loadInWindow } from './load-in-window.js';
@@ -31,7 +32,7 @@ export async function run(pipeline: string, { wait, set = [], since, until, json
   const spec = await storeModule(await loadInWindow(pipeline, set, { since, until }), pipeline);
   const settings = commandSettings();
   await withTemporal(settings, async (client) => {
-    const workflowId = await startRun(client, spec);
+    const workflowId = await inCommandSpan(settings, 'anneal run', { 'anneal.pipeline': spec.name }, () => startRun(client, spec));
     const { run: id } = parsePipelineWorkflowId(workflowId)!;
     const page = workflowPage(settings, workflowId);
     if (!wait) {

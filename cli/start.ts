@@ -4,6 +4,7 @@ import colors from 'picocolors';
 import { parsePipelineWorkflowId } from '../contracts/ids.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { Settings } from '../workers/settings.js';
+import { inCommandSpan } from './command-tracing.js';
 import { CommandError, exitCodes } from './command-error.js';
 import { workflowPage } from './links.js';
 import { pipelineToSubmit } from './submit-pipeline.js';
@@ -102,7 +103,8 @@ async function runAndShow(
   notes: string[],
 ): Promise<EndedStatus | undefined> {
   const [unfinished] = await listRuns(client, { pipeline: spec.name, state: 'Running', limit: 1 });
-  const workflowId = unfinished?.workflowId ?? (await startRun(client, spec));
+  const begin = () => inCommandSpan(settings, 'anneal start', { 'anneal.pipeline': spec.name }, () => startRun(client, spec));
+  const workflowId = unfinished?.workflowId ?? (await begin());
   const { run } = parsePipelineWorkflowId(workflowId)!;
   printLine(unfinished ? `Run ${run} of ${spec.name} is not finished; it goes on where it was.` : `Started run ${run} of ${spec.name}.`);
   printLine(`  ${colors.cyan(workflowPage(settings, workflowId))}\n`);

@@ -1,19 +1,13 @@
 import { Client, Connection, type ClientInterceptors } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Settings } from '../workers/settings.js';
+import { flushSpans, traceInterceptors } from './command-tracing.js';
 import { accepts } from './stack/ports.js';
 
 export interface TemporalConnection {
   readonly client: Client;
   readonly connection: Connection;
 }
-
-interface CommandTracing {
-  readonly interceptors: ClientInterceptors;
-  readonly flush: () => Promise<void>;
-}
-
-let tracing: Promise<CommandTracing> | undefined;
 
 /**
  * Connect the command to Temporal. TLS, API key and further options come from Temporal's own variables and `temporal.toml`.
@@ -38,24 +32,12 @@ async function requireListener(address: string): Promise<void> {
   if (local && !(await accepts(Number(local[2]), local[1]))) throw new Error(`ECONNREFUSED ${address}`);
 }
 
-/** Once a process; loads OpenTelemetry where there is an endpoint for spans, and nowhere else. */
-function startCommandTracing(): Promise<CommandTracing> {
-  tracing ??= Promise.all([import('../telemetry/start-tracing.js'), import('../workers/traced-client.js')]).then(
-    ([{ startTracing }, { tracedClient }]) => {
-      const { tracer, flush } = startTracing({ serviceName: 'anneal-command', onProblem: () => undefined });
-      return { interceptors: tracedClient(tracer), flush };
-    },
-  );
-  return tracing;
-}
-
 /** Connect, do something, and close the connection whatever happens. */
 export async function withTemporal<T>(settings: Settings, work: (client: Client) => Promise<T>): Promise<T> {
-  const traced = settings.tracing ? await startCommandTracing() : undefined;
-  const { client, connection } = await connectTemporal(settings, undefined, traced?.interceptors);
+  const { client, connection } = await connectTemporal(settings, undefined, await traceInterceptors(settings));
   try {
     return await work(client);
   } finally {
-    await Promise.all([connection.close(), traced?.flush()]);
+    await Promise.all([connection.close(), flushSpans()]);
   }
 }

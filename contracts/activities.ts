@@ -11,6 +11,7 @@ import type { EvaluationReport, ModelBundle } from './model.js';
 import type { Metrics, PipelineSpec, SourceSpec } from './pipeline.js';
 import type { DataSpec } from './pipeline/data.js';
 import type { ResolvedWindow } from './pipeline/window.js';
+import type { NamedEngine } from './pipeline/training.js';
 import type { ArtifactRef } from './reference.js';
 import type {
   ActivateVersionInput,
@@ -135,6 +136,8 @@ export interface DataActivities {
 export interface TrainingActivities {
   /** Heartbeats `TrainProgress`; resumes from the newest checkpoint of `key`. */
   trainModel(input: TrainInput): Promise<TrainResult>;
+  /** Fails with `InvalidModel` when the worker lacks one; says which it has. */
+  checkEngines(input: { readonly engines: readonly NamedEngine[] }): Promise<void>;
 }
 
 /** Where a run is recorded in MLflow. */

@@ -22,6 +22,8 @@ export interface ArtifactStore {
   /** Point `name` (segments of letters, digits, `.`, `_`, `-`, separated by `/`) at an artifact; atomic, last writer wins. */
   setPointer(name: string, ref: ArtifactRef): Promise<void>;
   getPointer(name: string): Promise<ArtifactRef | undefined>;
+  /** @returns names of the pointers right below `<folder>/`, sorted; none when there is no such folder */
+  listPointers(folder: string): Promise<readonly string[]>;
   /** Remove bytes that nothing refers to any more (a superseded checkpoint). Removing twice is not an error. */
   remove(ref: ArtifactRef): Promise<void>;
 }

@@ -29,6 +29,8 @@ export const failureTypes = {
   rolloutFailed: 'RolloutFailed',
   /** The prediction request does not fit the model's inputs. */
   invalidRequest: 'InvalidRequest',
+  /** Executors of the model crashed while they computed the prediction request. */
+  requestCrashed: 'RequestCrashed',
 } as const;
 
 export type FailureType = (typeof failureTypes)[keyof typeof failureTypes];

@@ -1,8 +1,13 @@
 import type { ArtifactRef } from './reference.js';
 
+/** Below it lie the pointers of all hosts. */
+export function predictionLogFolder(model: string): string {
+  return `prediction-log/${model}`;
+}
+
 /** Where the artifact store says which parts a host has logged of a model's predictions. */
 export function predictionLogPointer(model: string, hostId: string): string {
-  return `prediction-log/${model}/${hostId}`;
+  return `${predictionLogFolder(model)}/${hostId}`;
 }
 
 /** What the pointer leads to. */

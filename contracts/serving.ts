@@ -71,6 +71,8 @@ export interface RolloutResult {
   readonly acknowledged: readonly string[];
   /** Hosts that did not answer; they reconcile by themselves when they are back. */
   readonly unreachable: readonly string[];
+  /** What is to be looked at although it serves, e.g. a fallback model that cannot answer for it. */
+  readonly warnings?: readonly string[];
 }
 
 export interface WaitForVersionInput {

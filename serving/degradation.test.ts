@@ -21,13 +21,19 @@ describe('a version that cannot answer', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  async function promote(name: string, version: string, model: TinyModel, degrade?: ServingSpec['degrade']): Promise<void> {
+  async function promote(
+    name: string,
+    version: string,
+    model: TinyModel,
+    degrade?: ServingSpec['degrade'],
+    differing: Partial<ModelManifest> = {},
+  ): Promise<void> {
     // Golden rows that every version can compute.
     const golden = tinyGolden(model);
     const isComputed = golden.instances.map(({ distance }) => (distance as number) <= (model.failsBeyond ?? 1e9));
     const keep = <T>(rows: readonly T[]): T[] => rows.filter((_, i) => isComputed[i]);
     const kept = { ...golden, instances: keep(golden.instances), outputs: keep(golden.outputs) };
-    const manifest: ModelManifest = { ...tinyManifest, ...(degrade ? { serving: { degrade } } : {}) };
+    const manifest: ModelManifest = { ...tinyManifest, ...differing, ...(degrade ? { serving: { degrade } } : {}) };
     const files = writeVersion(join(directory, `${name}-${version}`), tinyGraph(model), manifest, kept);
     await serving.stage(name, version, files);
     await serving.command('activate', { model: name, version, epoch: ++epoch });
@@ -96,6 +102,17 @@ describe('a version that cannot answer', () => {
     const metrics = await (await fetch(`${serving.url}/metrics`)).text();
     expect(metrics).toContain('anneal_requests_degraded_total{model="tiny",by="fallback"} 2');
     expect(metrics).toContain('anneal_requests_degraded_total{model="tiny",by="cache"} 1');
+    expect(metrics).toContain('anneal_fallback_unavailable_total{model="tiny",why="absent"} 2');
+  });
+
+  it('is counted where its fallback model has other columns, or fails as well', async () => {
+    await promote('narrow', '1', { bias: 0, failsBeyond: 1000 });
+    await promote('other', '1', { bias: 0, failsBeyond: 1000 }, { fallbackModel: 'narrow' });
+    expect((await predict('other', 2000)).status).toBe(500);
+    await promote('narrow', '2', { bias: 0 }, undefined, { classes: ['no', 'yes'] });
+    expect((await predict('other', 2000)).status).toBe(500);
+    const metrics = await (await fetch(`${serving.url}/metrics`)).text();
+    for (const why of ['failed', 'differs']) expect(metrics).toContain(`anneal_fallback_unavailable_total{model="other",why="${why}"} 1`);
   });
 
   it('still refuses rows that do not fit', async () => {

@@ -1,3 +1,4 @@
+import { fallbackMismatch } from '../contracts/fallback-model.js';
 import { AnnealError } from '../contracts/failures.js';
 import type { ModelManifest } from '../contracts/model.js';
 import type { Degradation } from '../contracts/serving.js';
@@ -5,6 +6,7 @@ import { AnswerCache } from './answer-cache.js';
 import { HttpError } from './http-error.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { DeadlineExceededError, RequestCancelledError, type RequestTerms } from './request-terms.js';
+import { RequestCrashedError } from './runner.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
 
 /** What answered. */
@@ -55,30 +57,25 @@ export async function answerInstead(
   cache?: AnswerCache,
 ): Promise<Inference | undefined> {
   const degrade = executor.manifest.serving?.degrade;
-  const fallback = degrade?.fallbackModel === undefined ? undefined : registry.peek(degrade.fallbackModel);
-  if (fallback && fallback.name !== name && predictsTheSame(executor.manifest, fallback.executor.manifest)) {
+  if (degrade?.fallbackModel !== undefined) {
+    const fallback = registry.peek(degrade.fallbackModel);
+    const isFit = fallback && fallback.name !== name && fallbackMismatch(executor.manifest, fallback.executor.manifest) === undefined;
     try {
-      return { version: fallback.version, outputs: await fallback.executor.infer(batch, terms), degraded: 'fallback' };
+      if (isFit) return { version: fallback.version, outputs: await fallback.executor.infer(batch, terms), degraded: 'fallback' };
     } catch (failure) {
       if (isOfTheRequest(failure)) throw failure;
     }
+    registry.onNoFallback?.(name, isFit ? 'failed' : fallback ? 'differs' : 'absent');
   }
   const cached = cache?.get(batch);
   if (cached) return { ...cached, degraded: 'cache' };
   return degrade?.prior ? { version, outputs: priorOutputs(executor.manifest, batch.rows), degraded: 'prior' } : undefined;
 }
 
-/** Another answer would not be one to this request. */
+/** Another answer would not be one to this request; of one that crashes executors, another model is not asked either. */
 function isOfTheRequest(error: unknown): boolean {
-  const kinds = [HttpError, AnnealError, DeadlineExceededError, RequestCancelledError];
+  const kinds = [HttpError, AnnealError, DeadlineExceededError, RequestCancelledError, RequestCrashedError];
   return kinds.some((kind) => error instanceof kind);
-}
-
-/** A batch of one is a batch of the other, and so are the answers. */
-function predictsTheSame(a: ModelManifest, b: ModelManifest): boolean {
-  const shape = ({ task, classes, quantiles, inputs }: ModelManifest): string =>
-    JSON.stringify([task, classes, quantiles, inputs.map(({ name, type, nullable }) => [name, type, nullable])]);
-  return shape(a) === shape(b);
 }
 
 /** @returns the class shares of the training part for each row, or its mean */

@@ -6,17 +6,18 @@ import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
 import { choosePlacement, type Placement } from './placement.js';
 import { openPrepared, type PreparedVersion } from './prepared-version.js';
 import type { RequestTerms } from './request-terms.js';
-import { RunnerPool } from './runner-pool.js';
+import { startProcessRunner } from './process-runner.js';
+import { RunnerPool, type RunnerObserver } from './runner-pool.js';
 import type { Runner } from './runner.js';
 import { outputWidth, type Batch, type BatchOutputs } from './tensors.js';
-import { ThreadRunner } from './thread-runner.js';
+import { startThreadRunner } from './thread-runner.js';
 
 export interface ExecutorOptions {
   /** Where versions execute. @default chosen by what each version costs */
   readonly placement?: Placement;
-  /** Executor threads of a version that does not execute on the HTTP thread. @default 1 */
+  /** Executor threads or processes of a version that does not execute on the HTTP thread. @default 1 */
   readonly executors?: number;
-  /** Threads of onnxruntime for one call on an executor thread. @default 1 */
+  /** Threads of onnxruntime for one call on an executor. @default 1 */
   readonly threads?: number;
   /** Size and delay of batches adapt to answer 99 of 100 requests within this. @default 50 */
   readonly targetP99Ms?: number;
@@ -42,13 +43,14 @@ export class ModelExecutor {
     this.#runner = runner;
     const { manifest } = prepared;
     const { image } = manifest.layout;
-    const isBeside = placement === 'executor-thread';
+    const isBeside = placement !== 'http-thread';
     const { targetP99Ms, maxWaitingRows, maxWaitMs } = options;
     this.#batcher = new MicroBatcher({
       width: outputWidth(manifest),
       executors: isBeside ? (options.executors ?? 1) : 1,
       mayDelay: isBeside,
       run: (batch) => runner.run(batch),
+      ...(runner instanceof RunnerPool ? { ready: () => runner.ready() } : {}),
       observer,
       ...(image ? { maxBatchRows: Math.min(1024, imageRowsAtOnce(image)) } : {}),
       ...(targetP99Ms === undefined ? {} : { targetP99Ms }),
@@ -60,21 +62,26 @@ export class ModelExecutor {
   /**
    * Open and warm a prepared version where it will execute.
    *
-   * @param onDeath called when a thread of the version ended by itself; it is replaced
+   * @param runners is told of executors of the version that ended by themselves, and of their replacements
    * @throws AnnealError `LoadFailed`; nothing is left running then
    */
   static async start(
     prepared: PreparedVersion,
     options: ExecutorOptions,
-    onDeath: (error: Error) => void,
+    runners: RunnerObserver,
     observer?: BatchObserver,
   ): Promise<ModelExecutor> {
-    const placement = options.placement ?? choosePlacement(prepared.profile, prepared.manifest.layout.image !== undefined);
+    const { layout, serving } = prepared.manifest;
+    const placement = choosePlacement(prepared.profile, layout.image !== undefined, {
+      isolation: serving?.isolation,
+      placement: options.placement,
+    });
     const { executors = 1, threads = 1 } = options;
+    const start = placement === 'executor-process' ? startProcessRunner : startThreadRunner;
     const runner =
       placement === 'http-thread'
         ? await openOnThisThread(prepared)
-        : await RunnerPool.open(executors, (onRunnerDeath) => ThreadRunner.start({ prepared, threads }, onRunnerDeath), onDeath);
+        : await RunnerPool.open(executors, (onDeath) => start({ prepared, threads }, onDeath), runners);
     return new ModelExecutor(prepared, placement, runner, options, observer);
   }
 
@@ -88,6 +95,11 @@ export class ModelExecutor {
     return this.prepared.manifest;
   }
 
+  /** Executors that live, and the ids of those that are processes; undefined on the HTTP thread. */
+  get executors(): { readonly alive: number; readonly pids: readonly number[] } | undefined {
+    return this.#runner instanceof RunnerPool ? { alive: this.#runner.size, pids: this.#runner.pids } : undefined;
+  }
+
   /** Whether a request would be refused now; cheap, to be asked before a request is read. */
   get isFull(): boolean {
     return this.#batcher.isFull;
@@ -95,7 +107,7 @@ export class ModelExecutor {
 
   /**
    * @throws Error when the graph fails on these rows, or gives something that is not a number; OverloadedError,
-   *   DeadlineExceededError, RequestCancelledError when it was not executed
+   *   DeadlineExceededError, RequestCancelledError, NoRunnerError when it was not executed; RequestCrashedError
    */
   async infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
     const outputs = await this.#batcher.submit(batch, terms);

@@ -41,7 +41,9 @@ export interface TlsIdentity {
 export interface AnsweredRequest {
   readonly requestId: string;
   readonly status: number;
-  /** That predicted. */
+  /** Of a request for predictions. */
+  readonly model?: string;
+  /** That predicted, or was to. */
   readonly version?: string;
   readonly degraded?: string;
   readonly ms: number;
@@ -139,18 +141,19 @@ export class HttpServer {
     const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
       const answer = await answerRequest(this.#context, request, response);
-      this.#send(response, request.id, startedAt, answer);
+      this.#send(response, request, startedAt, answer);
     } catch (error) {
       if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
       const refusal = toHttpError(error);
-      if (!refusal) this.#onError(error, request.id);
+      if (!refusal || refusal.status === 500) this.#onError(error, request.id);
       const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
-      this.#send(response, request.id, startedAt, { status, body: { error: message }, headers });
+      this.#send(response, request, startedAt, { status, body: { error: message }, headers });
     }
   }
 
-  #send(response: ServerResponse, id: string, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
+  #send(response: ServerResponse, request: ServedRequest, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
     if (response.destroyed || response.headersSent) return;
+    const { id, target } = request;
     const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const sizeBytes = Buffer.byteLength(content);
     const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
@@ -160,7 +163,11 @@ export class HttpServer {
     response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
     // A client that stops reading its answer would hold it in memory for ever. Those that read it need no timer.
     if (response.socket?.writableLength !== 0) response.setTimeout(this.#answerTimeoutMs);
-    this.#onAnswer?.({ requestId: id, status, version, degraded, ms: performance.now() - startedAt });
+    if (!this.#onAnswer) return;
+    // Names that nothing here bears are the client's own.
+    const served = target && this.#context.registry.peek(target.model, target.version);
+    const asked = { model: served?.name, version: version ?? served?.version };
+    this.#onAnswer({ requestId: id, status, ...asked, degraded, ms: performance.now() - startedAt });
   }
 }
 

@@ -3,44 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { ModelManifest } from '../contracts/model.js';
-import { lowerPixels } from '../ml/graph/lower-pixels.js';
-import { GraphBuilder } from '../ml/graph/onnx-builder.js';
 import { startServingProcess } from './testing/serving-process.js';
-import { writeVersion } from './testing/tiny-bundle.js';
+import { lightBytes as bytes, lightGolden, writeLightVersion } from './testing/light-bundle.js';
 
-const shape = { height: 2, width: 3, channels: 1 };
-const manifest: ModelManifest = {
-  formatVersion: 1,
-  name: 'light',
-  task: 'regression',
-  classes: [],
-  inputs: [{ name: 'picture', type: 'uint8', columnType: 'image', nullable: false, ...shape, range: [0, 1] }],
-  layout: { categorical: [], numeric: [], image: { name: 'picture', ...shape } },
-  trainingPrior: [0.5, 0.2],
-  dataDigest: '0'.repeat(64),
-};
-
-/** value = the brightness of the first pixel plus ten times that of the last one. */
-function lightGraph(): Uint8Array {
-  const graph = new GraphBuilder('light');
-  const pixels = lowerPixels(graph, graph.input('picture', 'uint8', ['N', 2, 3, 1]), -1, shape);
-  const flat = graph.node('Reshape', [pixels, graph.constant('int64', [-1, 6])]); // [N, 6]
-  graph.node('MatMul', [flat, graph.constant('float32', [1, 0, 0, 0, 0, 10], [6, 1])], {}, 'value'); // [N, 1]
-  graph.output('value', 'float32', ['N', 1]);
-  return graph.encode();
-}
-
-const bytes = Uint8Array.of(255, 1, 2, 3, 4, 51);
-const base64 = Buffer.from(bytes).toString('base64');
-const golden = { instances: [{ picture: base64 }], outputs: [[3]], tolerance: 1e-5 };
+const base64 = lightGolden.instances[0].picture;
 
 describe('a served model of images', () => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-images-'));
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
     serving = await startServingProcess({ maxBodyBytes: 200_000, maxRows: 5000, headersTimeoutMs: 2000, requestTimeoutMs: 5000 });
-    await serving.stage('light', '1', writeVersion(directory, lightGraph(), manifest, golden));
+    await serving.stage('light', '1', writeLightVersion(directory));
     await serving.command('activate', { model: 'light', version: '1', epoch: 1 });
   });
   afterAll(async () => {

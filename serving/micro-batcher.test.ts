@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MicroBatcher } from './micro-batcher.js';
 import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms } from './request-terms.js';
+import { NoRunnerError, RequestCrashedError, RunnerDiedError } from './runner.js';
 import type { Batch, BatchOutputs } from './tensors.js';
 
 const batchOf = (...values: number[]): Batch => ({ rows: values.length, columns: [Float64Array.from(values)] });
@@ -74,6 +75,95 @@ describe('MicroBatcher', () => {
     });
     await Promise.all([batchOf(1, 2), batchOf(3, 4), batchOf(1, 2, 3, 4, 5), batchOf(6)].map((batch) => batcher.submit(batch)));
     expect(sizes).toEqual([2, 2, 5, 1]);
+  });
+
+  /** An executor that dies of a batch with the value 13; counts what it was given. */
+  function mortalExecutor() {
+    const ran: number[][] = [];
+    const run = async (batch: Batch) => {
+      const values = [...(batch.columns[0] as Float64Array)];
+      ran.push(values);
+      await Promise.resolve();
+      if (values.includes(13)) throw new RunnerDiedError('signal SIGSEGV');
+      return doubled(batch);
+    };
+    return { ran, run };
+  }
+
+  it('runs what an executor died of once more, each request alone, and none of them a third time', async () => {
+    const { ran, run } = mortalExecutor();
+    const batcher = new MicroBatcher({ width: 1, run });
+    const answers = [1, 2, 13, 3].map((value) => batcher.submit(batchOf(value)).then(({ values }) => values[0]));
+    await expect(answers[2]).rejects.toThrow(RequestCrashedError);
+    expect(await Promise.all([answers[0], answers[1], answers[3]])).toEqual([2, 4, 6]);
+    expect(ran).toEqual([[1], [2, 13, 3], [2], [13], [3]]);
+    await expect(batcher.submit(batchOf(13))).rejects.toThrow(RequestCrashedError);
+    expect(ran.slice(5)).toEqual([[13], [13]]);
+  });
+
+  it('gives no second try to a request whose time is over, or that nobody waits for', async () => {
+    const { ran, run } = mortalExecutor();
+    const batcher = new MicroBatcher({ width: 1, run });
+    const terms = requestTerms();
+    const first = batcher.submit(batchOf(1));
+    const crashing = batcher.submit(batchOf(13), terms);
+    await first;
+    terms.isCancelled = true;
+    await expect(crashing).rejects.toThrow(RequestCancelledError);
+    expect(ran).toEqual([[1], [13]]);
+  });
+
+  it('answers a request whose time passes while it waits for its second try', async () => {
+    const { run } = mortalExecutor();
+    let calls = 0;
+    const ready = () => (calls++ === 0 ? undefined : new Promise<void>(() => undefined));
+    const batcher = new MicroBatcher({ width: 1, run, ready });
+    const startedAt = performance.now();
+    await expect(batcher.submit(batchOf(13), requestTerms({ deadlineAt: startedAt + 50 }))).rejects.toThrow(DeadlineExceededError);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+
+  it('keeps its second tries apart from each other, before what came later, and in the order of priorities', async () => {
+    const { ran, run } = mortalExecutor();
+    const batcher = new MicroBatcher({ width: 1, run });
+    const answers = [batcher.submit(batchOf(1))];
+    for (const value of [13, 2, 3]) answers.push(batcher.submit(batchOf(value)));
+    await answers[0];
+    answers.push(batcher.submit(batchOf(4)), batcher.submit(batchOf(5)), batcher.submit(batchOf(6), requestTerms({ priority: 'high' })));
+    await Promise.allSettled(answers);
+    // The one of a higher priority waits for nobody, and shares its batch with none that is in its last try.
+    expect(ran).toEqual([[1], [13, 2, 3], [6], [13], [2], [3], [4, 5]]);
+  });
+
+  it('lets requests wait in the queue while there is no executor, where their timeouts count, and sheds none for the wait', async () => {
+    let comeBack = (): void => undefined;
+    let isDown = true;
+    const ready = () => (isDown ? new Promise<void>((resolve) => (comeBack = resolve)) : undefined);
+    const sizes: number[] = [];
+    const run = async (batch: Batch) => {
+      sizes.push(batch.rows);
+      return doubled(batch);
+    };
+    const batcher = new MicroBatcher({ width: 1, run, ready, maxWaitMs: 20 });
+    const waiting = [1, 2, 3].map((value) => batcher.submit(batchOf(value)));
+    await expect(batcher.submit(batchOf(4), requestTerms({ deadlineAt: performance.now() + 20 }))).rejects.toThrow(DeadlineExceededError);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(sizes).toEqual([]);
+    expect(batcher.isFull).toBe(false);
+    isDown = false;
+    comeBack();
+    expect((await Promise.all(waiting)).map(({ values }) => values[0])).toEqual([2, 4, 6]);
+    expect(sizes).toEqual([3]);
+    expect(batcher.isFull).toBe(false);
+    await batcher.idle();
+  });
+
+  it('refuses what waits when there will be no executor for long', async () => {
+    const ready = () => Promise.reject(new NoRunnerError(3));
+    const batcher = new MicroBatcher({ width: 1, run: async (batch) => doubled(batch), ready });
+    const answers = await Promise.allSettled([1, 2].map((value) => batcher.submit(batchOf(value))));
+    expect(answers).toEqual([1, 2].map(() => ({ status: 'rejected', reason: new NoRunnerError(3) })));
+    await batcher.idle();
   });
 
   it('fails only the request whose rows fail, not those that shared its batch', async () => {

@@ -1,7 +1,7 @@
 import { adaptBatchPolicy, type BatchPolicy } from './batch-policy.js';
 import { LatencyWindow } from './latency-window.js';
 import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms, type RequestTerms } from './request-terms.js';
-import { RunnerDiedError } from './runner.js';
+import { NoRunnerError, RequestCrashedError, RunnerDiedError } from './runner.js';
 import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from './tensors.js';
 import { WaitingQueue, type Waiting } from './waiting-queue.js';
 
@@ -21,6 +21,8 @@ export type BatchedRequest = Pick<Waiting, 'terms' | 'arrivedAt'>;
 export interface MicroBatcherOptions {
   /** Runs one batch; called again before its promise has settled while fewer than `executors` batches run. */
   readonly run: (batch: Batch) => Promise<BatchOutputs>;
+  /** Undefined when `run` would begin at once; else a promise of that time, or of a failure for those that wait. @default always */
+  readonly ready?: () => Promise<void> | undefined;
   /** Numbers a row of `BatchOutputs.values`. */
   readonly width: number;
   /** Batches at a time. @default 1 */
@@ -53,13 +55,15 @@ const memory = 0.1;
  * at the end of the event loop's turn, together with those that the same turn brought.
  */
 export class MicroBatcher {
-  readonly #options: Required<Omit<MicroBatcherOptions, 'observer'>>;
+  readonly #options: Required<Omit<MicroBatcherOptions, 'observer' | 'ready'>>;
   readonly #observer: BatchObserver | undefined;
+  readonly #ready: (() => Promise<void> | undefined) | undefined;
   readonly #queue = new WaitingQueue();
   readonly #window = new LatencyWindow();
   #policy: BatchPolicy;
   #running = 0;
   #scheduled = false;
+  #isHeldUp = false;
   #requestsPerBatch = 1;
   /** 0: not known yet. */
   #msPerRow = 0;
@@ -69,6 +73,7 @@ export class MicroBatcher {
 
   constructor(options: MicroBatcherOptions) {
     this.#observer = options.observer;
+    this.#ready = options.ready;
     this.#options = {
       executors: 1,
       maxBatchRows: 1024,
@@ -99,12 +104,12 @@ export class MicroBatcher {
 
   /**
    * @throws OverloadedError when too many rows wait already, DeadlineExceededError when its time passed before its batch began,
-   *   RequestCancelledError when nobody waits for it any more
+   *   RequestCancelledError when nobody waits for it any more, RequestCrashedError when two executors died of it, NoRunnerError
    */
   submit(batch: Batch, terms: RequestTerms = requestTerms()): Promise<BatchOutputs> {
     return new Promise((resolve, reject) => {
       this.#admit(batch, terms);
-      this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject });
+      this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject, isLastTry: false });
       if (terms.deadlineAt < this.#sweepAt) this.#sweepBy(terms.deadlineAt);
       if (this.#running >= this.#options.executors || this.#scheduled) return;
       if (this.#requestsPerBatch < 1.3 && this.#policy.delayMs === 0) this.#next();
@@ -155,13 +160,30 @@ export class MicroBatcher {
   };
 
   #next(): void {
-    while (this.#running < this.#options.executors) {
+    while (this.#running < this.#options.executors && this.#queue.length > 0 && !this.#isHeld()) {
       const group = this.#takeGroup();
       if (group.length === 0) break;
       this.#running++;
       void this.#execute(group);
     }
     if (this.#queue.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Whether there is no executor to take a batch: then requests wait in the queue, where their timeouts and priorities count. */
+  #isHeld(): boolean {
+    if (this.#isHeldUp) return true;
+    const ready = this.#ready?.();
+    if (!ready) return false;
+    this.#isHeldUp = true;
+    const goOn = (): void => {
+      this.#isHeldUp = false;
+      this.#next();
+    };
+    ready.then(goOn, (error: unknown) => {
+      for (const waiting of this.#queue.remove(() => true)) waiting.reject(error);
+      goOn();
+    });
+    return true;
   }
 
   /** Without those that nobody waits for. */
@@ -178,19 +200,23 @@ export class MicroBatcher {
 
   async #execute(group: readonly Waiting[]): Promise<void> {
     const startedAt = performance.now();
-    let outcomes: readonly Outcome[];
+    let outcomes: readonly Outcome[] | undefined;
     try {
       const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
       outcomes = this.#share(group, outputs);
       this.#executed(group, startedAt);
     } catch (error) {
-      this.#executed(group, startedAt, true);
-      const isShared = group.length > 1 && !(error instanceof RunnerDiedError);
-      outcomes = isShared ? await this.#oneByOne(group) : group.map(() => ({ error }));
+      this.#executed(group, startedAt, error);
+      if (error instanceof RunnerDiedError) {
+        if (group[0].isLastTry) outcomes = [{ error: new RequestCrashedError(error) }];
+        else this.#tryAgain(group);
+      } else if (group.length > 1 && !(error instanceof NoRunnerError)) outcomes = await this.#oneByOne(group);
+      else outcomes = group.map(() => ({ error }));
     }
     // The next batch first: its thread computes while this one's answers are written.
     this.#running--;
     if (!this.#scheduled) this.#next();
+    if (!outcomes) return;
     for (let i = 0; i < group.length; i++) {
       const outcome = outcomes[i];
       if ('outputs' in outcome) group[i].resolve(outcome.outputs);
@@ -210,7 +236,7 @@ export class MicroBatcher {
   }
 
   /** Remember what a batch took, whether it was answered or failed. */
-  #executed(group: readonly Waiting[], startedAt: number, failed = false): void {
+  #executed(group: readonly Waiting[], startedAt: number, failure?: unknown): void {
     const executeMs = performance.now() - startedAt;
     let rows = 0;
     for (const { batch, arrivedAt } of group) {
@@ -218,11 +244,21 @@ export class MicroBatcher {
       this.#observer?.queued(startedAt - arrivedAt);
     }
     this.#observer?.executed(rows, executeMs);
-    this.#observer?.batched?.(group, rows, startedAt, startedAt + executeMs, failed);
+    this.#observer?.batched?.(group, rows, startedAt, startedAt + executeMs, failure !== undefined);
+    // What an executor took to die says nothing of what the next batch will take.
+    if (failure instanceof RunnerDiedError || failure instanceof NoRunnerError) return;
     this.#window.executed(rows, executeMs, this.#queue.length > 0);
     const msPerRow = executeMs / rows;
     this.#msPerRow = this.#msPerRow === 0 ? msPerRow : (1 - memory) * this.#msPerRow + memory * msPerRow;
     this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
+  }
+
+  /** Of a batch whose executor died, nobody knows which request did it: each has its second and last try alone. */
+  #tryAgain(group: readonly Waiting[]): void {
+    for (const waiting of group) waiting.isLastTry = true;
+    this.#queue.putBack(group);
+    const next = this.#queue.earliestDeadline();
+    if (next < this.#sweepAt) this.#sweepBy(next);
   }
 
   /** A batch that fails must not fail the requests that only shared it. */
@@ -232,7 +268,7 @@ export class MicroBatcher {
       try {
         outcomes.push({ outputs: await this.#options.run(batch) });
       } catch (error) {
-        outcomes.push({ error });
+        outcomes.push({ error: error instanceof RunnerDiedError ? new RequestCrashedError(error) : error });
       }
     }
     return outcomes;

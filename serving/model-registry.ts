@@ -24,6 +24,9 @@ export interface IndexEntry {
   readonly reason: string;
 }
 
+/** Why a fallback model did not answer: it does not serve on this host, has other columns or classes, or failed as well. */
+export type NoFallback = 'absent' | 'differs' | 'failed';
+
 interface Entry {
   epoch: number;
   active?: ServedModel;
@@ -41,6 +44,8 @@ interface Entry {
 export class ModelRegistry {
   readonly #models = new Map<string, Entry>();
   readonly #expected = new Set<string>();
+  /** Told when the fallback model of a model was wanted and did not answer. */
+  onNoFallback?: (model: string, why: NoFallback) => void;
 
   /** Announce models that are about to be loaded: until then they are "not ready" rather than unknown. */
   expect(models: readonly string[]): void {
@@ -95,6 +100,11 @@ export class ModelRegistry {
       epoch: entry.epoch,
       loaded: versionsOf(entry),
     }));
+  }
+
+  /** Everything that is loaded; a version that was loaded again from other files may be here twice. */
+  held(): readonly ServedModel[] {
+    return [...this.#models.values()].flatMap((entry) => entry.loaded);
   }
 
   /** @returns the versions of a model that answer when they are asked for by number */

@@ -1,10 +1,13 @@
 import type { ModelInput, RawInput } from '../contracts/dataset.js';
 import { imageSize } from '../contracts/image-input.js';
+import { similarName } from '../contracts/pipeline/similar-name.js';
 import { missingTimestamp } from '../ml/data/read/missing-timestamp.js';
+import { typeName } from '../ml/data/read/raw-tensors.js';
 import { bytesToColumn } from './binary-tensor.js';
 import { badRequest } from './http-error.js';
 import { imageDatatypes, imageShapes, jsonToImages } from './image-tensor.js';
 import { checkRowCount } from './predictions.js';
+import { unknownName } from './unknown-name.js';
 import { checkTensorValues } from './tensor-values.js';
 import type { Batch, Column } from './tensors.js';
 
@@ -18,6 +21,9 @@ const acceptedTypes: Readonly<Record<ModelInput['type'], readonly string[]>> = {
   float64: ['FP64', 'FP32', 'FP16', 'INT64', ...integerTypes],
   uint8: imageDatatypes,
 };
+
+/** The protocol's own, of which a column takes some. */
+const protocolTypes = new Set(['BOOL', ...integerTypes, 'INT64', 'UINT64', 'FP16', 'BF16', 'FP32', 'FP64', 'BYTES']);
 
 const datatypes = { string: 'BYTES', int64: 'INT64', float64: 'FP64', uint8: 'UINT8' } as const;
 
@@ -105,8 +111,11 @@ export function assembleColumns(inputs: readonly ModelInput[], tensors: readonly
   for (const [position, tensor] of tensors.entries()) {
     const at = tensor && positions.get(tensor.name);
     if (at === undefined) {
+      const known = inputs.map((each) => each.name);
       throw badRequest(
-        `Tensor ${position} of "inputs" has no name that the model knows. Its inputs are: ${inputs.map((each) => each.name).join(', ')}.`,
+        tensor
+          ? unknownName(`Tensor ${position} of "inputs"`, 'inputs', tensor.name, known)
+          : `Tensor ${position} of "inputs" has no name. The inputs of this model are: ${known.join(', ')}.`,
       );
     }
     const input = inputs[at];
@@ -147,8 +156,15 @@ function checkDatatype(input: ModelInput, datatype: unknown): void {
   if (datatype === oipDatatype(input)) return;
   const accepted = [...acceptedTypes[input.type], ...(input.columnType === 'boolean' ? ['BOOL'] : [])];
   if (typeof datatype !== 'string' || !accepted.includes(datatype)) {
+    const given = typeof datatype === 'string' ? datatype.slice(0, 16) : '';
+    const meant = similarName(given, accepted);
+    const found = protocolTypes.has(given)
+      ? `${given} was sent`
+      : given === ''
+        ? 'none was sent'
+        : "what was sent is none of the protocol's";
     throw badRequest(
-      `The input "${input.name}" must have the datatype ${oipDatatype(input)}. Taken as well: ${accepted.slice(1).join(', ') || 'none'}.`,
+      `The input "${input.name}" must have the datatype ${accepted[0]}, since its column is of the type ${input.columnType}, but ${found}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Taken as well: ${accepted.slice(1).join(', ') || 'none'}.`,
     );
   }
 }
@@ -233,7 +249,10 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
     return isNested && Array.isArray(each) && each.length === 1 ? (each[0] as unknown) : each;
   };
   const refuse = (row: number, expected: string): never => {
-    throw badRequest(`Row ${row} of the input "${input.name}" must be ${expected}${input.nullable ? ', or null' : ''}.`);
+    const found = typeName(value(row));
+    throw badRequest(
+      `Row ${row} of the input "${input.name}" must be ${expected}${input.nullable ? ', or null' : ''}, but ${found} was sent.`,
+    );
   };
   const isMissing = (row: number) => input.nullable && (value(row) === null || value(row) === undefined);
   switch (input.type) {
@@ -247,7 +266,7 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
       return BigInt64Array.from({ length: rows }, (_, row) =>
         isMissing(row)
           ? missingTimestamp
-          : (toInt64(value(row)) ?? refuse(row, 'an integer of 64 bits; beyond 2^53 as a string of decimal digits')),
+          : (toInt64(value(row)) ?? refuse(row, 'an integer within ±(2^53 − 1), or one as a string of decimal digits')),
       );
     case 'float64':
       return Float64Array.from({ length: rows }, (_, row) =>
@@ -258,7 +277,7 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
 
 function toInt64(value: unknown): bigint | undefined {
   if (Number.isSafeInteger(value)) return BigInt(value as number);
-  // JSON numbers lose their last digits beyond 2^53, so a larger one comes as text.
+  // What is beyond the column is told when all values are here.
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined;
   const parsed = BigInt(value);
   return parsed >= int64Range.min && parsed <= int64Range.max ? parsed : undefined;

@@ -7,6 +7,7 @@ import type { ModelRegistry, ServedModel } from './model-registry.js';
 import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from './request-body.js';
 import type { RequestTerms } from './request-terms.js';
+import { unknownName } from './unknown-name.js';
 import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs } from './tensors.js';
 
 /**
@@ -208,6 +209,8 @@ export function requestedOutputs(manifest: ModelManifest, names: readonly unknow
   const known = outputNames(manifest);
   if (names.length === 0) return known;
   if (names.every((name): name is string => known.includes(name as string))) return names;
+  const at = names.findIndex((name) => typeof name === 'string' && !known.includes(name));
+  if (at >= 0) throw badRequest(unknownName(`Entry ${at} of "outputs"`, 'outputs', names[at] as string, known));
   throw badRequest(`"outputs" must be an array of {"name": …}; the outputs of this model are: ${known.join(', ')}.`);
 }
 

@@ -14,12 +14,12 @@ const row = { origin: 'SFO', date: 992_626_200_000, distance: 300 };
 const body = JSON.stringify({ instances: [row] });
 const biasOf = (version: number) => version / 4;
 
-describe('a reload under load', () => {
+describe.each(['http-thread', 'executor-process'] as const)('a reload under load (%s)', (placement) => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-reload-'));
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   let serving: Awaited<ReturnType<typeof startServingProcess>>;
   beforeAll(async () => {
-    serving = await startServingProcess();
+    serving = await startServingProcess({}, [], { executors: { placement } });
     await promote(1);
   });
   afterAll(async () => {

@@ -200,6 +200,7 @@ export function answerRequest(context: RouteContext, request: ServedRequest, res
   const { tracer } = context;
   const { protocol } = route;
   if (!protocol) return route.answer(context, target, request, response);
+  request.target = target;
   if (!tracer) return predict(context, protocol, route, target, request, response);
   return tracer.http(request, routeTemplate(route, named), target, () => predict(context, protocol, route, target, request, response));
 }

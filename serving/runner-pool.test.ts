@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { RunnerPool } from './runner-pool.js';
-import { RunnerDiedError, type Runner } from './runner.js';
+import { RunnerPool, type RunnerObserver } from './runner-pool.js';
+import { NoRunnerError, RunnerDiedError, type Runner } from './runner.js';
 import type { Batch } from './tensors.js';
 
 const batch: Batch = { rows: 1, columns: [Float64Array.of(1)] };
+const nobody: RunnerObserver = { died: () => undefined, replaced: () => undefined };
 
-/** Runners that die on the calls that the test says. */
+/** Runners that die on the calls that the test says; each answers with its number. */
 function dyingRunners(dies: (call: number) => boolean) {
   let calls = 0;
   let started = 0;
-  const ran: number[] = [];
   const start = async (onDeath: (error: RunnerDiedError) => void): Promise<Runner> => {
     const id = started++;
     return {
@@ -21,38 +21,59 @@ function dyingRunners(dies: (call: number) => boolean) {
           onDeath(error);
           throw error;
         }
-        ran.push(id);
         return { values: Float32Array.of(id) };
       },
       close: async () => undefined,
     };
   };
-  return { start, ran, started: () => started, calls: () => calls };
+  return { start, started: () => started };
 }
 
 describe('RunnerPool', () => {
-  it('tries a batch once more on another runner when its own dies', async () => {
+  it('says that the executor of a batch died, and runs the next one on another', async () => {
     const runners = dyingRunners((call) => call === 0);
-    const deaths: string[] = [];
-    const pool = await RunnerPool.open(2, runners.start, (error) => deaths.push(error.message));
+    const told: string[] = [];
+    const pool = await RunnerPool.open(2, runners.start, { died: ({ name }) => told.push(name), replaced: () => told.push('replaced') });
     // Of the two, the second one is asked first.
+    await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
     expect((await pool.run(batch)).values[0]).not.toBe(1);
-    expect(deaths).toHaveLength(1);
+    expect(told).toEqual(['RunnerDiedError', 'replaced']);
+    expect(pool.size).toBe(2);
     await pool.close();
   });
 
-  it('tries it on the replacement where there is no other', async () => {
-    const runners = dyingRunners((call) => call === 0);
-    const pool = await RunnerPool.open(1, runners.start, () => undefined);
-    expect((await pool.run(batch)).values[0]).toBe(1);
-    await pool.close();
-  });
-
-  it('gives a batch up that killed two runners, and serves the next one', async () => {
+  it('lets a batch wait for the replacement where there is no other, also one whose runner died twice', async () => {
     const runners = dyingRunners((call) => call < 2);
-    const pool = await RunnerPool.open(1, runners.start, () => undefined);
+    const pool = await RunnerPool.open(1, runners.start, nobody);
+    await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
     await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
     expect((await pool.run(batch)).values[0]).toBe(2);
+    expect(pool.ready()).toBeUndefined();
+    await pool.close();
+  });
+
+  it('refuses batches while a version that always crashes pauses, and takes them again afterwards', async () => {
+    const runners = dyingRunners((call) => call < 4);
+    const pool = await RunnerPool.open(1, runners.start, nobody);
+    for (let i = 0; i < 4; i++) await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
+    await expect(pool.run(batch)).rejects.toMatchObject({ name: 'NoRunnerError', retryAfterSeconds: 1 });
+    await expect(pool.ready()).rejects.toThrow(NoRunnerError);
+    expect(pool.size).toBe(0);
+    while (pool.size === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await pool.run(batch)).values[0]).toBe(4);
+    await pool.close();
+  });
+
+  it('refuses what waits for a replacement that cannot be started', async () => {
+    const runners = dyingRunners((call) => call === 0);
+    let starts = 0;
+    const start = (onDeath: (error: RunnerDiedError) => void): Promise<Runner> =>
+      starts++ === 0 ? runners.start(onDeath) : Promise.reject(new Error('no memory'));
+    const died: string[] = [];
+    const pool = await RunnerPool.open(1, start, { ...nobody, died: ({ message }) => died.push(message) });
+    await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
+    await expect(pool.run(batch)).rejects.toThrow(NoRunnerError);
+    expect(died.slice(1)).toEqual(['no memory', 'no memory', 'no memory']);
     await pool.close();
   });
 
@@ -62,13 +83,17 @@ describe('RunnerPool', () => {
       calls++;
       throw new Error('bad rows');
     };
-    const pool = await RunnerPool.open(
-      1,
-      async () => ({ run, close: async () => undefined }),
-      () => undefined,
-    );
+    const pool = await RunnerPool.open(1, async () => ({ run, close: async () => undefined }), nobody);
     await expect(pool.run(batch)).rejects.toThrow('bad rows');
     expect(calls).toBe(1);
+  });
+
+  it('does not take a runner that died before it could be used', async () => {
+    const start = async (onDeath: (error: RunnerDiedError) => void): Promise<Runner> => {
+      onDeath(new RunnerDiedError('at once'));
+      return { run: () => Promise.reject(new Error('unused')), close: async () => undefined };
+    };
+    await expect(RunnerPool.open(1, start, nobody)).rejects.toThrow('at once');
   });
 
   it('leaves nothing open when one of its runners cannot start', async () => {
@@ -78,7 +103,7 @@ describe('RunnerPool', () => {
       if (started++ === 1) throw new Error('no memory');
       return { run: () => Promise.reject(new Error('unused')), close: async () => void closed++ };
     };
-    await expect(RunnerPool.open(2, start, () => undefined)).rejects.toThrow('no memory');
+    await expect(RunnerPool.open(2, start, nobody)).rejects.toThrow('no memory');
     expect(closed).toBe(1);
   });
 });

@@ -5,6 +5,8 @@ import type { Span } from '@opentelemetry/api';
 export interface ServedRequest extends IncomingMessage {
   /** That of its `X-Request-Id`, else the one that the Open Inference Protocol has in the body, else a new one. */
   id: string;
+  /** Which model a request for predictions asks, once that is known. */
+  target?: { readonly model: string; readonly version?: string };
   /** Of a request that is traced. */
   span?: Span;
 }

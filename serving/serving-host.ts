@@ -17,6 +17,8 @@ import type { PreparedVersion } from './prepared-version.js';
 import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
 import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
+import type { RunnerObserver } from './runner-pool.js';
+import { RequestCrashedError, type RunnerDiedError } from './runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -44,7 +46,9 @@ export class ServingHost {
   constructor(
     private readonly logger: Logger,
     private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
-  ) {}
+  ) {
+    this.#registry.onNoFallback = (model, why) => this.#metrics.noFallback(model, why);
+  }
 
   readonly handlers: Handlers = {
     start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog, tracing }) => {
@@ -152,16 +156,20 @@ export class ServingHost {
   }
 
   async #open(model: string, version: string, prepared: PreparedVersion): Promise<ModelExecutor> {
-    const onDeath = (error: Error): void => {
-      this.#metrics.executorDied(model);
-      this.logger.error({ model, version, error: error.message }, 'an executor of the version died; starting another');
+    const runners: RunnerObserver = {
+      died: (error) => {
+        const { death } = error as Partial<RunnerDiedError>;
+        this.#metrics.executorDied(model, death?.signal ?? 'none');
+        this.logger.error({ model, version, ...death, error: error.message }, 'an executor of the version died; starting another');
+      },
+      replaced: () => this.#metrics.executorReplaced(model),
     };
     const tracer = this.#tracer;
     const observer: BatchObserver = {
       ...this.#metrics.batchObserver(model),
       ...(tracer ? { batched: (...batch) => tracer.batched(...batch) } : {}),
     };
-    const executor = await ModelExecutor.start(prepared, this.#executors, onDeath, observer);
+    const executor = await ModelExecutor.start(prepared, this.#executors, runners, observer);
     executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
     const logged = { model, version, manifest: executor.manifest };
     const log = this.#log;
@@ -184,6 +192,8 @@ export class ServingHost {
       return await (this.#tracer ? this.#tracer.activity(trace, input, run) : run());
     } catch (error) {
       if (error instanceof AnnealError) throw error;
+      // Another try by Temporal would be the third one.
+      if (error instanceof RequestCrashedError) throw new AnnealError(failureTypes.requestCrashed, error.message);
       const refusal = toHttpError(error);
       // "Not loaded yet" (503) passes, so it stays an error that is worth a retry.
       if (refusal?.status === 400 || refusal?.status === 422) throw new AnnealError(failureTypes.invalidRequest, refusal.message);

@@ -26,10 +26,14 @@ describe('values of tensors', () => {
   test.each<[RawInput, Column, string]>([
     [text, ['a', ''], 'Row 1 of the input "x" must be a text that is not empty: that stands for a missing one.'],
     [{ ...text, nullable: true }, ['a\0b'], 'Row 0 of the input "x" must be a text without a NUL character, or missing.'],
-    [integer, BigInt64Array.of(2n ** 53n), 'must be an integer within ±(2^53 − 1).'],
+    [integer, BigInt64Array.of(2n ** 53n), 'must be an integer within ±(2^53 − 1), beyond which numbers lose their last digits.'],
     [{ ...integer, columnType: 'boolean' }, BigInt64Array.of(2n), 'must be 0 or 1.'],
     [{ ...time, nullable: false }, BigInt64Array.of(missingTimestamp), 'must be milliseconds since 1970'],
-    [optional, Float64Array.of(1, 181.5), 'Row 1 of the input "x" must be an integer within ±(2^53 − 1), or missing.'],
+    [
+      optional,
+      Float64Array.of(1, 181.5),
+      'Row 1 of the input "x" must be an integer within ±(2^53 − 1), beyond which numbers lose their last digits, or missing.',
+    ],
     [optional, Float64Array.of(1e300), 'must be an integer'],
     [{ ...optional, columnType: 'boolean' }, Float64Array.of(0.5), 'must be 0 or 1'],
   ])('that rows may not have are refused: %#', (input, column, message) => {

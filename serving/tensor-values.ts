@@ -48,6 +48,10 @@ const largestInteger = BigInt(Number.MAX_SAFE_INTEGER);
 const largestTime = 8_640_000_000_000_000n;
 const int64Rules = {
   boolean: { from: 0n, until: 1n, expected: '0 or 1' },
-  integer: { from: -largestInteger, until: largestInteger, expected: 'an integer within ±(2^53 − 1)' },
+  integer: {
+    from: -largestInteger,
+    until: largestInteger,
+    expected: 'an integer within ±(2^53 − 1), beyond which numbers lose their last digits',
+  },
   timestamp: { from: -largestTime, until: largestTime, expected: 'milliseconds since 1970 within ±8.64 · 10^15' },
 } as const;

@@ -8,6 +8,8 @@ export interface Waiting {
   readonly arrivedAt: number;
   readonly resolve: (outputs: BatchOutputs) => void;
   readonly reject: (error: unknown) => void;
+  /** The executor of its batch died: it is run once more, alone. */
+  isLastTry: boolean;
 }
 
 /** Requests in the order of their priority, then of their arrival. */
@@ -30,15 +32,29 @@ export class WaitingQueue {
     this.#length++;
   }
 
-  /** @returns the requests of the next batch; the first one is taken however large it is */
+  /** Put requests that were taken before all others of their priority. */
+  putBack(taken: readonly Waiting[]): void {
+    for (const waiting of taken.toReversed()) {
+      this.#queues[waiting.terms.priority].unshift(waiting);
+      this.#rows += waiting.batch.rows;
+    }
+    this.#length += taken.length;
+  }
+
+  /** @returns the requests of the next batch; the first one is taken however large it is, and alone in its last try */
   take(maxRows: number): Waiting[] {
     const taken: Waiting[] = [];
     let rows = 0;
     for (const priority of priorities) {
       const queue = this.#queues[priority];
       let count = 0;
-      while (count < queue.length && (taken.length + count === 0 || rows + queue[count].batch.rows <= maxRows)) {
-        rows += queue[count++].batch.rows;
+      while (
+        count < queue.length &&
+        (taken.length + count === 0 || (rows + queue[count].batch.rows <= maxRows && !queue[count].isLastTry))
+      ) {
+        const { batch, isLastTry } = queue[count++];
+        rows += batch.rows;
+        if (isLastTry) break;
       }
       if (count > 0) taken.push(...queue.splice(0, count));
       // A later request must not overtake one that did not fit.

@@ -116,6 +116,15 @@ export function describeArtifactStore(name: string, create: () => Promise<StoreU
       expect([await store.getPointer('a'), await store.getPointer('a/b')]).toEqual([one, two]);
     });
 
+    test('lists the pointers of a folder, and not those below them', async () => {
+      const ref = await store.putJson(1);
+      expect(await store.listPointers('log/model')).toEqual([]);
+      for (const name of ['log/model/host-b', 'log/model/host-a.1', 'log/model/host-a.1/deeper', 'log/model-2/host-c', 'log/model'])
+        await store.setPointer(name, ref);
+      expect(await under.open().listPointers('log/model')).toEqual(['log/model/host-a.1', 'log/model/host-b']);
+      await expect(store.listPointers('log/../model')).rejects.toMatchObject({ type: failureTypes.invalidRequest });
+    });
+
     test('shows a reader of a pointer the old or the new target while it is written, never a part', async () => {
       const [one, two] = await Promise.all([store.putJson(1), store.putJson(2)]);
       await store.setPointer('moving', one);

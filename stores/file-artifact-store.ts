@@ -8,7 +8,7 @@ import { artifactUri, type ArtifactRef } from '../contracts/reference.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
-import { pointerSegments } from './pointer-name.js';
+import { pointersIn, pointerSegments } from './pointer-name.js';
 import { syncPath } from '../ml/sync-path.js';
 
 const copyChunkBytes = 1 << 20;
@@ -92,6 +92,12 @@ export class FileArtifactStore implements ArtifactStore {
     const path = this.#pointerPath(name);
     const text = await readFile(path, 'utf8').catch(undefinedWhenMissing);
     return text === undefined ? undefined : decodePointer(name, path, text);
+  }
+
+  async listPointers(folder: string): Promise<readonly string[]> {
+    const directory = join(this.root, 'pointers', ...pointerSegments(folder));
+    const names = (await readdir(directory).catch(undefinedWhenMissing)) ?? [];
+    return pointersIn(folder, names);
   }
 
   async remove(ref: ArtifactRef): Promise<void> {

@@ -1,5 +1,11 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 
+/** @returns names of the pointers among what lies in their folder, sorted */
+export function pointersIn(folder: string, names: readonly string[]): string[] {
+  const pointers = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+  return pointers.map((name) => `${folder}/${name}`).sort();
+}
+
 /**
  * The segments of a pointer's name: letters, digits, `.`, `_`, `-`, separated by `/`.
  *

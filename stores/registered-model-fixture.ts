@@ -3,7 +3,7 @@ import type { RegisterInput, TrackedRun } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { RawInput } from '../contracts/dataset.js';
 import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/model.js';
-import type { PipelineSpec } from '../contracts/pipeline.js';
+import type { PipelineSpec, ServingSpec } from '../contracts/pipeline.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { GraphBuilder } from '../ml/graph/onnx-builder.js';
 
@@ -46,6 +46,7 @@ function tinyModel(bias: number): Uint8Array {
 export async function tinyBundle(
   store: ArtifactStore,
   bias = 0,
+  serving?: ServingSpec,
 ): Promise<{ readonly bundle: ModelBundle; readonly golden: GoldenOutputs }> {
   const model = tinyModel(bias);
   const session = await InferenceSession.create(model);
@@ -67,6 +68,7 @@ export async function tinyBundle(
     layout: { categorical: [{ name: 'origin', size: 3, dimension: 2 }], numeric: ['date', 'delay'] },
     trainingPrior: [0.8, 0.2],
     dataDigest: 'd'.repeat(64),
+    ...(serving ? { serving } : {}),
   };
   const bundle = { model: await store.putBytes(model), manifest: await store.putJson(manifest), golden: await store.putJson(golden) };
   return { bundle, golden };

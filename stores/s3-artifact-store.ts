@@ -1,4 +1,11 @@
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ArtifactRef } from '../contracts/reference.js';
@@ -6,7 +13,7 @@ import { BoundedCache, type CacheBound } from './bounded-cache.js';
 import type { FileArtifactStore } from './file-artifact-store.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
-import { pointerSegments } from './pointer-name.js';
+import { pointersIn, pointerSegments } from './pointer-name.js';
 import { explainS3Failure, s3FailureKind } from './s3-failure.js';
 import { s3ObjectChunks } from './s3-object-chunks.js';
 import { uploadToS3 } from './s3-upload.js';
@@ -96,6 +103,17 @@ export class S3ArtifactStore implements ArtifactStore {
       return Body?.transformToString();
     });
     return text === undefined ? undefined : decodePointer(name, s3Uri(location), text);
+  }
+
+  async listPointers(folder: string): Promise<readonly string[]> {
+    const location = { bucket: this.#bucket, key: `${this.#prefix}pointers/${pointerSegments(folder).join('/')}/` };
+    const listed = await this.#try(location, 'read', async () => {
+      const names: string[] = [];
+      const pages = paginateListObjectsV2({ client: this.#client }, { Bucket: location.bucket, Prefix: location.key, Delimiter: '/' });
+      for await (const { Contents = [] } of pages) for (const { Key = '' } of Contents) names.push(Key.slice(location.key.length));
+      return names;
+    });
+    return pointersIn(folder, listed ?? []);
   }
 
   async remove(ref: ArtifactRef): Promise<void> {

@@ -18,6 +18,12 @@ export interface TracingOptions {
    * @default true
    */
   readonly followsCalls?: boolean;
+  /**
+   * How long whoever ends waits for a collector, and a request to it may take, milliseconds.
+   *
+   * @default 3 seconds, and what OpenTelemetry's variables say of a request
+   */
+  readonly patienceMs?: number;
 }
 
 export interface Tracing {
@@ -42,13 +48,13 @@ const problemEveryMs = 60_000;
  *
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
-export function startTracing({ serviceName, instanceId, onProblem, followsCalls = true }: TracingOptions): Tracing {
+export function startTracing({ serviceName, instanceId, onProblem, followsCalls = true, patienceMs }: TracingOptions): Tracing {
   diag.setLogger(problemLogger(onProblem), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const own = new Resource({ 'service.name': serviceName, ...(instanceId === undefined ? {} : { 'service.instance.id': instanceId }) });
   const resource = Resource.default()
     .merge(own)
     .merge(detectResourcesSync({ detectors: [envDetectorSync] }));
-  const processor = new BatchSpanProcessor(new OTLPTraceExporter());
+  const processor = new BatchSpanProcessor(new OTLPTraceExporter(patienceMs === undefined ? {} : { timeoutMillis: patienceMs }));
   // Sampler, limits and the queue's size are read from OpenTelemetry's variables by the SDK.
   const provider = new NodeTracerProvider({ resource, spanProcessors: [processor] });
   provider.register(followsCalls ? {} : { contextManager: null });
@@ -56,14 +62,14 @@ export function startTracing({ serviceName, instanceId, onProblem, followsCalls 
     tracer: provider.getTracer('anneal'),
     processor,
     resource,
-    flush: () => withinTime(provider.forceFlush()),
-    close: () => withinTime(provider.shutdown()),
+    flush: () => withinTime(provider.forceFlush(), patienceMs),
+    close: () => withinTime(provider.shutdown(), patienceMs),
   };
 }
 
 /** A collector that is away keeps no process from ending. */
-function withinTime(sending: Promise<void>): Promise<void> {
-  return Promise.race([sending, sleep(flushTimeoutMs, undefined, { ref: false })]).catch(() => undefined);
+function withinTime(sending: Promise<void>, patienceMs = flushTimeoutMs): Promise<void> {
+  return Promise.race([sending, sleep(patienceMs, undefined, { ref: false })]).catch(() => undefined);
 }
 
 function problemLogger(onProblem: (message: string) => void) {

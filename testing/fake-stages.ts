@@ -55,8 +55,8 @@ export interface FakeBehaviour {
   readonly identity?: () => string;
   /** Who serves at the moment. */
   readonly champion?: () => ServedVersion | undefined;
-  /** What each promotion asks for; throw to refuse it. */
-  readonly onPromote?: (input: Parameters<TrackingActivities['promoteVersion']>[0]) => void;
+  /** What each promotion asks for, and what is to be said of it; throw to refuse it. */
+  readonly onPromote?: (input: Parameters<TrackingActivities['promoteVersion']>[0]) => readonly string[] | void;
   /** Called with the name of each other activity as it starts; throw to make it fail. */
   readonly onActivity?: (name: string) => void | Promise<void>;
 }
@@ -142,6 +142,7 @@ export class FakeStages {
 
   private training(): TrainingActivities & TestActivities['training'] {
     return {
+      checkEngines: ({ engines }) => this.note(`checkEngines ${engines.join(' ')}`),
       trainModel: async (input): Promise<TrainResult> => {
         this.trained.push(input);
         await this.behaviour.onTrain?.(input);
@@ -187,8 +188,9 @@ export class FakeStages {
       promoteVersion: async (input) => {
         const { model, version } = input;
         await this.note('promoteVersion');
-        this.behaviour.onPromote?.(input);
-        return { model, version: typeof version === 'string' ? version : version.version, epoch: 1, acknowledged: ['h'], unreachable: [] };
+        const warnings = this.behaviour.onPromote?.(input) ?? [];
+        const served = typeof version === 'string' ? version : version.version;
+        return { model, version: served, epoch: 1, acknowledged: ['h'], unreachable: [], ...(warnings.length > 0 ? { warnings } : {}) };
       },
       closeRun: async ({ outcome, reason }) => void this.closed.push({ outcome, reason }),
     };

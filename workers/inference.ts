@@ -26,9 +26,11 @@ const lastCollectionMs = 3000;
  * Says `{type: 'ready'}` to a parent process once HTTP and gRPC listen. On SIGTERM, SIGINT or when the parent vanishes it turns
  * "not ready", finishes the requests and activities that it has, and returns.
  *
- * @throws Error that names the variable to set when an address cannot be used
+ * @throws Error that names the variable to set when an address, a certificate, a key or the file of tokens cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
+  // Before anything that takes time: what is wrong here is for the person who starts the host.
+  const protection = readProtection(settings.serving);
   const directory = join(settings.home, 'inference', settings.hostId);
   const store = await openArtifactStore(settings);
   const cache = await VersionCache.open(directory, store);
@@ -38,7 +40,6 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const loader = await VersionLoader.open(join(images, String(process.pid)));
   const host = await InferenceHost.open({ hostId: settings.hostId, cache, loader, logger });
   const plan = await planServing(settings.serving);
-  const protection = await readProtection(settings.serving);
   if (!protection.access && !isLoopback(settings.httpHost))
     logger.warn(
       { host: settings.httpHost },

@@ -67,6 +67,21 @@ describe('readSettings', () => {
     );
   });
 
+  it('refuses what OpenTelemetry would make nothing of, unless spans are switched off', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    for (const [name, value] of [
+      ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4318'],
+      ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'ftp://x/v1/traces'],
+      ['OTEL_TRACES_EXPORTER', 'zipkin'],
+      ['OTEL_TRACES_SAMPLER', 'sometimes'],
+    ]) {
+      expect(() => readSettings({ ...endpoint, [name]: value })).toThrow(`${name} is set to "${value}"`);
+      expect(readSettings({ ...endpoint, [name]: value, OTEL_SDK_DISABLED: 'true' }).tracing).toBe(false);
+    }
+    const share = { ...endpoint, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '1%' };
+    expect(() => readSettings(share)).toThrow('OTEL_TRACES_SAMPLER_ARG is set to "1%", which is no share');
+  });
+
   it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector'],
     ['ANNEAL_HTTP_PORT', 'eighty'],

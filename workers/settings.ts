@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
 import { sizeInBytes } from '../contracts/pipeline/data.js';
+import { wantsTracing } from './tracing-settings.js';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
@@ -40,7 +41,7 @@ const environment = z.object({
   ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
   ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
   /** Where versions execute; default: chosen by what each version costs. */
-  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread']).optional(),
+  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread', 'executor-process']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
   ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
   /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
@@ -81,11 +82,13 @@ const environment = z.object({
   MLFLOW_TRACKING_USERNAME: z.string().min(1).optional(),
   MLFLOW_TRACKING_PASSWORD: z.string().min(1).optional(),
   /** OpenTelemetry's own variables; its SDK reads the others itself. */
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.string().optional(),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.string().optional(),
   OTEL_TRACES_EXPORTER: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.string().optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.string().optional(),
   OTEL_SDK_DISABLED: z.string().optional(),
   /** Addresses that people open in a browser, where they differ from those that the workers use. */
   ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
@@ -153,11 +156,11 @@ export interface ServingSettings {
   readonly processes?: number;
   readonly executors?: number;
   readonly threads?: number;
-  readonly placement?: 'http-thread' | 'executor-thread';
+  readonly placement?: 'http-thread' | 'executor-thread' | 'executor-process';
   readonly targetP99Ms?: number;
-  /** Path of the file of tokens. */
+  /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
-  /** Paths of PEM files. */
+  /** Paths of PEM files; absolute. */
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
@@ -204,8 +207,12 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
-      tokens: values.ANNEAL_SERVING_TOKENS,
-      tls: { certificate: values.ANNEAL_TLS_CERT, key: values.ANNEAL_TLS_KEY, clientAuthority: values.ANNEAL_TLS_CLIENT_CA },
+      tokens: absolute(values.ANNEAL_SERVING_TOKENS),
+      tls: {
+        certificate: absolute(values.ANNEAL_TLS_CERT),
+        key: absolute(values.ANNEAL_TLS_KEY),
+        clientAuthority: absolute(values.ANNEAL_TLS_CLIENT_CA),
+      },
     },
     inference: {
       url: values.ANNEAL_INFERENCE_URL,
@@ -240,15 +247,8 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   };
 }
 
-function wantsTracing(values: z.output<typeof environment>): boolean {
-  if (!(values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? values.OTEL_EXPORTER_OTLP_ENDPOINT)) return false;
-  if (values.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true' || values.OTEL_TRACES_EXPORTER?.trim() === 'none') return false;
-  const variable = values.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' : 'OTEL_EXPORTER_OTLP_PROTOCOL';
-  const protocol = values[variable] ?? 'http/protobuf';
-  if (protocol === 'http/protobuf') return true;
-  throw new Error(
-    `The environment variable ${variable} is set to "${protocol}", which Anneal does not speak: it sends spans by http/protobuf. Unset it, and give the endpoint of the collector's HTTP receiver (port 4318).`,
-  );
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
 }
 
 function mlflowAuth(values: z.output<typeof environment>): MlflowAuth | undefined {

@@ -28,12 +28,21 @@ export const batch = proxyActivities<BatchActivities>({
 });
 
 /** Heartbeats come every second, so a worker that was killed is noticed soon; an attempt resumes from the last checkpoint. */
-export const training = proxyActivities<TrainingActivities>({
+export const training = proxyActivities<Pick<TrainingActivities, 'trainModel'>>({
   taskQueue: taskQueues.training,
   startToCloseTimeout: '7 days',
   heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 20, nonRetryableErrorTypes },
+});
+
+/** Before a run reads anything: an answer of a second from a worker that is free, and none from one that is not. */
+export const engineCheck = proxyActivities<Pick<TrainingActivities, 'checkEngines'>>({
+  taskQueue: taskQueues.training,
+  scheduleToStartTimeout: '5 seconds',
+  startToCloseTimeout: '15 seconds',
+  scheduleToCloseTimeout: '20 seconds',
+  retry: { initialInterval: '1 second', maximumAttempts: 2, nonRetryableErrorTypes },
 });
 
 /** MLflow may still be starting, or be away for a while: hours of patience, at little cost. */

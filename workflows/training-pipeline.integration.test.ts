@@ -3,6 +3,7 @@ import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandleWith
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../contracts/failures.js';
+import type { PipelineInput } from '../contracts/pipeline.js';
 import { pipelineWorkflowId } from '../contracts/ids.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
@@ -103,6 +104,38 @@ describe('trainingPipeline', () => {
       expect(typedSearchAttributes.get(searchAttributes.stage)).toBe('promoted');
       expect(typedSearchAttributes.get(searchAttributes.modelVersion)).toBe('toy/4');
       expect(typedSearchAttributes.get(searchAttributes.metric)).toBe(0.8);
+    });
+  });
+
+  it('warns of what the hosts lack to serve a promoted version as its pipeline wants', async () => {
+    await run(new FakeStages({ onPromote: () => ['no fallback model'] }), testPipeline(), async (handle) => {
+      const { status, warnings } = await handle.result();
+      expect(status).toBe('promoted');
+      expect(warnings).toContain('no fallback model');
+    });
+  });
+
+  it('asks for the engines that a pipeline names before it reads anything, and for none where it names none', async () => {
+    const engine = { ...testPipeline().training, engine: 'tfjs-cpu' } as const;
+    const sweep: PipelineInput['sweep'] = {
+      trials: 1,
+      rungs: [10],
+      space: { 'training.engine': { kind: 'choice', values: ['auto', 'tfjs-wasm'] } },
+    };
+    const refusing = new FakeStages({
+      onActivity: (name) => {
+        if (name.startsWith('checkEngines')) throw permanent('no such engine');
+      },
+    });
+    await run(refusing, testPipeline({ training: engine, sweep }), async (handle) => {
+      await expect(handle.result()).rejects.toMatchObject({ cause: { cause: { message: 'no such engine' } } });
+      expect(refusing.calls).toEqual(['checkEngines tfjs-wasm tfjs-cpu']);
+      expect(await handle.query(statusQuery)).toMatchObject({ state: 'failed', reason: 'no such engine' });
+    });
+    const stages = new FakeStages();
+    await run(stages, testPipeline(), async (handle) => {
+      await handle.result();
+      expect(stages.calls.filter((call) => call.startsWith('checkEngines'))).toEqual([]);
     });
   });
 

@@ -29,6 +29,7 @@ import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
 import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
+import { checkEngines } from './training-pipeline/check-engines.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
@@ -109,6 +110,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const metric = primaryMetric(spec);
   const staged = stagedBy(stage);
 
+  await checkEngines(spec);
   const ingested = await ingest(spec, staged, record);
   const { snapshot, validation, override } = await validate(spec, ingested, { staged, record, decision, tracked, publish });
   const prepared = await prepare(spec, validation.clean!, staged);
@@ -263,6 +265,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
       },
     ]);
     record.learn({ rollout });
+    for (const warning of rollout.warnings ?? []) record.warn(warning);
     record.end('promoted', Date.now());
     return `version ${rollout.version} serves on ${rollout.acknowledged.length} host${rollout.acknowledged.length === 1 ? '' : 's'}`;
   });

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { currentTrace } from '../../telemetry/current-trace.js';
+import { readAuthority, readIdentity } from '../../workers/tls-files.js';
 import { CommandError, usageError } from '../command-error.js';
 
 /** What the command shows a host, and by what it knows the host. */
@@ -12,17 +14,22 @@ export interface HostAccess {
   readonly key?: string;
 }
 
+/** Nobody answers at the address of the inference host: it may just not run. */
+export class HostAway extends CommandError {}
+
 const untrusted = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
 const handshakeFailed = /^(EPROTO|ERR_SSL_|ERR_TLS_|ECONNRESET)/;
+const noTls = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$|wrong version number|packet length too long/;
 
 /** Asks an inference host over HTTP or TLS. */
 export class HostClient {
   readonly #agents: { readonly http: PlainAgent; readonly https: SecureAgent };
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #certificate: OwnCertificate | undefined;
 
   /**
    * @param timeoutMs of a request
-   * @throws CommandError (usage) that names a file which cannot be read
+   * @throws CommandError (usage) that names a file which cannot be used
    */
   constructor(
     { token, authority, certificate, key }: HostAccess,
@@ -32,14 +39,9 @@ export class HostClient {
       throw usageError(
         'A certificate and its key belong together: give both --cert and --key (ANNEAL_INFERENCE_CERT, ANNEAL_INFERENCE_KEY).',
       );
-    this.#agents = {
-      http: new PlainAgent({ keepAlive: true }),
-      https: new SecureAgent({
-        keepAlive: true,
-        ...(authority === undefined ? {} : { ca: readPem(authority) }),
-        ...(certificate === undefined || key === undefined ? {} : { cert: readPem(certificate), key: readPem(key) }),
-      }),
-    };
+    const files = readFiles({ authority, certificate, key });
+    this.#certificate = certificate === undefined ? undefined : { path: certificate, text: files.cert! };
+    this.#agents = { http: new PlainAgent({ keepAlive: true }), https: new SecureAgent({ keepAlive: true, ...files }) };
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
@@ -49,8 +51,9 @@ export class HostClient {
    */
   async ask<T>(address: string, body?: unknown): Promise<T> {
     const url = new URL(address);
-    const { status, text } = await this.#send(url, body).catch((error: unknown) => {
-      throw unreachable(url, error as NodeJS.ErrnoException);
+    const trace = await currentTrace();
+    const { status, text } = await this.#send(url, body, trace).catch((error: unknown) => {
+      throw unreachable(url, error as NodeJS.ErrnoException, this.#certificate);
     });
     if (status >= 400) {
       const advice = status === 401 ? ' Set ANNEAL_INFERENCE_TOKEN, or give a file by --token-file.' : '';
@@ -67,7 +70,7 @@ export class HostClient {
     }
   }
 
-  #send(url: URL, body: unknown): Promise<{ readonly status: number; readonly text: string }> {
+  #send(url: URL, body: unknown, trace: Readonly<Record<string, string>>): Promise<{ readonly status: number; readonly text: string }> {
     const content = body === undefined ? undefined : JSON.stringify(body);
     const isSecure = url.protocol === 'https:';
     const options = {
@@ -75,6 +78,7 @@ export class HostClient {
       method: content === undefined ? 'GET' : 'POST',
       headers: {
         ...this.#headers,
+        ...trace,
         ...(content === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
       },
       signal: AbortSignal.timeout(this.timeoutMs),
@@ -92,34 +96,73 @@ export class HostClient {
   }
 }
 
-function unreachable({ origin, protocol }: URL, error: NodeJS.ErrnoException): CommandError {
+/** The certificate that the command shows a host which wants one. */
+interface OwnCertificate {
+  readonly path: string;
+  readonly text: string;
+}
+
+function unreachable({ origin, hostname, protocol }: URL, error: NodeJS.ErrnoException, own: OwnCertificate | undefined): CommandError {
   const { code = '' } = error;
-  const options = { cause: error };
+  const failed = (message: string) => new CommandError(message, undefined, { cause: error });
+  if (protocol === 'https:' && code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return failed(
+      `The certificate of the inference host at ${origin} was not made for the name ${hostname} (${code}). Give the address with a name that it was made for by ANNEAL_INFERENCE_URL (in "anneal predict" also --url).`,
+    );
+  if (protocol === 'https:' && code === 'CERT_HAS_EXPIRED')
+    return failed(
+      `The certificate of the inference host at ${origin} has expired (${code}). Whoever runs the host gives it a new one: ANNEAL_TLS_CERT and ANNEAL_TLS_KEY, and a start.`,
+    );
   if (protocol === 'https:' && untrusted.test(code))
-    return new CommandError(
-      `The certificate of the inference host at ${origin} is not trusted (${code}). Give the file of the authority that signed it by --ca or ANNEAL_INFERENCE_CA, and the address with the name that it was made for by --url or ANNEAL_INFERENCE_URL.`,
-      undefined,
-      options,
+    return failed(
+      `The certificate of the inference host at ${origin} is not trusted (${code}). Set ANNEAL_INFERENCE_CA (in "anneal predict" also --ca) to the PEM file of the authority that signed it.`,
     );
-  if (protocol === 'https:' && handshakeFailed.test(code))
-    return new CommandError(
-      `The inference host at ${origin} broke the TLS connection off (${code}). It may want a certificate of its clients (--cert and --key, or ANNEAL_INFERENCE_CERT and ANNEAL_INFERENCE_KEY), or speak no TLS (http://).`,
-      undefined,
-      options,
+  if (protocol === 'https:' && noTls.test(`${code}${code === 'EPROTO' ? error.message : ''}`))
+    return failed(
+      `What answers at ${origin} speaks no TLS (${code}). Write http:// there (ANNEAL_INFERENCE_URL, in "anneal predict" also --url), or set ANNEAL_TLS_CERT and ANNEAL_TLS_KEY where the host starts.`,
     );
+  if (protocol === 'https:' && handshakeFailed.test(code)) return failed(`${brokenOff(origin, code)} ${adviceOn(own)}`);
   const hint = protocol === 'http:' && code === 'ECONNRESET' ? ' If it speaks TLS, write https:// there.' : '';
-  return new CommandError(
+  return new HostAway(
     `The inference host does not answer at ${origin}. "anneal status" shows whether it runs, "anneal up" starts it; ANNEAL_INFERENCE_URL and ANNEAL_HTTP_PORT say where it is looked for.${hint}`,
     undefined,
-    options,
+    { cause: error },
   );
 }
 
-function readPem(path: string): Buffer {
+function brokenOff(origin: string, code: string): string {
+  return `The inference host at ${origin} broke the TLS connection off (${code}).`;
+}
+
+/** A host tells nobody why it takes no certificate. */
+function adviceOn(own: OwnCertificate | undefined): string {
+  const flags = 'ANNEAL_INFERENCE_CERT and ANNEAL_INFERENCE_KEY (in "anneal predict" also --cert and --key)';
+  if (!own) return `It seems to want a certificate of its clients, and was shown none: set ${flags}.`;
+  const { subject, issuer, validFrom, validTo } = new X509Certificate(own.text);
+  const isValid = Date.parse(validFrom) <= Date.now() && Date.now() <= Date.parse(validTo);
+  const [name, authority] = [subject, issuer].map((text) => JSON.stringify((text ?? '').replaceAll('\n', ', ')));
+  const problem = isValid
+    ? `it is of ${name}, signed by ${authority}, which may not be an authority that the host takes (its ANNEAL_TLS_CLIENT_CA)`
+    : `it is valid from ${validFrom} to ${validTo} only`;
+  return `It seems not to take the certificate that it was shown, ${own.path}: ${problem}. Set ${flags} to one that it takes.`;
+}
+
+/** What TLS takes of the files. @throws CommandError (usage) that names the file and its settings */
+function readFiles({ authority, certificate, key }: HostAccess): { readonly ca?: string; readonly cert?: string; readonly key?: string } {
   try {
-    return readFileSync(path);
+    const identity =
+      certificate === undefined || key === undefined
+        ? undefined
+        : readIdentity(
+            { setting: '--cert or ANNEAL_INFERENCE_CERT', path: certificate },
+            { setting: '--key or ANNEAL_INFERENCE_KEY', path: key },
+          );
+    return {
+      ...(authority === undefined ? {} : { ca: readAuthority({ setting: '--ca or ANNEAL_INFERENCE_CA', path: authority }) }),
+      ...(identity ? { cert: identity.certificate, key: identity.key } : {}),
+    };
   } catch (error) {
-    throw usageError(`The file ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}. Correct the path or its permissions.`);
+    throw usageError((error as Error).message);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Settings } from '../../workers/settings.js';
 import { CommandError } from '../command-error.js';
-import { type HostAccess, HostClient } from '../predict/host-client.js';
+import { HostAway, type HostAccess, HostClient } from '../predict/host-client.js';
 import { connectTemporal } from '../temporal.js';
 
 const healthTimeoutMs = 2000;
@@ -25,13 +25,19 @@ export function isMlflowHealthy(trackingUri: string): Promise<boolean> {
   return isOk(`${trackingUri}/health`);
 }
 
-/** Whether the inference host has a process that answers. */
-export async function isInferenceHostLive(httpUrl: string, access: HostAccess): Promise<boolean> {
+export interface HostHealth {
+  /** It has a process that answers. */
+  readonly answers: boolean;
+  /** Why it cannot be asked, where it may well run, and what to do. */
+  readonly problem?: string;
+}
+
+export async function hostHealth(httpUrl: string, access: HostAccess): Promise<HostHealth> {
   try {
     await new HostClient(access, healthTimeoutMs).ask(`${httpUrl}/v2/health/live`);
-    return true;
-  } catch {
-    return false;
+    return { answers: true };
+  } catch (error) {
+    return { answers: false, ...(error instanceof CommandError && !(error instanceof HostAway) ? { problem: error.message } : {}) };
   }
 }
 

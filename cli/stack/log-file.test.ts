@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { logPath, logTail, openLog, rotateLog } from './log-file.js';
+import { logPath, logSize, logTail, openLog, rotateLog } from './log-file.js';
 
 let home: string;
 beforeEach(() => {
@@ -46,5 +46,19 @@ describe('a log file', () => {
     closeSync(log);
     expect(logTail(path, 1)).toBe('Error: no such port');
     expect(logTail(logPath(home, 'none'), 5)).toBe('');
+  });
+
+  test('ends with what the present process wrote, not with what an earlier one did', () => {
+    const path = logPath(home, 'data');
+    const log = openLog(path);
+    writeSync(log, 'Error of yesterday\n');
+    const start = logSize(path);
+    expect(logTail(path, 5, start)).toBe('');
+    writeSync(log, 'Error of today\n');
+    expect(logTail(path, 5, start)).toBe('Error of today');
+    rotateLog(path, 5);
+    writeSync(log, 'More\n');
+    closeSync(log);
+    expect(logTail(path, 5, start)).toBe('More');
   });
 });

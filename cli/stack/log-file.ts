@@ -30,11 +30,22 @@ export function rotateLog(path: string, maxBytes = maxLogBytes): void {
   }
 }
 
-/** @returns the last lines of a log, without empty ones and the lines of stack traces */
-export function logTail(path: string, lines: number): string {
+/** @returns bytes; 0 of a log that is not there */
+export function logSize(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/**
+ * @param from bytes of the log that are of no interest, what earlier processes wrote
+ * @returns the last lines of a log, without empty ones and the lines of stack traces
+ */
+export function logTail(path: string, lines: number, from = 0): string {
   try {
-    const content = readFileSync(path, 'utf8');
+    const content = readFileSync(path);
+    // One that was put aside meanwhile began anew.
     return content
+      .subarray(from <= content.length ? from : 0)
+      .toString('utf8')
       .split('\n')
       .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
       .slice(-lines)

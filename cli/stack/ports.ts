@@ -1,4 +1,4 @@
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { CommandError, usageError } from '../command-error.js';
 
 export interface PortNeed {
@@ -57,6 +57,18 @@ export function accepts(port: number, host: string, timeoutMs = 1000): Promise<b
     socket.once('connect', () => settle(true));
     socket.once('error', () => settle(false));
     socket.once('timeout', () => settle(false));
+  });
+}
+
+/** @returns a port that nobody listens on at the moment; 0 where none can be had, as of an address that is not this machine's */
+export function unusedPort(host: string): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(0));
+    server.listen({ port: 0, host }, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
   });
 }
 

@@ -110,7 +110,7 @@ export function workerSpecs(settings: Settings): ServiceSpec[] {
 
 /** What the command decided, said in the variables that a worker reads. */
 export function workerEnvironment(settings: Settings): NodeJS.ProcessEnv {
-  const { home, artifacts, artifactStore, s3, ports, temporal, mlflow, httpHost, hostId } = settings;
+  const { home, artifacts, artifactStore, s3, ports, temporal, mlflow, httpHost, hostId, serving } = settings;
   return {
     ...process.env,
     ANNEAL_HOME: home,
@@ -125,6 +125,11 @@ export function workerEnvironment(settings: Settings): NodeJS.ProcessEnv {
     ANNEAL_GRPC_PORT: String(ports.grpc),
     ANNEAL_HTTP_HOST: httpHost,
     ANNEAL_HOST_ID: hostId,
+    // A relative path is one from where the command was called, and workers run elsewhere.
+    ANNEAL_SERVING_TOKENS: serving.tokens,
+    ANNEAL_TLS_CERT: serving.tls.certificate,
+    ANNEAL_TLS_KEY: serving.tls.key,
+    ANNEAL_TLS_CLIENT_CA: serving.tls.clientAuthority,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     ANNEAL_TEMPORAL_UI_URL: temporal.uiUrl,

@@ -33,6 +33,8 @@ export interface StackState {
   readonly settings: StackSettings;
   /** Of the inference host. */
   readonly httpUrl: string;
+  /** The same over gRPC, `host:port`; absent where it is not known. */
+  readonly grpcAddress?: string;
 }
 
 export type StackCondition =

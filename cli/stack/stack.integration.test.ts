@@ -24,7 +24,8 @@ beforeAll(async () => {
     ANNEAL_TEMPORAL_PORT: String(await unusedPort()),
     ANNEAL_TEMPORAL_UI_PORT: String(await unusedPort()),
     ANNEAL_HTTP_PORT: String(await unusedPort()),
-    ANNEAL_GRPC_PORT: String(await unusedPort()),
+    // Any that is free, which the stack names.
+    ANNEAL_GRPC_PORT: '',
   };
 });
 afterAll(async () => {
@@ -80,12 +81,15 @@ describe('the embedded stack', () => {
     expect(state.services.map(({ name }) => name)).toEqual(['temporal', 'orchestration', 'data', 'training', 'inference']);
     const status = JSON.parse((await anneal(['status', '--json'])).stdout) as StackStatus;
     expect(status.healthy).toBe(true);
+    expect(status.endpoints.at(-1)).toEqual({ name: 'inference gRPC', address: state.grpcAddress, answers: true, external: false });
   });
 
   test('says that it runs already, and succeeds', async () => {
     const { code, stdout } = await anneal(['up']);
     expect(code).toBe(0);
-    expect(stdout).toContain(`runs already (process ${runningState().supervisor.pid})`);
+    const { supervisor, grpcAddress } = runningState();
+    expect(stdout).toContain(`runs already (process ${supervisor.pid})`);
+    expect(stdout).toContain(`(gRPC ${grpcAddress})`);
   });
 
   test('keeps its ports against a second stack, which says what to set', async () => {

@@ -1,9 +1,10 @@
+import { readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
-import { CommandError } from '../command-error.js';
+import { CommandError, usageError } from '../command-error.js';
 import { requireExternalServers } from './health.js';
-import { inferenceUrl } from './inference-url.js';
+import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
-import { requireFreePorts } from './ports.js';
+import { requireFreePorts, unusedPort } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
 import {
@@ -36,18 +37,34 @@ export class StackRunsAlready extends CommandError {
  *
  * @param changed is called when a part changes its state
  * @throws StackRunsAlready
- * @throws CommandError when a port is taken or a server that others run cannot be reached
+ * @throws CommandError when a port is taken, a server that others run cannot be reached, or the host cannot use its certificates or tokens
  */
 export async function startStack(
   settings: Settings,
   { detached = false, changed = () => undefined }: { readonly detached?: boolean; readonly changed?: (service: ServiceState) => void } = {},
 ): Promise<Stack> {
+  assertProtection(settings);
   ensureHome(settings.home);
   await clearRemains(settings.home);
   await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
-  const stack = new Stack(settings, detached, changed);
+  const stack = new Stack(await withGrpcPort(settings), detached, changed);
   stack.start();
   return stack;
+}
+
+/** Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again. */
+async function withGrpcPort(settings: Settings): Promise<Settings> {
+  const { ports, httpHost } = settings;
+  return ports.grpc === 0 ? { ...settings, ports: { ...ports, grpc: await unusedPort(httpHost) } } : settings;
+}
+
+/** The host would tell as much, but only once everything else runs, and in its log. */
+function assertProtection({ serving }: Settings): void {
+  try {
+    readProtection(serving);
+  } catch (error) {
+    throw usageError((error as Error).message);
+  }
 }
 
 /** End what is left of a stack whose supervisor was killed. */
@@ -93,6 +110,7 @@ export class Stack {
       services: this.#processes().flatMap(({ status }) => status ?? []),
       settings: stackSettings(this.#settings),
       httpUrl: inferenceUrl(this.#settings),
+      grpcAddress: grpcAddress(this.#settings),
     };
   }
 
@@ -183,8 +201,8 @@ export class Stack {
 
 function cannotStart(process: SupervisedProcess, what: string): CommandError {
   const { name, logPath } = process.spec;
-  const tail = logTail(logPath, 8);
+  const tail = logTail(logPath, 8, process.logStart);
   return new CommandError(
-    `The part "${name}" of the stack ${what}. Its log is ${logPath}${tail ? `; it ends with:\n${tail}` : ', and it is empty.'}`,
+    `The part "${name}" of the stack ${what}. Its log is ${logPath}${tail ? `; it ends with:\n${tail}` : ', and it wrote nothing there.'}`,
   );
 }

@@ -1,9 +1,10 @@
 import colors from 'picocolors';
 import type { Settings } from '../../workers/settings.js';
 import { duration, table } from '../output.js';
-import { isInferenceHostLive, isMlflowHealthy, isTemporalServing } from './health.js';
+import { hostHealth, isMlflowHealthy, isTemporalServing } from './health.js';
 import { isAlive } from './process-identity.js';
-import { inferenceUrl } from './inference-url.js';
+import { grpcAddress, inferenceUrl } from './inference-url.js';
+import { accepts } from './ports.js';
 import { stackCondition, type ServiceState } from './stack-state.js';
 import { readTrainingWorkers, type TrainingWorker } from './training-workers.js';
 
@@ -19,6 +20,8 @@ export interface StackStatus {
     readonly address: string;
     readonly ui?: string;
     readonly answers: boolean;
+    /** Why it cannot be asked, where it may well run, and what to do. */
+    readonly problem?: string;
     readonly external: boolean;
   }[];
   /** Whoever trains, on this machine or on others. */
@@ -33,10 +36,12 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   const state = condition.kind === 'running' || condition.kind === 'stale' ? condition.state : undefined;
   const { temporal, mlflow } = settings;
   const httpUrl = inferenceUrl(settings);
-  const [temporalAnswers, mlflowAnswers, hostAnswers, trainingWorkers] = await Promise.all([
+  const grpc = grpcAddress(settings);
+  const [temporalAnswers, mlflowAnswers, host, grpcListens, trainingWorkers] = await Promise.all([
     isTemporalServing(settings),
     isMlflowHealthy(mlflow.trackingUri),
-    isInferenceHostLive(httpUrl, settings.inference),
+    hostHealth(httpUrl, settings.inference),
+    grpc === undefined ? false : accepts(Number(/\d+$/.exec(grpc)), grpc.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '')),
     readTrainingWorkers(settings),
   ]);
   const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));
@@ -49,11 +54,12 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
     endpoints: [
       { name: 'temporal', address: temporal.address, ui: temporal.uiUrl, answers: temporalAnswers, external: temporal.external },
       { name: 'mlflow', address: mlflow.trackingUri, ui: mlflow.uiUrl, answers: mlflowAnswers, external: mlflow.external },
-      { name: 'inference', address: httpUrl, answers: hostAnswers, external: false },
+      { name: 'inference', address: httpUrl, ...host, external: false },
+      ...(grpc === undefined ? [] : [{ name: 'inference gRPC', address: grpc, answers: grpcListens, external: false }]),
     ],
     trainingWorkers,
     healthy:
-      running && services.every(({ alive, state: at }) => alive && at === 'ready') && temporalAnswers && mlflowAnswers && hostAnswers,
+      running && services.every(({ alive, state: at }) => alive && at === 'ready') && temporalAnswers && mlflowAnswers && host.answers,
   };
 }
 
@@ -70,9 +76,9 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, t
     String(own),
     String(restarts),
   ]);
-  const places = endpoints.map(({ name, address, ui, answers, external }) => [
+  const places = endpoints.map(({ name, address, ui, answers, problem, external }) => [
     name,
-    answers ? colors.green('answers') : colors.red('does not answer'),
+    answers ? colors.green('answers') : colors.red(problem === undefined ? 'does not answer' : 'cannot be asked'),
     ui ?? address,
     external ? 'run by others' : '',
   ]);
@@ -82,6 +88,7 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, t
     ...(processes.length > 0 ? ['', ...table(['PROCESS', 'STATE', 'PID', 'RESTARTS'], processes)] : []),
     '',
     ...table(['SERVER', 'STATE', 'ADDRESS', ''], places),
+    ...endpoints.flatMap(({ problem }) => (problem === undefined ? [] : [colors.yellow(problem)])),
     ...(trainingWorkers.length > 0 ? ['', ...table(['TRAINS', 'DEVICES'], trainers)] : []),
   ];
 }

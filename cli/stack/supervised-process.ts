@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openLog } from './log-file.js';
+import { logSize, openLog } from './log-file.js';
 import { identifyProcess, type ProcessIdentity } from './process-identity.js';
 import type { ServiceState } from './stack-state.js';
 
@@ -44,6 +44,7 @@ export class SupervisedProcess {
   #failuresInARow = 0;
   #everReady = false;
   #stopping = new AbortController();
+  #logStart = 0;
   #lastExit = '';
 
   /** @param changed is called after every change of state */
@@ -79,6 +80,7 @@ export class SupervisedProcess {
     if (this.#stopping.signal.aborted) return;
     const { program, args, env, cwd, logPath, ready } = this.#spec;
     const log = openLog(logPath);
+    this.#logStart = logSize(logPath);
     const child = spawn(program, [...args], {
       cwd,
       env,
@@ -102,6 +104,11 @@ export class SupervisedProcess {
   /** Rotating needs no cooperation of the process. */
   get logPath(): string {
     return this.#spec.logPath;
+  }
+
+  /** Where in the log what the present attempt writes begins, bytes. */
+  get logStart(): number {
+    return this.#logStart;
   }
 
   /** Ask it to end, then make it; also its children. Resolves when all of them are gone. */

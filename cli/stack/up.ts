@@ -50,10 +50,10 @@ function sayRunning(state: StackState, { json }: UpOptions): void {
 }
 
 /** Where a person finds the parts. */
-export function sayAddresses({ settings, httpUrl }: StackState, say: (line: string) => void = printLine): void {
+export function sayAddresses({ settings, httpUrl, grpcAddress }: StackState, say: (line: string) => void = printLine): void {
   say(`  Temporal   ${colors.cyan(settings.temporal.uiUrl)}  (server ${settings.temporal.address})`);
   say(`  MLflow     ${colors.cyan(settings.mlflow.uiUrl)}`);
-  say(`  Inference  ${colors.cyan(httpUrl)}`);
+  say(`  Inference  ${colors.cyan(httpUrl)}${grpcAddress === undefined ? '' : `  (gRPC ${grpcAddress})`}`);
 }
 
 /** A line for each part that is ready or had to be started again. */

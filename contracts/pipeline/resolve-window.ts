@@ -38,7 +38,8 @@ function absolute(time: string, startMs: number): string {
   return new Date(startMs - Number(offset[1]) * unitMs[offset[2] as keyof typeof unitMs]).toISOString();
 }
 
-function epochMs(iso: string): number {
+/** @param iso a date or a date-time in UTC @returns milliseconds since 1970 */
+export function epochMs(iso: string): number {
   const dateTime = iso.length === 10 ? `${iso}T00:00:00` : iso.replace(' ', 'T');
   return Date.parse(dateTime.endsWith('Z') ? dateTime : `${dateTime}Z`);
 }

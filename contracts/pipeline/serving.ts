@@ -33,6 +33,12 @@ export const servingSpec = z.strictObject({
       prior: z.literal(true).optional(),
     })
     .optional(),
+  /**
+   * What a crash of native code (onnxruntime, a lack of memory) takes along, whatever the host's `ANNEAL_SERVING_PLACEMENT` says.
+   * `process`: an executor process of the version alone. `thread`: the version executes in the serving process. Left out: as the host
+   * has it.
+   */
+  isolation: z.enum(['thread', 'process']).optional(),
   /** The prediction log; what is left out is as the host has it. */
   log: z
     .strictObject({

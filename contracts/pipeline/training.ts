@@ -71,8 +71,11 @@ const gradientClippingSpec = z.strictObject({
   value: z.number().gt(0).max(1e6).optional(),
 });
 
+export const trainingEngines = ['onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu'] as const;
+export type NamedEngine = (typeof trainingEngines)[number];
+
 export const trainingSpec = z.strictObject({
-  engine: z.enum(['auto', 'onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu']).default('auto'),
+  engine: z.enum(['auto', ...trainingEngines]).default('auto'),
   epochs: z.int().min(1).max(10_000).default(20),
   batchSize: z.int().min(1).max(1_048_576).default(256),
   learningRate: z.number().gt(0).max(10).default(0.002),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { offsetPattern } from './resolve-window.js';
 import { columnName, isoDate } from './scalars.js';
 
-export { type ResolvedWindow, resolveWindow } from './resolve-window.js';
+export { epochMs, type ResolvedWindow, resolveWindow } from './resolve-window.js';
 
 export const windowTimeHint =
   'use an ISO 8601 date or date-time in UTC, an offset from the start of the run such as "-7d" or "-24h" (s, m, h, d, w), or "now"';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import { MathBackendCPU } from './cpu-backend.js';
 // Kernels of our own must be there before a recording copies those of `cpu`.
 import './affine-sample-kernel.js';
 import './dropout-kernel.js';
@@ -83,8 +83,6 @@ export function recordTape(
 /** A CPU backend of its own, so that no tensor of other tfjs code lives in it; its kernels are those of `cpu`. */
 function registerTapeBackend(): MathBackendCPU {
   const instance = new MathBackendCPU();
-  // Its first write prints advice to use another package.
-  (instance as unknown as { firstUse: boolean }).firstUse = false;
   tf.registerBackend(backendName, () => instance, -1);
   for (const kernel of tf.getKernelsForBackend('cpu')) {
     tf.registerKernel({

@@ -1,5 +1,6 @@
 import type { FeatureLayout } from '../../contracts/dataset.js';
 import type { LossSpec, ModelSpec, Task } from '../../contracts/pipeline.js';
+import type { NamedEngine } from '../../contracts/pipeline/training.js';
 import type { AugmentationPlan } from './augmentation/augmentation-plan.js';
 import type { EngineState } from './engine-state.js';
 import type { OptimizerPlan } from './optimizer-plan.js';
@@ -71,7 +72,7 @@ export interface EngineSession {
 }
 
 export interface TrainingEngine {
-  readonly name: 'onnxruntime' | 'onnxruntime-cuda' | 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
+  readonly name: NamedEngine;
   /** @returns why it cannot be used here, or undefined */
   unavailable(): Promise<string | undefined>;
   /** @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer */

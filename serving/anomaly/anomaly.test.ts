@@ -223,7 +223,7 @@ describe('rows that are unlike the training rows', () => {
 });
 
 describe('rows of requests that share a batch', () => {
-  it.each(['http-thread', 'executor-thread'] as const)('keep the score that each has alone (%s)', async (placement) => {
+  it.each(['http-thread', 'executor-thread', 'executor-process'] as const)('keep the score that each has alone (%s)', async (placement) => {
     const directory = mkdtempSync(join(tmpdir(), 'anneal-anomaly-'));
     const serving = await startServingProcess({}, [], { executors: { placement } });
     try {

@@ -194,7 +194,7 @@ export class GrpcServer {
       response = await answer(call.request, call, id);
     } catch (error) {
       const refusal = toHttpError(error);
-      if (!refusal && !(error instanceof RequestCancelledError)) this.#options.onError(error, id);
+      if ((!refusal || refusal.status === 500) && !(error instanceof RequestCancelledError)) this.#options.onError(error, id);
       sendId(call, id);
       callback({
         code: grpcStatusOf(refusal?.status ?? 500),

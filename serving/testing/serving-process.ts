@@ -18,7 +18,9 @@ export interface TestProcessOptions {
   readonly tls?: TlsIdentity;
   /** Beside those of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  readonly start?: Pick<ServingCommands['start']['input'], 'predictionLog' | 'tracing'>;
+  readonly start?: Partial<Pick<ServingCommands['start']['input'], 'logLevel' | 'predictionLog' | 'tracing'>>;
+  /** Its output goes to whoever reads the child's streams. @default false: to that of this process */
+  readonly isPiped?: boolean;
 }
 
 /** A real serving process for tests, with this process as its supervisor and loader. */
@@ -26,6 +28,7 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
   const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), [], {
     execArgv: [...typescriptExecArgv],
     env: { ...process.env, ...options.env },
+    silent: options.isPiped ?? false,
   });
   const images = mkdtempSync(join(tmpdir(), 'anneal-images-'));
   let id = 0;

@@ -15,6 +15,11 @@ export interface TinyModel {
   readonly goldenError?: number;
   /** The graph computes NaN for rows of a larger distance. */
   readonly failsBeyond?: number;
+  /**
+   * The graph ends its process (SIGFPE) for rows of this date, milliseconds: onnxruntime 1.30 divides the least integer by −1, which
+   * x86-64 has no answer to.
+   */
+  readonly crashesAt?: number;
 }
 
 export const tinyInputs: readonly RawInput[] = [
@@ -47,6 +52,12 @@ export function tinyGraph(model: TinyModel): Uint8Array {
   if (model.failsBeyond !== undefined) {
     const room = graph.node('Sub', [graph.scalar('float32', model.failsBeyond / 1000), far]); // [N, 1]
     terms.push(graph.node('Mul', [graph.node('Sqrt', [room]), graph.scalar('float32', 0)])); // [N, 1]: 0, or NaN
+  }
+  if (model.crashesAt !== undefined) {
+    const isMeant = graph.node('Cast', [graph.node('Equal', [date, graph.scalar('int64', model.crashesAt)])], { to: 7 }); // [N, 1]
+    const divisor = graph.node('Sub', [graph.scalar('int64', 1), graph.node('Mul', [isMeant, graph.scalar('int64', 2)])]); // ±1
+    const quotient = graph.node('Div', [graph.scalar('int64', -(2n ** 63n)), divisor]); // [N, 1]
+    terms.push(graph.node('Mul', [graph.node('Cast', [quotient], { to: 1 }), graph.scalar('float32', 0)])); // [N, 1]: 0
   }
   const sum = graph.node('Sum', terms); // [N, 1]
   const late = graph.node('Sigmoid', [sum]); // [N, 1]

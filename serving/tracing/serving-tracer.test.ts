@@ -24,7 +24,7 @@ describe('a serving process with an endpoint for spans', () => {
   beforeAll(async () => {
     receiver = await OtlpReceiver.listen();
     serving = await startServingProcess({}, [], {
-      executors: { placement: 'executor-thread' },
+      executors: { placement: 'executor-process' },
       start: { tracing: { instanceId: 'host-1' } },
       env: {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,

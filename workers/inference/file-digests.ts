@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { startTypescriptThread } from '../../serving/typescript-thread.js';
+import { startTypescriptThread } from '../../ml/typescript-thread.js';
 import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
 interface Waiting {

@@ -1,28 +1,50 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeCertificates } from '../../serving/testing/certificates.js';
 import { readProtection } from './protection.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('readProtection', () => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-protection-'));
+  beforeAll(() => {
+    makeCertificates(directory);
+    execFileSync('openssl', ['pkey', '-in', 'server.key', '-aes256', '-passout', 'pass:SECRET', '-out', 'encrypted.key'], {
+      cwd: directory,
+    });
+  });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  const path = (name: string): string => join(directory, name);
+  const text = (name: string): string => readFileSync(path(name), 'utf8');
   const file = (content: string): string => {
-    const path = join(directory, String(Math.random()));
-    writeFileSync(path, content);
-    return path;
+    const written = path(String(Math.random()));
+    writeFileSync(written, content);
+    return written;
+  };
+  const refusal = (...args: Parameters<typeof readProtection>): string => {
+    try {
+      readProtection(...args);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'nothing was refused';
   };
 
-  it('protects nothing that is not asked for', async () => {
-    expect(await readProtection({ tls: {} })).toEqual({});
+  it('protects nothing that is not asked for', () => {
+    expect(readProtection({ tls: {} })).toEqual({});
   });
 
-  it('reads tokens, certificate and key', async () => {
+  it('reads tokens, a certificate with its chain, and its key', () => {
     const entry = { name: 'team', sha256: 'a'.repeat(64), models: ['flight-delay'] };
-    const tls = { certificate: file('C'), key: file('K'), clientAuthority: file('A') };
-    expect(await readProtection({ tokens: file(JSON.stringify([entry])), tls })).toEqual({
+    const chain = `${text('server.pem')}${text('ca.pem')}`;
+    const tls = { certificate: file(chain), key: path('server.key'), clientAuthority: path('ca.pem') };
+    expect(readProtection({ tokens: file(JSON.stringify([entry])), tls })).toEqual({
       access: [entry],
-      tls: { certificate: 'C', key: 'K', clientAuthority: 'A' },
+      tls: { certificate: chain, key: text('server.key'), clientAuthority: text('ca.pem') },
     });
   });
 
@@ -30,15 +52,53 @@ describe('readProtection', () => {
     ['no JSON', 'SECRET', 'it is not JSON'],
     ['a token instead of its digest', '[{"name": "team", "sha256": "SECRET", "models": "*"}]', 'lower-case hex at 0.sha256'],
     ['no models', `[{"name": "team", "sha256": "${'a'.repeat(64)}", "models": []}]`, '0.models'],
-  ])('refuses %s, and repeats nothing of it', async (_name, content, problem) => {
-    const error = await readProtection({ tokens: file(content), tls: {} }).catch((failure: unknown) => failure as Error);
-    expect((error as Error).message).toContain(problem);
-    expect((error as Error).message).not.toContain('SECRET');
+  ])('refuses %s, and repeats nothing of it', (_name, content, problem) => {
+    const message = refusal({ tokens: file(content), tls: {} });
+    expect(message).toContain(problem);
+    expect(message).not.toContain('SECRET');
   });
 
-  it('names the variable of a file that is not there, and what is missing beside it', async () => {
-    await expect(readProtection({ tokens: join(directory, 'none'), tls: {} })).rejects.toThrow('ANNEAL_SERVING_TOKENS');
-    await expect(readProtection({ tls: { certificate: file('C') } })).rejects.toThrow('ANNEAL_TLS_KEY');
-    await expect(readProtection({ tls: { clientAuthority: file('A') } })).rejects.toThrow('ANNEAL_TLS_CERT');
+  it('names the variable of a file that is not there, and what is missing beside it', () => {
+    expect(refusal({ tokens: path('none'), tls: {} })).toMatch(/ANNEAL_SERVING_TOKENS \(.*none\) is not there/);
+    expect(refusal({ tokens: directory, tls: {} })).toMatch(/ANNEAL_SERVING_TOKENS \(.*\) is a folder/);
+    expect(refusal({ tls: { certificate: path('server.pem') } })).toContain('ANNEAL_TLS_KEY');
+    expect(refusal({ tls: { clientAuthority: path('ca.pem') } })).toContain('ANNEAL_TLS_CERT');
+  });
+
+  it.each([
+    ['a certificate that is not there', { certificate: 'none.pem' }, /ANNEAL_TLS_CERT \(.*none\.pem\) is not there/],
+    ['a certificate that is no PEM', { certificate: 'text' }, /ANNEAL_TLS_CERT \(.*text\) is not PEM: expected a certificate/],
+    ['an empty certificate', { certificate: 'empty' }, /ANNEAL_TLS_CERT \(.*empty\) is empty/],
+    ['a key instead of the certificate', { certificate: 'server.key' }, /ANNEAL_TLS_CERT .* holds a private key that cannot be read as/],
+    ['a chain with a damaged certificate', { certificate: 'damaged.pem' }, /ANNEAL_TLS_CERT .* cannot be used for TLS/],
+    ['a key that is no PEM', { key: 'text' }, /ANNEAL_TLS_KEY \(.*text\) is not PEM: expected a private key/],
+    ['a key with a passphrase', { key: 'encrypted.key' }, /ANNEAL_TLS_KEY \(.*\) is encrypted with a passphrase/],
+    ['the key of another certificate', { key: 'client.key' }, /key of ANNEAL_TLS_KEY \(.*client\.key\) is not that of .* ANNEAL_TLS_CERT/],
+    ['an authority that is no PEM', { clientAuthority: 'text' }, /ANNEAL_TLS_CLIENT_CA \(.*text\) is not PEM/],
+  ])('refuses %s, and repeats nothing of it', (_name, wrong, problem) => {
+    writeFileSync(path('text'), 'SECRET');
+    writeFileSync(path('empty'), '');
+    writeFileSync(path('damaged.pem'), `${text('server.pem')}${text('ca.pem').replace(/[A-Za-z0-9+/]{64}/, 'SECRET')}`);
+    const right = { certificate: 'server.pem', key: 'server.key', clientAuthority: 'ca.pem' };
+    const names = Object.entries({ ...right, ...wrong }).map(([name, value]) => [name, path(value)]);
+    const message = refusal({ tls: Object.fromEntries(names) as Record<string, string> });
+    expect(message).toMatch(problem);
+    expect(message).not.toContain('SECRET');
+  });
+
+  it.each([
+    ['the worker alone', ['--import', 'tsx', 'workers/inference.ts'], 1],
+    ['"anneal up"', ['cli/anneal.mjs', 'up'], 2],
+    ['"anneal up --detach"', ['cli/anneal.mjs', 'up', '--detach', '--json'], 2],
+  ])('stops %s before anything starts', (_name, args, exitCode) => {
+    const home = path('home');
+    const env = { PATH: process.env.PATH, HOME: directory, ANNEAL_HOME: home };
+    const run = (): unknown =>
+      execFileSync(process.execPath, args, {
+        cwd: root,
+        env: { ...env, ANNEAL_TLS_CERT: path('server.pem'), ANNEAL_TLS_KEY: path('client.key') },
+        stdio: 'pipe',
+      });
+    expect(run).toThrow(expect.objectContaining({ status: exitCode, message: expect.stringContaining('ANNEAL_TLS_KEY') }));
   });
 });

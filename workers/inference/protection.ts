@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { AccessEntry } from '../../serving/access.js';
 import type { TlsIdentity } from '../../serving/http-server.js';
 import type { ServingSettings } from '../settings.js';
+import { readAuthority, readIdentity, readSettingFile } from '../tls-files.js';
 
 const tokensFile = z.array(
   z.strictObject({
@@ -18,8 +18,12 @@ export interface Protection {
   readonly tls?: TlsIdentity;
 }
 
-/** @throws Error that names the variable and the file, and repeats nothing of its content */
-export async function readProtection({ tokens, tls }: Pick<ServingSettings, 'tokens' | 'tls'>): Promise<Protection> {
+/**
+ * Read what protects a host, and hold it together: what this returns, a host can listen with.
+ *
+ * @throws Error that names the variable and the file, and repeats nothing of its content
+ */
+export function readProtection({ tokens, tls }: Pick<ServingSettings, 'tokens' | 'tls'>): Protection {
   const { certificate, key, clientAuthority } = tls;
   if ((certificate === undefined) !== (key === undefined) || (clientAuthority !== undefined && certificate === undefined)) {
     throw new Error(
@@ -27,21 +31,22 @@ export async function readProtection({ tokens, tls }: Pick<ServingSettings, 'tok
     );
   }
   return {
-    ...(tokens === undefined ? {} : { access: await readTokens(tokens) }),
+    ...(tokens === undefined ? {} : { access: readTokens(tokens) }),
     ...(certificate === undefined || key === undefined
       ? {}
       : {
           tls: {
-            certificate: await readText('ANNEAL_TLS_CERT', certificate),
-            key: await readText('ANNEAL_TLS_KEY', key),
-            ...(clientAuthority === undefined ? {} : { clientAuthority: await readText('ANNEAL_TLS_CLIENT_CA', clientAuthority) }),
+            ...readIdentity({ setting: 'ANNEAL_TLS_CERT', path: certificate }, { setting: 'ANNEAL_TLS_KEY', path: key }),
+            ...(clientAuthority === undefined
+              ? {}
+              : { clientAuthority: readAuthority({ setting: 'ANNEAL_TLS_CLIENT_CA', path: clientAuthority }) }),
           },
         }),
   };
 }
 
-async function readTokens(path: string): Promise<readonly AccessEntry[]> {
-  const text = await readText('ANNEAL_SERVING_TOKENS', path);
+function readTokens(path: string): readonly AccessEntry[] {
+  const text = readSettingFile({ setting: 'ANNEAL_SERVING_TOKENS', path });
   let problem: string;
   try {
     const parsed = tokensFile.safeParse(JSON.parse(text));
@@ -54,19 +59,6 @@ async function readTokens(path: string): Promise<readonly AccessEntry[]> {
   throw new Error(
     `The file of ANNEAL_SERVING_TOKENS (${path}) cannot be used: ${problem}. Write it as [{"name": "team", "sha256": "<SHA-256 of the token, in hex>", "models": ["<model>"] or "*"}].`,
   );
-}
-
-async function readText(variable: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new Error(
-      `The file of ${variable} (${path}) cannot be read: ${(error as NodeJS.ErrnoException).code}. Correct the path or its permissions.`,
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 export function isLoopback(host: string): boolean {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { ListedFile } from '../../../contracts/dataset.js';
 import { describeSource, type FileSource, type ImageSource, isImages, type NamedSource } from '../../../contracts/pipeline/source.js';
 import type { RemoteFiles } from '../../../contracts/remote-files.js';
-import { candidatePaths, noRegularFile, statOf, unavailable } from './source-file.js';
+import { candidatePaths, noRegularFile, statOf, unavailable, writtenInPipeline } from './source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
 import { listRemote } from './list-remote.js';
 import { filePattern, hiveColumns } from './place.js';
@@ -44,7 +44,7 @@ export async function listFiles(source: ListedSource, places: Places): Promise<F
     if (other !== undefined)
       throw unavailable(
         uri,
-        `the places in ${places.writtenIn ?? 'source.uri'} mean it twice${other === uri ? '' : ` (also as "${other}")`}`,
+        `the places in ${places.writtenIn ?? writtenInPipeline} mean it twice${other === uri ? '' : ` (also as "${other}")`}`,
         'Its rows would be in the data twice: let each file be meant by one place only.',
       );
     seen.set(path, uri);
@@ -62,11 +62,7 @@ export async function listFiles(source: ListedSource, places: Places): Promise<F
   return { files, empty };
 }
 
-async function listLocal(
-  uri: string,
-  source: ListedSource,
-  { projectRoot, writtenIn = 'source.uri in the pipeline' }: Places,
-): Promise<LocalFile[]> {
+async function listLocal(uri: string, source: ListedSource, { projectRoot, writtenIn = writtenInPipeline }: Places): Promise<LocalFile[]> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
     const found = await statOf(uri, path);

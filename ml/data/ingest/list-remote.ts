@@ -1,7 +1,7 @@
 import type { ListedFile } from '../../../contracts/dataset.js';
 import { isImages } from '../../../contracts/pipeline/source.js';
 import type { RemoteFile, RemoteFiles } from '../../../contracts/remote-files.js';
-import { unavailable } from './source-file.js';
+import { unavailable, writtenInPipeline } from './source-file.js';
 import { fileNamePatterns } from './file-name-patterns.js';
 import type { ListedSource } from './list-files.js';
 import { filePattern, hiveColumns, isHidden } from './place.js';
@@ -9,12 +9,17 @@ import { filePattern, hiveColumns, isHidden } from './place.js';
 /**
  * Find the files that a remote place means: one of exactly that name, or those below a prefix, or those that match a pattern.
  *
+ * @param writtenIn where whoever asks wrote the place, for advice
  * @throws AnnealError `SourceUnavailable` when there is none, or no access to remote files
  */
 export async function listRemote(
   uri: string,
   source: ListedSource,
-  { remote, signal }: { readonly remote?: RemoteFiles; readonly signal?: AbortSignal },
+  {
+    remote,
+    signal,
+    writtenIn = writtenInPipeline,
+  }: { readonly remote?: RemoteFiles; readonly signal?: AbortSignal; readonly writtenIn?: string },
 ): Promise<ListedFile[]> {
   if (!remote)
     throw unavailable(
@@ -41,7 +46,7 @@ export async function listRemote(
       pattern
         ? 'no file matches the pattern'
         : `there is no such file, nor files of the format ${source.format} (${fileNamePatterns[source.format].names}) below it`,
-      'Put the files there, or correct source.uri or source.format.',
+      `Put the files there, or correct ${writtenIn}${pattern ? '' : ', or the format'}.`,
     );
   return found.map((file) => listed(file, base, source)).sort((a, b) => (a.uri < b.uri ? -1 : 1));
 }

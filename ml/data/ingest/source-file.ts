@@ -14,6 +14,9 @@ export interface SourceFile {
   readonly modifiedMs: number;
 }
 
+/** Where the place of a source is written, unless somebody says it elsewhere. */
+export const writtenInPipeline = 'source.uri in the pipeline';
+
 /**
  * Find the file that a source's uri means.
  *
@@ -21,27 +24,28 @@ export interface SourceFile {
  * package's `exports`, which speak of code and not of data.
  *
  * @param projectRoot absolute directory that relative paths and package names are resolved from
+ * @param writtenIn where whoever asks wrote the uri, for advice
  * @returns an absolute path of a file that exists
  * @throws AnnealError `SourceUnavailable` when there is no such file, package or scheme
  */
-export async function resolveSourcePath(uri: string, projectRoot: string): Promise<string> {
+export async function resolveSourcePath(uri: string, projectRoot: string, writtenIn = writtenInPipeline): Promise<string> {
   const candidates = candidatePaths(uri, projectRoot);
   for (const path of candidates) {
     const found = await statOf(uri, path);
     if (found?.isFile()) return path;
     if (found && !found.isDirectory()) throw noRegularFile(uri);
-    if (found) throw unavailable(uri, 'it is a directory, and a single file was expected', 'Give the path of one file in source.uri.');
+    if (found) throw unavailable(uri, 'it is a directory, and a single file was expected', 'Give the path of one file.');
   }
   if (uri.startsWith('npm:'))
     throw unavailable(
       uri,
       'no installed package has this file',
-      'Install the package with npm, or correct source.uri (npm:<package>/<path inside the package>).',
+      `Install the package with npm, or correct ${writtenIn} (npm:<package>/<path inside the package>).`,
     );
   throw unavailable(
     uri,
     'there is no such file (relative ones start at the folder where the command is called)',
-    'Put the file there, or correct source.uri in the pipeline.',
+    `Put the file there, or correct ${writtenIn}.`,
   );
 }
 
@@ -58,11 +62,7 @@ export async function statOf(uri: string, path: string): Promise<Stats | undefin
 
 /** A device or a pipe has no end, or gives its content once. */
 export function noRegularFile(uri: string): AnnealError {
-  return unavailable(
-    uri,
-    'it is no regular file but a device, a pipe or a socket',
-    'Write the data to a file and give its path in source.uri.',
-  );
+  return unavailable(uri, 'it is no regular file but a device, a pipe or a socket', 'Write the data to a file and give its path.');
 }
 
 /** @param what the file, or a file in the folder that the uri means */
@@ -73,7 +73,7 @@ export function unreadable(uri: string, what: string, cause: unknown): AnnealErr
 
 /** The paths that a uri may mean, in the order in which they are tried. */
 export function candidatePaths(uri: string, projectRoot: string): string[] {
-  if (uri.includes('\0')) throw unavailable(uri, 'the path holds a NUL character', 'Correct source.uri in the pipeline.');
+  if (uri.includes('\0')) throw unavailable(uri, 'the path holds a NUL character', 'Correct the path.');
   if (uri.startsWith('npm:')) return packagePaths(uri, projectRoot);
   if (uri.startsWith('file:')) {
     try {

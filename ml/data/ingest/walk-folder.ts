@@ -71,7 +71,7 @@ async function linkTarget(uri: string, name: string, path: string, realRoot: str
     throw unavailable(
       uri,
       `the link "${name}" in it leads out of the folder`,
-      'Only what lies in the given folder is read: name the place that the link leads to in source.uri too (a list of places is possible), and remove the link.',
+      'Only what lies in the given folder is read: give the place that the link leads to as well (a source may have several), and remove the link.',
     );
   return kind.isFile() ? target : undefined;
 }

@@ -31,6 +31,8 @@ export interface SurveyedPlaces {
 
 type Access = Pick<DataContext, 'remote' | 'signal'>;
 
+/** There is no pipeline yet that could name them. */
+const writtenIn = 'the path';
 /** So many images tell of what size they are. */
 const sampledImages = 200;
 const sampledRemoteImages = 20;
@@ -135,7 +137,7 @@ async function filesAt(place: string, directory: string | undefined, projectRoot
     throw unavailable(place, 'the directory has no file with anything in it', 'Put the files there, or give another one.');
   }
   const uri = directory === undefined ? place : `${folder}/${anyFile}`;
-  return (await listFiles({ format: 'csv', uri, hivePartitions: 'ignore' }, { projectRoot, ...access })).files;
+  return (await listFiles({ format: 'csv', uri, hivePartitions: 'ignore' }, { projectRoot, writtenIn, ...access })).files;
 }
 
 /** The format of which there are most bytes, among what names tell; undefined when they tell none. */
@@ -166,7 +168,7 @@ function assertClasses(files: readonly ListedFile[], folder: string): void {
 
 /** In S3 a file is fetched. */
 async function bring({ uri }: ListedFile, projectRoot: string, scratch: string, { remote, signal }: Access): Promise<LocalSample> {
-  if (!uri.startsWith('s3://')) return { uri, path: await resolveSourcePath(uri, projectRoot) };
+  if (!uri.startsWith('s3://')) return { uri, path: await resolveSourcePath(uri, projectRoot, writtenIn) };
   await remote!.fetch(uri, scratch, signal);
   return { uri, path: scratch };
 }

@@ -152,14 +152,18 @@ function convert(type: RawInput['columnType'], value: unknown): string | number 
 }
 
 /** Kind of a value in words; never its content, which may be personal and may be long. */
-function typeName(value: unknown): string {
+export function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'an array';
   if (value === '') return 'an empty string';
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return 'a number that is not finite';
-    return Number.isInteger(value) ? 'an integer' : 'a number that is not an integer';
+    if (!Number.isInteger(value)) return 'a number that is not an integer';
+    // A column of floats takes it; nobody who means another integer should wonder.
+    return Number.isSafeInteger(value)
+      ? 'an integer'
+      : 'an integer beyond ±(2^53 − 1), of which a number in JSON does not keep all digits,';
   }
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
+import '../cpu-backend.js';
 import ort from 'onnxruntime-node';
 import { createRandom } from '../../models/random.js';
 import { GraphBuilder, type ElementType } from '../onnx-builder.js';

@@ -1,11 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { ModelSpec, Task } from '../../../contracts/pipeline.js';
+import { networkOf } from '../../models/build-network.js';
+import { statisticsOf } from '../../models/network.js';
 import { createRandom } from '../../models/random.js';
 import type { AugmentationPlan } from '../augmentation/augmentation-plan.js';
 import { stateNames } from '../engine-state.js';
 import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
 import { engines } from './index.js';
+import { openInLanes } from './lanes/open-in-lanes.js';
+import { onnxruntimeEngine } from './onnxruntime.js';
 import { tfjsCpuEngine } from './tfjs.js';
 
 /**
@@ -208,129 +212,139 @@ function describeModel(model: ModelSpec): string {
 const unavailable = new Map<string, string | undefined>();
 for (const engine of engines) unavailable.set(engine.name, await engine.unavailable());
 
-describe.each(engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((engine) => [engine.name, engine] as const))(
-  'engine %s',
-  (name, engine) => {
-    const reason = unavailable.get(name);
-    if (reason !== undefined) {
-      test('says how to get it where it cannot be used, and refuses to open', async () => {
-        process.stderr.write(`The conformance suite leaves ${name} out: ${reason}\n`);
-        expect(reason).toMatch(/npm run build:tfjs-native|onnxruntime's CUDA provider/);
-        await expect(engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1))).rejects.toThrow(reason);
-      });
-      return;
-    }
-
-    test.each(cases)('follows eager tfjs through 50 steps: $label', async ({ plan }) => {
-      const data = makeData(plan.task, plan.outputs);
-      const expected = await oracle(plan, data);
-      const actual = await follow(engine, plan, data);
-      expect(actual.initial).toEqual(expected.initial);
-      expectClose(actual.afterOne, expected.afterOne, tolerances.afterOne);
-      expectClose(actual.afterFifty, expected.afterFifty, tolerances.afterFifty);
-      expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(tolerances.afterFifty);
-      expect(relativeDifference(actual.logits, expected.logits)).toBeLessThan(tolerances.afterFifty);
-      // The loss of single rows, and of rows that change, goes up and down.
-      if (plan.batchSize === 1 || plan.augmentation) return;
-      expect(actual.losses.slice(-10).reduce((sum, loss) => sum + loss)).toBeLessThan(
-        actual.losses.slice(0, 10).reduce((sum, loss) => sum + loss),
-      );
-    });
-
-    test.each([
-      ['', families[3], {}],
-      [', with dropout', families.at(-1)!, {}],
-      [', with augmentation and dropout', families.at(-1)!, { augmentation, labelSmoothing: 0.1 }],
-      [', with running statistics and an average of the weights', batchNormalized, { optimizer: optimizers[1] }],
-      [', with momentum', families[3], { optimizer: optimizers[4] }],
-      [', without a carried vector', families[3], { optimizer: optimizers[2] }],
-    ])('gives the same bits in one call and in several, and after its state was set%s', async (_, model, option) => {
-      const plan = makePlan(model, tasks[0], option);
-      const data = makeData('binary', 1);
-      const whole = await engine.open(plan, data);
-      const losses = await run(whole, 0, steps);
-      const parts = await engine.open(plan, data);
-      const first = await run(parts, 0, 20);
-      const resumed = await engine.open({ ...plan }, data);
-      await resumed.setState(await parts.getState());
-      const rest = await run(resumed, 20, steps);
-      expect(Float32Array.from([...first, ...rest])).toEqual(losses);
-      expect(await resumed.getState()).toEqual(await whole.getState());
-      expect(await resumed.logits(data)).toEqual(await whole.logits(data));
-      for (const session of [whole, parts, resumed]) await session.dispose();
-    });
-
-    test('trains on categories alone, and on numbers alone', async () => {
-      const data = makeData('binary', 1);
-      const plan = makePlan(families[3], tasks[0]);
-      const withoutNumbers = { ...plan, layout: { categorical: layout.categorical, numeric: [] } };
-      const withoutCategories = { ...plan, layout: { categorical: [], numeric: layout.numeric } };
-      for (const part of [withoutNumbers, withoutCategories]) {
-        const expected = await oracle(part, data);
-        expectClose((await follow(engine, part, data)).afterFifty, expected.afterFifty, tolerances.afterFifty);
-      }
-    });
-
-    test('predicts by the average of the weights, where one is kept', async () => {
-      const data = makeData('binary', 1);
-      const session = await engine.open(makePlan(families[3], tasks[0], { optimizer: optimizers[1] }), data);
-      await run(session, 0, 20);
-      const state = await session.getState();
-      const logits = await session.logits(data);
-      await session.setState({ ...state, parameters: state.average! });
-      expect(await session.logits(data)).toEqual(logits);
-      await session.setState({ ...state, average: state.parameters });
-      expect(await session.logits(data)).not.toEqual(logits);
-      await session.dispose();
-    });
-
-    test('neither augments nor smooths what it predicts without training', async () => {
-      const data = makeData('binary', 1);
-      const [plain, augmented] = await Promise.all(
-        [{}, { augmentation }].map((option) => engine.open(makePlan(families[3], tasks[0], option), data)),
-      );
-      expect(await augmented.logits(data)).toEqual(await plain.logits(data));
-      const losses = await Promise.all([plain, augmented].map((session) => run(session, 0, 1)));
-      expect(losses[1]).not.toEqual(losses[0]);
-      for (const session of [plain, augmented]) await session.dispose();
-    });
-
-    test('opens and trains beside sessions of the other engines in the same process', async () => {
-      const plan = makePlan(families[0], tasks[0]);
-      const data = makeData('binary', 1);
-      const usable = engines.filter((other) => unavailable.get(other.name) === undefined);
-      const sessions = await Promise.all([engine, ...usable].map((each) => each.open(plan, data)));
-      const [losses, ...others] = await Promise.all(sessions.map((session) => run(session, 0, 5)));
-      for (const other of others) expect(relativeDifference(other, losses)).toBeLessThan(tolerances.afterFifty);
-      const [state, ...otherStates] = await Promise.all(sessions.map((session) => session.getState()));
-      for (const other of otherStates) expectClose(other, state, tolerances.afterFifty);
-      for (const session of sessions) await session.dispose();
-    });
-
-    test('reports NaN when the loss diverges', async () => {
-      const plan = makePlan({ family: 'mlp', hidden: [8], activation: 'relu' }, tasks[2]);
-      const data = makeData('regression', 1);
-      const session = await engine.open(plan, data);
-      const losses = await session.runSteps(order, new Float32Array(steps).fill(1e30), 0);
-      expect(losses.at(-1)).toBeNaN();
-      await session.dispose();
-    });
-
-    test('refuses rows that do not fill the steps, and a state of another size', async () => {
-      const session = await engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1));
-      await expect(session.runSteps(new Int32Array(3), new Float32Array(1), 0)).rejects.toThrow('1 steps need 16 rows, 3 were given');
-      const wrong = { parameters: new Float32Array(1), firstMoment: new Float32Array(1), secondMoment: new Float32Array(1) };
-      await expect(session.setState(wrong)).rejects.toThrow("the state's parameters has 1 elements");
-      expect(await session.runSteps(new Int32Array(0), new Float32Array(0), 0)).toHaveLength(0);
-      await session.dispose();
-    });
-
-    test('refuses data with an index outside its feature', async () => {
-      const data = makeData('binary', 1);
-      data.categorical![layout.categorical.length * 5] = 7;
-      await expect(engine.open(makePlan(families[0], tasks[0]), data)).rejects.toThrow(
-        'In row 5 of the encoded data the index of feature "origin" is 7, expected a whole number from 0 to 6',
-      );
-    });
+/** The mini-batches of this suite are too small for it to divide them by itself. */
+const inLanes: TrainingEngine = {
+  ...onnxruntimeEngine,
+  open: (plan, data) => {
+    const network = networkOf(plan);
+    const isDivided = plan.batchSize > 1 && statisticsOf(network).length === 0;
+    return isDivided ? openInLanes(network, plan, data, 2) : onnxruntimeEngine.open(plan, data);
   },
-);
+};
+
+describe.each([
+  ...engines.filter(({ name }) => name !== tfjsCpuEngine.name).map((engine) => [engine.name, engine] as const),
+  ['onnxruntime in two lanes', inLanes] as const,
+])('engine %s', (name, engine) => {
+  const reason = unavailable.get(name);
+  if (reason !== undefined) {
+    test('says how to get it where it cannot be used, and refuses to open', async () => {
+      process.stderr.write(`The conformance suite leaves ${name} out: ${reason}\n`);
+      expect(reason).toMatch(/npm run build:tfjs-native|onnxruntime's CUDA provider/);
+      await expect(engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1))).rejects.toThrow(reason);
+    });
+    return;
+  }
+
+  test.each(cases)('follows eager tfjs through 50 steps: $label', async ({ plan }) => {
+    const data = makeData(plan.task, plan.outputs);
+    const expected = await oracle(plan, data);
+    const actual = await follow(engine, plan, data);
+    expect(actual.initial).toEqual(expected.initial);
+    expectClose(actual.afterOne, expected.afterOne, tolerances.afterOne);
+    expectClose(actual.afterFifty, expected.afterFifty, tolerances.afterFifty);
+    expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(tolerances.afterFifty);
+    expect(relativeDifference(actual.logits, expected.logits)).toBeLessThan(tolerances.afterFifty);
+    // The loss of single rows, and of rows that change, goes up and down.
+    if (plan.batchSize === 1 || plan.augmentation) return;
+    expect(actual.losses.slice(-10).reduce((sum, loss) => sum + loss)).toBeLessThan(
+      actual.losses.slice(0, 10).reduce((sum, loss) => sum + loss),
+    );
+  });
+
+  test.each([
+    ['', families[3], {}],
+    [', with dropout', families.at(-1)!, {}],
+    [', with augmentation and dropout', families.at(-1)!, { augmentation, labelSmoothing: 0.1 }],
+    [', with running statistics and an average of the weights', batchNormalized, { optimizer: optimizers[1] }],
+    [', with momentum', families[3], { optimizer: optimizers[4] }],
+    [', without a carried vector', families[3], { optimizer: optimizers[2] }],
+  ])('gives the same bits in one call and in several, and after its state was set%s', async (_, model, option) => {
+    const plan = makePlan(model, tasks[0], option);
+    const data = makeData('binary', 1);
+    const whole = await engine.open(plan, data);
+    const losses = await run(whole, 0, steps);
+    const parts = await engine.open(plan, data);
+    const first = await run(parts, 0, 20);
+    const resumed = await engine.open({ ...plan }, data);
+    await resumed.setState(await parts.getState());
+    const rest = await run(resumed, 20, steps);
+    expect(Float32Array.from([...first, ...rest])).toEqual(losses);
+    expect(await resumed.getState()).toEqual(await whole.getState());
+    expect(await resumed.logits(data)).toEqual(await whole.logits(data));
+    for (const session of [whole, parts, resumed]) await session.dispose();
+  });
+
+  test('trains on categories alone, and on numbers alone', async () => {
+    const data = makeData('binary', 1);
+    const plan = makePlan(families[3], tasks[0]);
+    const withoutNumbers = { ...plan, layout: { categorical: layout.categorical, numeric: [] } };
+    const withoutCategories = { ...plan, layout: { categorical: [], numeric: layout.numeric } };
+    for (const part of [withoutNumbers, withoutCategories]) {
+      const expected = await oracle(part, data);
+      expectClose((await follow(engine, part, data)).afterFifty, expected.afterFifty, tolerances.afterFifty);
+    }
+  });
+
+  test('predicts by the average of the weights, where one is kept', async () => {
+    const data = makeData('binary', 1);
+    const session = await engine.open(makePlan(families[3], tasks[0], { optimizer: optimizers[1] }), data);
+    await run(session, 0, 20);
+    const state = await session.getState();
+    const logits = await session.logits(data);
+    await session.setState({ ...state, parameters: state.average! });
+    expect(await session.logits(data)).toEqual(logits);
+    await session.setState({ ...state, average: state.parameters });
+    expect(await session.logits(data)).not.toEqual(logits);
+    await session.dispose();
+  });
+
+  test('neither augments nor smooths what it predicts without training', async () => {
+    const data = makeData('binary', 1);
+    const [plain, augmented] = await Promise.all(
+      [{}, { augmentation }].map((option) => engine.open(makePlan(families[3], tasks[0], option), data)),
+    );
+    expect(await augmented.logits(data)).toEqual(await plain.logits(data));
+    const losses = await Promise.all([plain, augmented].map((session) => run(session, 0, 1)));
+    expect(losses[1]).not.toEqual(losses[0]);
+    for (const session of [plain, augmented]) await session.dispose();
+  });
+
+  test('opens and trains beside sessions of the other engines in the same process', async () => {
+    const plan = makePlan(families[0], tasks[0]);
+    const data = makeData('binary', 1);
+    const usable = engines.filter((other) => unavailable.get(other.name) === undefined);
+    const sessions = await Promise.all([engine, ...usable].map((each) => each.open(plan, data)));
+    const [losses, ...others] = await Promise.all(sessions.map((session) => run(session, 0, 5)));
+    for (const other of others) expect(relativeDifference(other, losses)).toBeLessThan(tolerances.afterFifty);
+    const [state, ...otherStates] = await Promise.all(sessions.map((session) => session.getState()));
+    for (const other of otherStates) expectClose(other, state, tolerances.afterFifty);
+    for (const session of sessions) await session.dispose();
+  });
+
+  test('reports NaN when the loss diverges', async () => {
+    const plan = makePlan({ family: 'mlp', hidden: [8], activation: 'relu' }, tasks[2]);
+    const data = makeData('regression', 1);
+    const session = await engine.open(plan, data);
+    const losses = await session.runSteps(order, new Float32Array(steps).fill(1e30), 0);
+    expect(losses.at(-1)).toBeNaN();
+    await session.dispose();
+  });
+
+  test('refuses rows that do not fill the steps, and a state of another size', async () => {
+    const session = await engine.open(makePlan(families[0], tasks[0]), makeData('binary', 1));
+    await expect(session.runSteps(new Int32Array(3), new Float32Array(1), 0)).rejects.toThrow('1 steps need 16 rows, 3 were given');
+    const wrong = { parameters: new Float32Array(1), firstMoment: new Float32Array(1), secondMoment: new Float32Array(1) };
+    await expect(session.setState(wrong)).rejects.toThrow("the state's parameters has 1 elements");
+    expect(await session.runSteps(new Int32Array(0), new Float32Array(0), 0)).toHaveLength(0);
+    await session.dispose();
+  });
+
+  test('refuses data with an index outside its feature', async () => {
+    const data = makeData('binary', 1);
+    data.categorical![layout.categorical.length * 5] = 7;
+    await expect(engine.open(makePlan(families[0], tasks[0]), data)).rejects.toThrow(
+      'In row 5 of the encoded data the index of feature "origin" is 7, expected a whole number from 0 to 6',
+    );
+  });
+});

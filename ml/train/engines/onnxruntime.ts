@@ -1,5 +1,4 @@
 import ort from 'onnxruntime-node';
-import { imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { randomKeys } from '../../models/random-keys.js';
 import { networkOf } from '../../models/build-network.js';
@@ -9,9 +8,13 @@ import { checkState, initialState, servedParameters, stateOf, type StateOf, type
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
+import { createSession } from './create-session.js';
 import { missingCuda } from './cuda.js';
-import { forwardRows } from './forward-rows.js';
-import { isPacked, packRows } from './packed-rows.js';
+import { ForwardPass, matrices } from './forward-pass.js';
+import { type LaneGraphs, buildLaneGraphs } from './lanes/lane-graphs.js';
+import { LaneSession } from './lanes/lane-session.js';
+import { usefulLanes } from './lanes/useful-lanes.js';
+import { isPacked, packedWidth, packRows } from './packed-rows.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
 import { randomStreams } from './training-step.js';
 
@@ -48,40 +51,64 @@ function createEngine(device: Device, unavailable: TrainingEngine['unavailable']
     async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
       const problem = await unavailable();
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-      const { network, graph } = await compilePlan(plan, device);
-      checkData(plan.task, network, data);
-      return new OnnxruntimeSession(network, plan, data, await createSession(graph, usefulThreads(network, plan), device), device);
+      return openNetwork(networkOf(plan), plan, data, device, () => compilePlan(plan, device));
     },
   };
 }
 
 /** As the engine's `open`, for a network that no family of the pipeline describes. @throws AnnealError as `open` does */
-export async function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
+export function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
+  return openNetwork(network, plan, data, processor, () => compileNetwork(network, plan, processor));
+}
+
+async function openNetwork(
+  network: Network,
+  plan: NetworkPlan,
+  data: EncodedData,
+  device: Device,
+  compile: () => Promise<CompiledStep>,
+): Promise<EngineSession> {
   checkData(plan.task, network, data);
-  const graph = buildTrainingGraph(network, plan, await blockFor(network, processor));
-  return new OnnxruntimeSession(network, plan, data, await createSession(graph, usefulThreads(network, plan), processor), processor);
+  const { executionProviders } = device;
+  const forward = new ForwardPass(network, async () =>
+    createSession(buildForwardGraph(network, await blockFor(network, device)), plan.threads, executionProviders),
+  );
+  const threads = LaneSession.startThreads(lanesOf(network, plan, device));
+  try {
+    const step = await compile();
+    if (!(step instanceof Uint8Array)) return await LaneSession.open(threads, network, plan, data, step, forward);
+    const session = await createSession(step, usefulThreads(network, plan), executionProviders);
+    return new OnnxruntimeSession(network, plan, data, session, forward);
+  } catch (error) {
+    for (const thread of threads) void thread.terminate();
+    throw error;
+  }
 }
 
-interface CompiledPlan {
-  readonly network: Network;
-  /** Bytes of the training graph. */
-  readonly graph: Uint8Array;
-}
+/** A training graph, or those of the lanes that share a step. */
+type CompiledStep = Uint8Array | LaneGraphs;
 
-let newest: { readonly key: string; readonly compiled: CompiledPlan } | undefined;
+let newest: { readonly key: string; readonly step: CompiledStep } | undefined;
 
 /**
- * Build a plan's network and its training graph. The newest one is kept, since choosing an engine asks for it before opening does.
+ * Build the graphs of a plan's training step. The newest ones are kept, since choosing an engine asks for them before opening does.
  *
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
-export async function compilePlan(plan: StepPlan, device = processor): Promise<CompiledPlan> {
+export async function compilePlan(plan: StepPlan, device = processor): Promise<CompiledStep> {
   const key = JSON.stringify([device.engine, plan]);
-  if (newest?.key !== key) {
-    const network = networkOf(plan);
-    newest = { key, compiled: { network, graph: buildTrainingGraph(network, plan, await blockFor(network, device)) } };
-  }
-  return newest.compiled;
+  if (newest?.key !== key) newest = { key, step: await compileNetwork(networkOf(plan), plan, device) };
+  return newest.step;
+}
+
+async function compileNetwork(network: Network, plan: NetworkPlan, device: Device): Promise<CompiledStep> {
+  const block = await blockFor(network, device);
+  const lanes = lanesOf(network, plan, device);
+  return lanes > 1 ? buildLaneGraphs(network, plan, lanes, block) : buildTrainingGraph(network, plan, block);
+}
+
+function lanesOf(network: Network, plan: NetworkPlan, device: Device): number {
+  return device === processor ? usefulLanes(network, plan) : 1;
 }
 
 /** Only images have channels, and only processors blocks of them. */
@@ -89,7 +116,7 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
   return layout.image && device === processor ? channelBlock() : undefined;
 }
 
-/** Parameters times rows of a mini-batch below which waking another thread costs more than it helps; measured on two cores. */
+/** Parameters times rows of a mini-batch that stays whole, below which waking another thread costs more than it helps; measured on two cores. */
 const leastSharedWork = 10_000_000;
 
 /** A function of the plan alone, since a sum's order can depend on the number of threads. */
@@ -98,39 +125,17 @@ function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads
   return !layout.image && parameterCount * batchSize < leastSharedWork ? 1 : threads;
 }
 
-async function createSession(graph: Uint8Array, threads: number, { executionProviders }: Device): Promise<ort.InferenceSession> {
-  try {
-    return await ort.InferenceSession.create(graph, {
-      executionProviders,
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      // A thread that waits by spinning holds a core that others want: on a busy machine a step took three to five times as long.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
-  } catch (error) {
-    throw new AnnealError(
-      failureTypes.invalidModel,
-      `onnxruntime refused the compiled model: ${error instanceof Error ? error.message : String(error)}. It was expected to accept every graph that the compiled engine writes. Train with engine "tfjs-wasm", and report the model.`,
-      undefined,
-      { cause: error },
-    );
-  }
-}
-
 class OnnxruntimeSession implements EngineSession {
   private state: StateOf<ort.Tensor>;
   private readonly vectors: readonly StateVector[];
   private resident: Record<string, ort.Tensor>;
-  private forward: ort.InferenceSession | undefined;
 
   constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
     data: EncodedData,
     private readonly session: ort.InferenceSession,
-    private readonly device: Device,
+    private readonly forward: ForwardPass,
   ) {
     this.resident = residentRows(network, data);
     this.vectors = stateVectors(plan.optimizer, network);
@@ -170,21 +175,8 @@ class OnnxruntimeSession implements EngineSession {
     return { randomKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
   }
 
-  async logits(data: EncodedData): Promise<Float32Array> {
-    this.forward ??= await createSession(
-      buildForwardGraph(this.network, await blockFor(this.network, this.device)),
-      this.plan.threads,
-      this.device,
-    );
-    const { outputs } = this.network;
-    const logits = new Float32Array(data.rows * outputs);
-    const atOnce = forwardRows(this.network);
-    for (let from = 0; from < data.rows; from += atOnce) {
-      const rows = Math.min(atOnce, data.rows - from);
-      const result = await this.forward.run({ parameters: servedParameters(this.state), ...matrices(this.network, data, from, rows) });
-      logits.set(result.logits.data as Float32Array, from * outputs);
-    }
-    return logits;
+  logits(data: EncodedData): Promise<Float32Array> {
+    return this.forward.logits(servedParameters(this.state), data);
   }
 
   getState(): Promise<EngineState> {
@@ -203,30 +195,14 @@ class OnnxruntimeSession implements EngineSession {
 
   async dispose(): Promise<void> {
     await this.session.release();
-    await this.forward?.release();
+    await this.forward.dispose();
   }
 }
 
 function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {
   const { layout } = network;
   if (isPacked(layout)) {
-    const width = layout.categorical.length + layout.numeric.length + 1;
-    return { packed: new ort.Tensor('float32', packRows(layout, data), [data.rows, width]) };
+    return { packed: new ort.Tensor('float32', packRows(layout, data), [data.rows, packedWidth(layout)]) };
   }
   return { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
-}
-
-/** Rows of the feature matrices; views, nothing is copied. */
-function matrices({ layout }: Network, data: EncodedData, from: number, rows: number): Record<string, ort.Tensor> {
-  const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
-  const result: Record<string, ort.Tensor> = {};
-  if (indices > 0)
-    result.categorical = new ort.Tensor('int32', data.categorical!.subarray(from * indices, (from + rows) * indices), [rows, indices]);
-  if (numbers > 0)
-    result.numeric = new ort.Tensor('float32', data.numeric!.subarray(from * numbers, (from + rows) * numbers), [rows, numbers]);
-  if (layout.image) {
-    const size = imageSize(layout.image);
-    result.image = new ort.Tensor('uint8', data.image!.subarray(from * size, (from + rows) * size), [rows, size]);
-  }
-  return result;
 }

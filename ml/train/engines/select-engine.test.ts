@@ -49,7 +49,11 @@ test('the native engine is taken where its binding is built, and refused with th
   const native = engines.find(({ name }) => name === 'tfjs-node-gpu')!;
   const problem = await native.unavailable();
   if (problem === undefined) expect((await selectEngine('tfjs-node-gpu', plan)).engine).toBe(native);
-  else await expect(selectEngine('tfjs-node-gpu', plan)).rejects.toMatchObject({ type: 'InvalidModel', message: problem });
+  else
+    await expect(selectEngine('tfjs-node-gpu', plan)).rejects.toMatchObject({
+      type: 'InvalidModel',
+      message: expect.stringContaining(problem),
+    });
 });
 
 test('a model that no engine can build is an error, not a fallback', async () => {

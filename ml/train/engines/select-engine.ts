@@ -3,8 +3,8 @@ import type { TrainingSpec } from '../../../contracts/pipeline.js';
 import { networkOf } from '../../models/build-network.js';
 import type { StepPlan, TrainingEngine } from '../engine.js';
 import { hasNvidiaDevice } from './cuda.js';
-import { engines } from './index.js';
 import { compilePlan, onnxruntimeCudaEngine, onnxruntimeEngine } from './onnxruntime.js';
+import { requireEngine } from './require-engine.js';
 import { tfjsCpuEngine, tfjsNativeEngine, tfjsWasmEngine } from './tfjs.js';
 import { type StepTime, timeSteps } from './time-steps.js';
 
@@ -24,10 +24,7 @@ export interface SelectedEngine {
  */
 export async function selectEngine(requested: TrainingSpec['engine'], plan: StepPlan): Promise<SelectedEngine> {
   if (requested !== 'auto') {
-    const engine = engines.find(({ name }) => name === requested)!;
-    const problem = await engine.unavailable();
-    if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-    return { engine, reason: `The pipeline asks for the engine ${requested}.` };
+    return { engine: await requireEngine(requested), reason: `The pipeline asks for the engine ${requested}.` };
   }
   // What no engine can build is no reason to fall back.
   networkOf(plan);

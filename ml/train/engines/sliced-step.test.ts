@@ -4,6 +4,7 @@ import { buildNetwork } from '../../models/build-network.js';
 import { createRandom } from '../../models/random.js';
 import type { EncodedData, EngineSession, NetworkPlan } from '../engine.js';
 import { batchSlices } from './batch-slices.js';
+import { openInLanes } from './lanes/open-in-lanes.js';
 import { openCompiled } from './onnxruntime.js';
 import { openEager } from './tfjs.js';
 import { cpuBackend } from './tfjs-backend.js';
@@ -42,8 +43,8 @@ const data: EncodedData = {
 };
 const order = Int32Array.from({ length: 2 * plan.batchSize }, () => Math.floor(random() * rows));
 
-async function train(session: EngineSession, steps: number) {
-  const losses = await session.runSteps(order.slice(0, steps * plan.batchSize), new Float32Array(steps).fill(0.01), 0);
+async function train(session: EngineSession, steps: number, batchSize = plan.batchSize) {
+  const losses = await session.runSteps(order.slice(0, steps * batchSize), new Float32Array(steps).fill(0.01), 0);
   const { parameters } = await session.getState();
   await session.dispose();
   return { losses, parameters };
@@ -53,6 +54,8 @@ function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number 
   const largest = Math.max(...Array.from(b, Math.abs));
   return Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]) / largest));
 }
+
+const moved = { mixup: 0.4, jitter: [0.2], images: { flip: 'both', shift: 0.1, rotate: 20 } } as const;
 
 describe('a mini-batch that goes through the network in slices', () => {
   test('is cut, or this suite shows nothing', () => {
@@ -68,7 +71,7 @@ describe('a mini-batch that goes through the network in slices', () => {
       {
         classWeights: [0.4, 1, 2.5],
         labelSmoothing: 0.1,
-        augmentation: { mixup: 0.4, jitter: [0.2], images: { flip: 'both', shift: 0.1, rotate: 20 } },
+        augmentation: moved,
       },
     ],
     ['with class weights', 1, { classWeights: [0.4, 1, 2.5] }],
@@ -77,5 +80,17 @@ describe('a mini-batch that goes through the network in slices', () => {
     const actual = await train(await openCompiled(network, { ...plan, ...options }, data), steps);
     expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(1e-4);
     expect(relativeDifference(actual.parameters, expected.parameters)).toBeLessThan(1e-3);
+  });
+
+  test.each<[string, Partial<NetworkPlan>]>([
+    ['', {}],
+    [', which are mixed and moved', { augmentation: moved }],
+  ])('gives the same where two threads take half of the slices each%s', async (_, options) => {
+    const wide = { ...plan, batchSize: order.length, ...options };
+    expect(batchSlices(network, wide.batchSize / 2)).toBe(2);
+    const expected = await train(await openCompiled(network, wide, data), 1, wide.batchSize);
+    const actual = await train(await openInLanes(network, wide, data, 2), 1, wide.batchSize);
+    expect(relativeDifference(actual.losses, expected.losses)).toBeLessThan(1e-6);
+    expect(relativeDifference(actual.parameters, expected.parameters)).toBeLessThan(1e-4);
   });
 });

@@ -45,9 +45,7 @@ function createBackend(
 }
 
 export const cpuBackend = createBackend('tfjs-cpu', 'cpu', async () => {
-  await import('@tensorflow/tfjs-backend-cpu');
-  // Its first write prints advice to use another package.
-  (tf.findBackend('cpu') as unknown as { firstUse: boolean }).firstUse = false;
+  await import('../../graph/cpu-backend.js');
 });
 
 export const wasmBackend = createBackend('tfjs-wasm', 'wasm', async () => {

@@ -3,7 +3,7 @@ import { imageSize } from '../../../contracts/image-input.js';
 import { lowerForward } from '../../graph/lower-network.js';
 import { lowerPixels } from '../../graph/lower-pixels.js';
 import { lowerTape } from '../../graph/lowering/lower-tape.js';
-import { elementTypes, GraphBuilder } from '../../graph/onnx-builder.js';
+import { type Dimension, elementTypes, GraphBuilder } from '../../graph/onnx-builder.js';
 import { type Tape, recordTape } from '../../graph/tape.js';
 import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { Network } from '../../models/network.js';
@@ -12,7 +12,7 @@ import { stateOf, type StateName, stateVectors } from '../engine-state.js';
 import { stepScalarCount } from '../optimizer.js';
 import { batchSlices } from './batch-slices.js';
 import { lowerParameters } from './lower-parameters.js';
-import { isPacked } from './packed-rows.js';
+import { isPacked, packedWidth } from './packed-rows.js';
 import { lowerSlicedStep } from './sliced-step.js';
 import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
 import { randomStreams, trainingStep } from './training-step.js';
@@ -21,9 +21,7 @@ import { randomStreams, trainingStep } from './training-step.js';
  * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
  *
  * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, `stepScalarCount`], `randomKeys` int32 [K, 2S] where the
- * step draws random numbers, the vectors of `stateVectors`, which the loop carries, and the rows: `packed` float32 [N, C + F + 1] where
- * `isPacked`; else `categorical` int32 [N, C] and `numeric` float32 [N, F] where the layout has such columns, `image` uint8
- * [N, height · width · channels] where it has one, and `target` float32 [N].
+ * step draws random numbers, the vectors of `stateVectors`, which the loop carries, and all N rows as `declareRows` writes them.
  * Outputs: `<state>_next`, and `losses` float32 [K].
  *
  * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
@@ -40,7 +38,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   graph.input('rows', 'int32', ['K', batchSize]);
   graph.input('scalars', 'float32', ['K', scalarCount]);
   if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
-  declareRows(graph, layout);
+  declareRows(graph, layout, 'N');
   for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
 
   const body = graph.subgraph('step');
@@ -49,7 +47,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
   const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
   const read = {
-    ...gatherBatch(body, layout, rows, batchSize),
+    ...lowerRows(body, layout, batchSize, (name) => body.node('Gather', [name, rows], { axis: 0 })),
     scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
     ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
@@ -70,37 +68,50 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   return graph.encode();
 }
 
-function declareRows(graph: GraphBuilder, layout: FeatureLayout): void {
+/**
+ * Declare what a step reads of rows: `packed` float32 [rows, C + F + 1] where `isPacked`; else `categorical` int32 [rows, C] and
+ * `numeric` float32 [rows, F] where the layout has such columns, `image` uint8 [rows, height · width · channels] where it has one, and
+ * `target` float32 [rows].
+ */
+export function declareRows(graph: GraphBuilder, layout: FeatureLayout, rows: Dimension): void {
   const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
   if (isPacked(layout)) {
-    graph.input('packed', 'float32', ['N', indices + numbers + 1]);
+    graph.input('packed', 'float32', [rows, packedWidth(layout)]);
     return;
   }
-  if (indices > 0) graph.input('categorical', 'int32', ['N', indices]);
-  if (numbers > 0) graph.input('numeric', 'float32', ['N', numbers]);
-  if (layout.image) graph.input('image', 'uint8', ['N', imageSize(layout.image)]);
-  graph.input('target', 'float32', ['N']);
+  if (indices > 0) graph.input('categorical', 'int32', [rows, indices]);
+  if (numbers > 0) graph.input('numeric', 'float32', [rows, numbers]);
+  if (layout.image) graph.input('image', 'uint8', [rows, imageSize(layout.image)]);
+  graph.input('target', 'float32', [rows]);
 }
 
-/** @returns names of a mini-batch's matrices and target */
-function gatherBatch(body: GraphBuilder, layout: FeatureLayout, rows: string, batchSize: number): Record<string, string> {
+/**
+ * @param rows of the mini-batch
+ * @param take the mini-batch's rows of a matrix that `declareRows` wrote, by its name
+ * @returns names of a mini-batch's matrices and target
+ */
+export function lowerRows(
+  builder: GraphBuilder,
+  layout: FeatureLayout,
+  rows: number,
+  take: (name: string) => string,
+): Record<string, string> {
   const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
-  const look = (name: string) => body.node('Gather', [name, rows], { axis: 0 });
   if (isPacked(layout)) {
     const widths = [indices, ...(numbers > 0 ? [numbers] : []), 1];
-    const parts = widths.map(() => body.unique('Split'));
-    body.nodeWithOutputs('Split', [look('packed'), body.constant('int64', widths)], parts, { axis: 1 });
+    const parts = widths.map(() => builder.unique('Split'));
+    builder.nodeWithOutputs('Split', [take('packed'), builder.constant('int64', widths)], parts, { axis: 1 });
     return {
-      categorical: body.node('Cast', [parts[0]], { to: elementTypes.int32 }), // int32 [B, C]
+      categorical: builder.node('Cast', [parts[0]], { to: elementTypes.int32 }), // int32 [B, C]
       ...(numbers > 0 ? { numeric: parts[1] } : {}), // [B, F]
-      target: body.node('Reshape', [parts.at(-1)!, body.constant('int64', [batchSize])]), // [B]
+      target: builder.node('Reshape', [parts.at(-1)!, builder.constant('int64', [rows])]), // [B]
     };
   }
   return {
-    ...(indices > 0 ? { categorical: look('categorical') } : {}),
-    ...(numbers > 0 ? { numeric: look('numeric') } : {}),
-    target: look('target'),
-    ...(layout.image ? { image: lowerPixels(body, look('image'), batchSize, layout.image) } : {}),
+    ...(indices > 0 ? { categorical: take('categorical') } : {}),
+    ...(numbers > 0 ? { numeric: take('numeric') } : {}),
+    target: take('target'),
+    ...(layout.image ? { image: lowerPixels(builder, take('image'), rows, layout.image) } : {}),
   };
 }
 
