@@ -95,11 +95,13 @@ export const waitForVersionUpdate = defineUpdate<ServingTarget, [WaitForVersionI
 export const leaveSignal = defineSignal<[{ hostId: string }]>('leave');
 export const servingStateQuery = defineQuery<ServingState>('servingState');
 
-/** Activity `loadVersion` on the host's own queue: download, verify the digests, load, warm, reproduce the golden outputs. Nothing serves it yet. */
+/** Activity `loadVersion` on the host's own queue: download, verify the digests, load, warm, reproduce the golden outputs. Nothing serves it yet, unless `activate` asks for that. */
 export interface LoadVersionInput {
   readonly model: string;
   readonly version: ServedVersion;
   readonly epoch: number;
+  /** Activate it, too: the host is the only one, so there is none to wait for. A host of before this field only loads. @default false */
+  readonly activate?: boolean;
 }
 
 export interface LoadVersionResult {
@@ -107,6 +109,8 @@ export interface LoadVersionResult {
   readonly loadMs: number;
   /** Largest absolute difference from the golden outputs. */
   readonly goldenDifference: number;
+  /** Whether the version takes new requests already. Absent: no. */
+  readonly activated?: boolean;
 }
 
 /** Activity `activateVersion` on the host's own queue: the staged version takes new requests; the old one drains. */

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
-import { atLowPriority } from './low-priority.js';
+import { atLowPriority, lowerProcess } from './low-priority.js';
 
 describe('atLowPriority', () => {
   it('comes back to the priority that the thread had, whatever becomes of the work', async () => {
@@ -12,5 +15,21 @@ describe('atLowPriority', () => {
     expect(getPriority()).toBeLessThanOrEqual(usual + 1);
     await expect(atLowPriority(() => Promise.reject(new Error('no such image')))).rejects.toThrow('no such image');
     expect(getPriority()).toBeLessThanOrEqual(usual + 1);
+  });
+});
+
+describe('lowerProcess', () => {
+  it('reaches the threads that are there already', async () => {
+    const child = spawn(process.execPath, ['-e', 'process.stdin.resume(); console.log("up")'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      lowerProcess(child.pid);
+      const threads = process.platform === 'linux' ? readdirSync(`/proc/${child.pid}/task`).map(Number) : [child.pid!];
+      expect(new Set(threads.map((thread) => getPriority(thread)))).toEqual(new Set([Math.max(getPriority(), 10)]));
+      if (process.platform === 'linux') expect(threads.length).toBeGreaterThan(4);
+    } finally {
+      child.stdin.end();
+      await once(child, 'exit');
+    }
   });
 });

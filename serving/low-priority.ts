@@ -1,6 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 
-/** As the loader's. */
+/** Low enough that requests which are being served come first, high enough to go on on a machine that is busy. */
 const niceness = 10;
 let canReturn: boolean | undefined;
 
@@ -31,4 +32,27 @@ function mayRaise(): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Put a whole process behind the others for good: on Linux also the threads that Node.js started before, which a priority of the
+ * process leaves as they are; later ones inherit it. A thread that ends meanwhile is none that matters.
+ *
+ * @param pid of this process, or of another one of the same user
+ */
+export function lowerProcess(pid = process.pid, to = niceness): void {
+  setPriority(pid, to);
+  if (process.platform !== 'linux') return;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      setPriority(Number(thread), to);
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+/** Put the calling thread behind the others for good, where threads have priorities of their own. */
+export function lowerThread(): void {
+  if (process.platform === 'linux') setPriority(niceness);
 }

@@ -18,8 +18,8 @@ export interface PlacementWishes {
 }
 
 /** A pause that the requests of other models do not notice beside their own milliseconds. */
-const longestOpenMs = 6;
-const longestCallMs = 1;
+export const longestOpenMs = 6;
+export const longestCallMs = 1;
 
 /**
  * Pure.

@@ -1,16 +1,10 @@
-import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { InferenceSession } from 'onnxruntime-node';
 import type { GoldenOutputs, ModelManifest } from '../contracts/model.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { runInParts } from './run-session.js';
 import { tileBatch, type Batch, type BatchOutputs } from './tensors.js';
-
-export interface LocalFile {
-  readonly path: string;
-  readonly sha256: string;
-}
+import { readVerified, readVerifiedBesideRequests, type LocalFile } from './verified-file.js';
 
 /** What a version costs on this machine, in milliseconds; the least of some tries. */
 export interface VersionProfile {
@@ -45,7 +39,7 @@ export interface OpenOptions {
   readonly threads?: number;
   /**
    * Lay the weights out for larger batches: half again as fast from some rows on, and tens of milliseconds to open for a model
-   * of tens of megabytes. Without it the weights are used where they lie. @default false
+   * of tens of megabytes. Without it all weights are used where they lie. @default false
    */
   readonly prepack?: boolean;
   /** The thread serves meanwhile, and is held up for no longer than it takes to hash a quarter of a megabyte. @default false */
@@ -66,9 +60,9 @@ export interface OpenModel {
  */
 export async function openPrepared(prepared: PreparedVersion, options: OpenOptions = {}): Promise<OpenModel> {
   const { manifest } = prepared;
-  const pieceBytes = options.isServing ? unnoticedBytes : largestPieceBytes;
-  const bytes = await readLarge('prepared image', prepared.image, pieceBytes);
-  const golden = JSON.parse(new TextDecoder().decode(await readLarge('golden outputs', prepared.golden, pieceBytes))) as GoldenOutputs;
+  const read = options.isServing ? readVerifiedBesideRequests : readVerified;
+  const bytes = await read('prepared image', prepared.image);
+  const golden = JSON.parse(new TextDecoder().decode(await read('golden outputs', prepared.golden))) as GoldenOutputs;
   const session = await openImage(bytes, options);
   const run = (batch: Batch) => runInParts(session, manifest, batch);
   const rows = goldenBatch(manifest, golden);
@@ -86,7 +80,7 @@ export async function openImage(bytes: Uint8Array, { threads = 1, prepack = fals
       extra: {
         session: {
           use_ort_model_bytes_directly: '1',
-          use_ort_model_bytes_for_initializers: prepack ? '0' : '1',
+          use_ort_model_bytes_for_initializers: '1',
           disable_prepacking: prepack ? '0' : '1',
         },
       },
@@ -112,42 +106,4 @@ export function sessionOptions(threads: number): InferenceSession.SessionOptions
 export function goldenBatch(manifest: ModelManifest, golden: GoldenOutputs): Batch {
   const tensors = rowsToTensors(manifest.inputs, golden.instances);
   return { rows: golden.instances.length, columns: manifest.inputs.map((input) => tensors[input.name].data) };
-}
-
-/** Small enough that hashing one is not noticed by the requests of the same thread. */
-const unnoticedBytes = 256 * 1024;
-const largestPieceBytes = 8 * 1024 * 1024;
-
-/**
- * Read a file and check its digest, a piece at a time, so that a thread which serves meanwhile is never held up for long.
- *
- * @param pieceBytes smaller ones hold the thread up for less, and take half again as long in all
- * @returns bytes at the beginning of an `ArrayBuffer` of their own, aligned as onnxruntime wants them
- * @throws AnnealError `LoadFailed`
- */
-export async function readLarge(what: string, file: LocalFile, pieceBytes = largestPieceBytes): Promise<Uint8Array> {
-  const hash = createHash('sha256');
-  let bytes: Uint8Array;
-  try {
-    const handle = await open(file.path);
-    try {
-      const { size } = await handle.stat();
-      bytes = new Uint8Array(new ArrayBuffer(size));
-      for (let at = 0; at < size;) {
-        const { bytesRead } = await handle.read(bytes, at, Math.min(pieceBytes, size - at), at);
-        if (bytesRead === 0) throw new Error('it became shorter while it was read');
-        hash.update(bytes.subarray(at, at + bytesRead));
-        at += bytesRead;
-      }
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw loadFailed(`the file of its ${what} cannot be read (${messageOf(error)}). The host downloads it again on the next try.`, error);
-  }
-  const sha256 = hash.digest('hex');
-  if (sha256 === file.sha256) return bytes;
-  throw loadFailed(
-    `the file of its ${what} has the SHA-256 ${sha256}, expected ${file.sha256}. It was damaged on this machine; the host downloads it again on the next try.`,
-  );
 }

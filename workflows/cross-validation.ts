@@ -12,7 +12,7 @@ import {
 import type { CrossValidationInput, CrossValidationSummary, FoldResult, PreparedFold } from '../contracts/cross-validation.js';
 import { failureTypes } from '../contracts/failures.js';
 import { foldWorkflowId } from '../contracts/ids.js';
-import { primaryMetric } from '../contracts/pipeline.js';
+import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { foldFigures } from '../ml/evaluate/fold-figures.js';
 import { failureReason } from './failure-reason.js';
 import type { fold } from './fold.js';

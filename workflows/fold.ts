@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { FoldInput, FoldResult } from '../contracts/cross-validation.js';
-import { primaryMetric } from '../contracts/pipeline.js';
+import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { training } from './proxies.js';
 
 /** One fold of a cross-validation: train on its rows, and measure on those that it holds out. */

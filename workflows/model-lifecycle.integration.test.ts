@@ -29,14 +29,20 @@ class RecordedHost implements HostActivities {
   readonly calls: string[] = [];
   refuses = new Set<string>();
 
-  constructor(readonly hostId: string) {}
+  /** @param activatesAtOnce as hosts of today; those of before only load */
+  constructor(
+    readonly hostId: string,
+    private readonly activatesAtOnce = false,
+  ) {}
 
   // Activities are called without their object.
   readonly loadVersion: HostActivities['loadVersion'] = async (input) => {
     this.calls.push(`load ${input.version.version}`);
     if (this.refuses.has(input.version.version))
       throw ApplicationFailure.create({ type: failureTypes.loadFailed, nonRetryable: true, message: 'golden outputs differ' });
-    return { hostId: this.hostId, loadMs: 1, goldenDifference: 0 };
+    const activated = this.activatesAtOnce && input.activate === true;
+    if (activated) this.calls.push(`activate ${input.version.version} at once`);
+    return { hostId: this.hostId, loadMs: 1, goldenDifference: 0, activated };
   };
   readonly activateVersion: HostActivities['activateVersion'] = async (input) => {
     this.calls.push(`activate ${input.version}`);
@@ -113,6 +119,21 @@ describe('modelLifecycle', () => {
       expect(aliases).toEqual(['champion=1']);
       const { memo } = await handle.describe();
       expect(memo?.[servingMemoKey]).toMatchObject({ epoch: 1, champion: { version: '1' } });
+    });
+  });
+
+  it('has the only host load and serve in one go, where it can, and two of them one after the other', async () => {
+    const [only, other] = [new RecordedHost('o1', true), new RecordedHost('o2', true)];
+    await withLifecycle([only, other], async (handle) => {
+      await handle.executeUpdate(waitForVersionUpdate, { args: [only.lease(0)] });
+      const result = await handle.executeUpdate(promoteUpdate, { args: [promotion('1')] });
+      expect(result).toMatchObject({ version: '1', acknowledged: ['o1'], unreachable: [] });
+      only.refuses.add('2');
+      expect(await refusal(handle.executeUpdate(promoteUpdate, { args: [promotion('2')] }))).toContain('golden outputs differ');
+      await handle.executeUpdate(waitForVersionUpdate, { args: [other.lease(0)] });
+      await handle.executeUpdate(promoteUpdate, { args: [promotion('3', 2)] });
+      expect(only.calls).toEqual(['load 1', 'activate 1 at once', 'load 2', 'load 3', 'activate 3']);
+      expect(other.calls).toEqual(['load 3', 'activate 3']);
     });
   });
 

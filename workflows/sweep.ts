@@ -13,7 +13,8 @@ import {
 } from '@temporalio/workflow';
 import { failureTypes } from '../contracts/failures.js';
 import { trialWorkflowId } from '../contracts/ids.js';
-import { isLowerBetter, primaryMetric } from '../contracts/pipeline.js';
+import { isLowerBetter } from '../contracts/pipeline/metrics.js';
+import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import {
   rungDecisionSignal,
   rungReportSignal,

@@ -10,8 +10,9 @@ import {
 } from '@temporalio/workflow';
 import type { TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
-import { primaryMetric, type Metrics, type PipelineSpec } from '../contracts/pipeline.js';
-import { coarseThreshold } from '../contracts/pipeline/serving.js';
+import type { Metrics, PipelineSpec } from '../contracts/pipeline.js';
+import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
+import { coarseThreshold } from '../contracts/pipeline/coarse-threshold.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import {
   statusQuery,

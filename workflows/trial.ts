@@ -1,5 +1,5 @@
 import { condition, getExternalWorkflowHandle, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
-import { primaryMetric } from '../contracts/pipeline.js';
+import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { rungDecisionSignal, rungReportSignal, type TrialInput, type TrialResult } from '../contracts/training-pipeline.js';
 import type { TrainResult } from '../contracts/training.js';
 import { failureReason } from './failure-reason.js';

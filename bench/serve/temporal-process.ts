@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { promoteUpdate, type ServedVersion } from '../../contracts/serving.js';
 import { taskQueues } from '../../contracts/task-queues.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
+import { lowerProcess } from '../../serving/low-priority.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../../testing/workflow-environment.js';
 import type { modelLifecycle } from '../../workflows/model-lifecycle.js';
@@ -22,6 +23,8 @@ import type { FromTemporalProcess, ToTemporalProcess } from './temporal-messages
  */
 
 const model = 'flights';
+/** A third of the weight of a thread of the hosts, and far more than what these do at low priority. */
+const behindHosts = 5;
 const home = await mkdtemp(join(tmpdir(), 'anneal-bench-temporal-'));
 const store = new FileArtifactStore(join(home, 'artifacts'));
 const environment = await createWorkflowEnvironment();
@@ -54,6 +57,8 @@ async function answer(message: ToTemporalProcess): Promise<FromTemporalProcess> 
   const ports: number[] = [];
   for (let i = 0; i < message.hosts; i++) ports.push(await startHost(`h${i + 1}`));
   const pids = await Promise.all(hosts.map((host) => servingPids(host.pid!)));
+  // In production these have machines of their own; here they would take the processor from the hosts' threads.
+  for (const pid of [process.pid, ...(await temporalServers())]) lowerProcess(pid, behindHosts);
   return { kind: 'started', ports, pids: pids.flat() };
 }
 
@@ -75,11 +80,22 @@ async function startHost(hostId: string): Promise<number> {
   return Number(new URL(url).port);
 }
 
-/** Children of a host that run `serving/process.ts`. */
-async function servingPids(host: number): Promise<number[]> {
-  const children = (await readFile(`/proc/${host}/task/${host}/children`, 'utf8')).trim().split(' ').map(Number);
+function servingPids(host: number): Promise<number[]> {
+  return childrenOf(host, 'serving/process.ts');
+}
+
+async function temporalServers(): Promise<number[]> {
+  const starts = await childrenOf(process.pid, 'temporal');
+  return starts.filter((pid) => !hosts.some((host) => host.pid === pid));
+}
+
+/** Processes that any thread of a process has started, with this text in their command lines. */
+async function childrenOf(parent: number, text: string): Promise<number[]> {
+  const threads = await readdir(`/proc/${parent}/task`);
+  const lists = await Promise.all(threads.map((thread) => readFile(`/proc/${parent}/task/${thread}/children`, 'utf8')));
+  const children = lists.flatMap((list) => list.split(' ').filter(Boolean)).map(Number);
   const commands = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8')));
-  return children.filter((_pid, i) => commands[i].includes('serving/process.ts'));
+  return children.filter((_pid, i) => commands[i].includes(text));
 }
 
 /** Before anything is measured: elsewhere, other machines do it. */

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { metricName, metricNames } from './metrics.js';
+import { metricNames } from './metrics.js';
 import { columnName } from './scalars.js';
+
+const metricName = z.enum(metricNames);
 
 export const evaluationSpec = z.strictObject({
   /** Decides between trials, stops early, and stands first in every report. Default by task: auc, logLoss, rmse; pinball where quantiles are predicted. */

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { Task } from './target.js';
 
 export const metricNames = [
@@ -15,7 +14,6 @@ export const metricNames = [
   'pinball',
   'coverage',
 ] as const;
-export const metricName = z.enum(metricNames);
 
 export type MetricName = (typeof metricNames)[number];
 /** Values by metric name; a metric that a task does not have is absent. */

@@ -6,7 +6,6 @@ import { evaluationSpec, gateSpec, promotionSpec } from './evaluation.js';
 import { expectationsSpec } from './expectations.js';
 import { featureSpec } from './features.js';
 import { frozenSchema } from './frozen-schema.js';
-import type { MetricName } from './metrics.js';
 import { modelSpec } from './model.js';
 import { columnName, pipelineName } from './scalars.js';
 import { sourceSpec } from './source.js';
@@ -14,7 +13,7 @@ import { servingSpec } from './serving.js';
 import { splitSpec } from './split.js';
 import { sweepSpec } from './sweep.js';
 import { targetSpec } from './target.js';
-import { quantilesOf, trainingSpec } from './training.js';
+import { trainingSpec } from './training.js';
 
 export const pipelineSchema = z.strictObject({
   name: pipelineName,
@@ -41,8 +40,4 @@ export const pipelineSchema = z.strictObject({
 export type PipelineInput = z.input<typeof pipelineSchema>;
 export type PipelineSpec = z.output<typeof pipelineSchema>;
 
-export function primaryMetric(spec: PipelineSpec): MetricName {
-  if (spec.evaluation.primaryMetric) return spec.evaluation.primaryMetric;
-  if (quantilesOf(spec.training)) return 'pinball';
-  return ({ binary: 'auc', multiclass: 'logLoss', multilabel: 'auc', regression: 'rmse' } as const)[spec.target.task];
-}
+export { primaryMetric } from './primary-metric.js';

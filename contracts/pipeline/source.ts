@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isQuery } from './describe-source.js';
 import { columnName, imageChannels, imageSide } from './scalars.js';
 import { windowSpec } from './window.js';
 
@@ -117,6 +118,8 @@ export const sourceSpec = z.discriminatedUnion('format', [
   }),
 ]);
 
+export { describeSource, isQuery, sourceUris } from './describe-source.js';
+
 export type SourceSpec = z.output<typeof sourceSpec>;
 export type QuerySource = Extract<SourceSpec, { query: string }>;
 export type NamedSource = z.output<typeof namedSource>;
@@ -124,17 +127,8 @@ export type ImageSource = Extract<SourceSpec, { format: 'images' }>;
 export type FileSource = Exclude<SourceSpec, QuerySource | ImageSource>;
 export type DelimitedSource = Extract<NamedSource, { format: 'csv' | 'tsv' }>;
 
-export function isQuery(source: SourceSpec): source is QuerySource {
-  return 'query' in source;
-}
-
 export function isImages(source: SourceSpec | NamedSource): source is ImageSource {
   return source.format === 'images';
-}
-
-/** @returns the places of a source's files, as they were written */
-export function sourceUris(source: SourceSpec): readonly string[] {
-  return isQuery(source) ? Object.values(source.sources).flatMap(({ uri: place }) => place) : [source.uri].flat();
 }
 
 /** @returns a copy of a source with each of its places replaced */
@@ -145,11 +139,4 @@ export function mapSourceUris<S extends SourceSpec>(source: S, replace: (uri: st
   });
   if (!isQuery(source)) return mapped(source as FileSource | ImageSource) as S;
   return { ...source, sources: Object.fromEntries(Object.entries(source.sources).map(([name, table]) => [name, mapped(table)])) };
-}
-
-/** A source in a few words, for summaries and messages. */
-export function describeSource(source: SourceSpec): string {
-  if (isQuery(source)) return `a query over ${Object.keys(source.sources).join(', ')}`.slice(0, 200);
-  const [first, ...others] = sourceUris(source);
-  return others.length === 0 ? first : `${first} and ${others.length} more`;
 }

@@ -114,9 +114,6 @@ export type LossSpec = z.output<typeof lossSpec>;
 export type OptimizerSpec = z.output<typeof optimizerSpec>;
 export type SamplingSpec = z.output<typeof samplingSpec>;
 export type TrainingSpec = z.output<typeof trainingSpec>;
-/** @returns the quantiles that a model of this training predicts, or undefined */
-export function quantilesOf({ loss }: Pick<TrainingSpec, 'loss'>): readonly number[] | undefined {
-  return loss?.kind === 'quantile' ? loss.quantiles : undefined;
-}
-
 export type ScheduleSpec = TrainingSpec['schedule'];
+
+export { quantilesOf } from './primary-metric.js';

@@ -1,5 +1,5 @@
 import type { FoldFigures } from '../../contracts/cross-validation.js';
-import { metricNames, type MetricName, type Metrics } from '../../contracts/pipeline.js';
+import { metricNames, type MetricName, type Metrics } from '../../contracts/pipeline/metrics.js';
 
 /**
  * Mean and standard deviation of every metric over the folds of a cross-validation. Pure: safe in a workflow.

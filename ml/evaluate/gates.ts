@@ -1,6 +1,7 @@
 import type { CrossValidationSummary, FoldFigures } from '../../contracts/cross-validation.js';
 import type { GateResult } from '../../contracts/model.js';
-import { isLowerBetter, type GateSpec, type Metrics } from '../../contracts/pipeline.js';
+import type { GateSpec } from '../../contracts/pipeline.js';
+import { isLowerBetter, type Metrics } from '../../contracts/pipeline/metrics.js';
 
 /** What a gate looks at: the contents of an `EvaluationReport`, and the figures over the folds where there are any. */
 export interface GateEvidence {

@@ -2,11 +2,16 @@ import type { FailureType } from '../../contracts/failures.js';
 import type { PreparedVersion } from '../prepared-version.js';
 import type { VersionFiles } from './prepare-version.js';
 
-/** What a supervisor asks of its loader process; every request is answered once. */
+/** What a supervisor asks of its loader process; answered once. */
 export interface PrepareMessage {
   readonly id: number;
   readonly files: VersionFiles;
   readonly directory: string;
+}
+
+/** Images that are not needed any more, to be deleted at the loader's priority; not answered. */
+export interface RemoveMessage {
+  readonly remove: readonly string[];
 }
 
 export type PreparedMessage =

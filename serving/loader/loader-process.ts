@@ -1,6 +1,7 @@
-import { setPriority } from 'node:os';
+import { rmSync } from 'node:fs';
 import { AnnealError } from '../../contracts/failures.js';
-import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
+import { lowerProcess } from '../low-priority.js';
+import type { PreparedMessage, PrepareMessage, RemoveMessage } from './loader-messages.js';
 import { prepareVersion } from './prepare-version.js';
 
 /**
@@ -10,17 +11,26 @@ import { prepareVersion } from './prepare-version.js';
 
 if (!process.send) throw new Error('serving/loader/loader-process.ts is started by the inference worker: run workers/inference.ts.');
 
-/** Requests that are being served come first; low enough for that, high enough to go on on a machine that is busy. */
-const niceness = 10;
-setPriority(niceness);
+lowerProcess();
 
 process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
 let last: Promise<unknown> = Promise.resolve();
-process.on('message', (message: PrepareMessage) => {
-  last = last.then(() => prepare(message)).then(reply);
+process.on('message', (message: PrepareMessage | RemoveMessage) => {
+  last = last.then(() => ('remove' in message ? remove(message) : prepare(message).then(reply)));
 });
+
+/** What cannot be deleted is met again by the next `keepOnly`. */
+function remove({ remove: paths }: RemoveMessage): void {
+  for (const path of paths) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // As above.
+    }
+  }
+}
 
 async function prepare({ id, files, directory }: PrepareMessage): Promise<PreparedMessage> {
   try {

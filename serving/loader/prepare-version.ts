@@ -1,18 +1,21 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
 import { loadFailed, messageOf } from '../load-failed.js';
-import { goldenBatch, manyRows, openImage, readLarge, sessionOptions, type LocalFile, type PreparedVersion } from '../prepared-version.js';
+import { longestCallMs, longestOpenMs } from '../placement.js';
+import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from '../prepared-version.js';
 import { runInParts } from '../run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
+import { readNew, readVerified, type LocalFile } from '../verified-file.js';
 
-const openTries = 5;
-const callTries = 25;
-/** What takes longer than this in all is far from every bound that it is compared with. */
-const longestMeasureMs = 25;
+/** Of what the placement does not hang on. */
+const callTries = 2;
+/** Noise in the processor's time does not make a call look this many times as slow as it is. */
+const clearlyAbove = 4;
+const maxTries = 25;
 
 /** The files of one version on this machine. */
 export interface VersionFiles {
@@ -38,25 +41,25 @@ export function versionDigest(files: VersionFiles): string {
  */
 export async function prepareVersion(files: VersionFiles, directory: string): Promise<PreparedVersion> {
   const startedAt = performance.now();
-  const bytes = await readLarge('model', files.model);
-  const manifest = parseJson<ModelManifest>('manifest', await readLarge('manifest', files.manifest));
-  const golden = parseJson<GoldenOutputs>('golden outputs', await readLarge('golden outputs', files.golden));
+  const bytes = readVerified('model', files.model);
+  const manifest = parseJson<ModelManifest>('manifest', readVerified('manifest', files.manifest));
+  const golden = parseJson<GoldenOutputs>('golden outputs', readVerified('golden outputs', files.golden));
   if (manifest.formatVersion !== 1 || !Array.isArray(manifest.inputs)) {
     throw loadFailed(
       'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
     );
   }
-  const { image, path, sha256 } = await writeImage(bytes, manifest, join(directory, files.model.sha256));
-  const openMs = await leastMs(openTries, async () => (await openImage(image, {})).release());
-  const session = await openImage(image, {});
+  const { bytes: bytesOfImage, ...image } = await writeImage(bytes, manifest, join(directory, files.model.sha256));
+  const openMs = await leastMs(async () => (await openImage(bytesOfImage, {})).release(), longestOpenMs);
+  const session = await openImage(bytesOfImage, {});
   try {
     const run = (batch: Batch) => runInParts(session, manifest, batch);
     const { difference, rows } = await reproduceGolden(manifest, golden, run);
-    const oneRowMs = await leastMs(callTries, () => run(tileBatch(rows, 1)));
-    const manyRowsMs = await leastMs(callTries, () => run(tileBatch(rows, manyRows)));
+    const oneRowMs = await leastMs(() => run(tileBatch(rows, 1)));
+    const manyRowsMs = await leastMs(() => run(tileBatch(rows, manyRows)), longestCallMs);
     return {
       digest: versionDigest(files),
-      image: { path, sha256, sizeBytes: image.byteLength },
+      image,
       manifest,
       golden: files.golden,
       goldenDifference: difference,
@@ -71,7 +74,11 @@ export async function prepareVersion(files: VersionFiles, directory: string): Pr
   }
 }
 
-async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: string): Promise<LocalFile & { readonly image: Uint8Array }> {
+async function writeImage(
+  bytes: Uint8Array,
+  manifest: ModelManifest,
+  stem: string,
+): Promise<PreparedVersion['image'] & { readonly bytes: Uint8Array }> {
   const temporary = `${stem}.${randomUUID()}.tmp`;
   let session: InferenceSession;
   try {
@@ -87,12 +94,11 @@ async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: stri
   }
   try {
     checkSignature(session, manifest);
-    const image = await readFile(temporary);
-    const sha256 = createHash('sha256').update(image).digest('hex');
+    const { bytes: image, sha256, ...hashed } = readNew(temporary);
     // Two preparations of one model differ in some bytes: each keeps a file of its own.
     const path = `${stem}.${sha256.slice(0, 16)}.ort`;
     await rename(temporary, path);
-    return { image, path, sha256 };
+    return { bytes: image, path, sha256, hashed, sizeBytes: image.byteLength };
   } finally {
     await rm(temporary, { force: true });
     await session.release();
@@ -101,12 +107,15 @@ async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: stri
 
 /**
  * The least of some tries, by the clock or by the processor's time of this process: whatever else the machine does makes a call
- * longer, never shorter, and on a busy machine this process is at the end of the queue. Fewer tries where a call is slow.
+ * longer, never shorter, and on a busy machine this process is at the end of the queue.
+ *
+ * @param bound that the result is compared with: there are as many tries as it takes to know on which side it lies
  */
-async function leastMs(tries: number, work: () => Promise<unknown>): Promise<number> {
+async function leastMs(work: () => Promise<unknown>, bound?: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  const until = performance.now() + longestMeasureMs;
-  for (let i = 0; i < tries && (i < 2 || performance.now() < until); i++) {
+  const isKnown = (tries: number): boolean =>
+    bound === undefined ? tries >= callTries : tries > 0 && (least <= bound || least > bound * clearlyAbove);
+  for (let tries = 0; tries < maxTries && !isKnown(tries); tries++) {
     const startedAt = performance.now();
     const before = process.cpuUsage();
     await work();

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../contracts/failures.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { largePages } from '../../ml/train/large-pages.js';
 import { loadFailed } from '../load-failed.js';
 import type { PreparedVersion } from '../prepared-version.js';
-import type { PreparedMessage, PrepareMessage } from './loader-messages.js';
+import type { PreparedMessage, PrepareMessage, RemoveMessage } from './loader-messages.js';
 import { versionDigest, type VersionFiles } from './prepare-version.js';
 
 interface Waiting {
@@ -59,12 +60,17 @@ export class VersionLoader {
     this.#prepared.delete(versionDigest(files));
   }
 
-  /** Delete the images of all models but these. */
+  /** Delete the images of all models but these: soon, where the loader runs, and before this returns, where it does not. */
   async keepOnly(modelDigests: ReadonlySet<string>): Promise<void> {
     for (const key of this.#prepared.keys()) if (!modelDigests.has(key.slice(0, key.indexOf(',')))) this.#prepared.delete(key);
     const names = await readdir(this.directory);
     const unused = names.filter((name) => name.endsWith('.ort') && !modelDigests.has(name.slice(0, name.indexOf('.'))));
-    await Promise.all(unused.map((name) => rm(join(this.directory, name), { force: true })));
+    const paths = unused.map((name) => join(this.directory, name));
+    if (paths.length === 0) return;
+    const message: RemoveMessage = { remove: paths };
+    // The system takes milliseconds of the processor to delete a large file: they come after the requests' there.
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
+    else await Promise.all(paths.map((path) => rm(path, { force: true })));
   }
 
   close(): void {
@@ -102,7 +108,10 @@ export class VersionLoader {
   }
 
   #start(): ChildProcess {
-    const child = fork(fileURLToPath(new URL('./loader-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+    const child = fork(fileURLToPath(new URL('./loader-process.ts', import.meta.url)), [], {
+      execArgv: [...typescriptExecArgv],
+      env: { ...process.env, ...largePages() },
+    });
     child.on('message', (message: PreparedMessage) => {
       if (message.id !== this.#waiting?.id) return;
       this.#settle((waiting) => {

@@ -1,13 +1,13 @@
 import type { Worker } from 'node:worker_threads';
 import { startTypescriptThread } from '../../ml/typescript-thread.js';
-import type { DigestReply, DigestRequest } from './digest-messages.js';
+import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
 interface Waiting {
-  readonly resolve: (sha256: string | undefined) => void;
+  readonly resolve: (digest: FileDigest | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Digests of files, made by a thread that stands behind those that answer requests. */
+/** Digests and copies of files, made by a thread that stands behind those that answer requests. */
 export class FileDigests {
   readonly #waiting = new Map<number, Waiting>();
   #thread: Worker | undefined;
@@ -17,10 +17,29 @@ export class FileDigests {
    * @returns the SHA-256 in hex, or undefined when there is no such file
    * @throws Error with the system's code when it cannot be read
    */
-  sha256(path: string): Promise<string | undefined> {
+  digest(path: string): Promise<FileDigest | undefined> {
+    return this.#ask({ path });
+  }
+
+  /**
+   * Copy a file, hashed on the way; a copy that is there is overwritten.
+   *
+   * @returns the digest of the copy, or undefined when there is no such file
+   * @throws Error with the system's code when it cannot be read or written
+   */
+  copy(from: string, to: string): Promise<FileDigest | undefined> {
+    return this.#ask({ path: from, copyTo: to });
+  }
+
+  /** Delete a file: the system takes milliseconds of the processor for each ten megabytes. One that is not there is no error. */
+  async remove(path: string): Promise<void> {
+    await this.#ask({ path, remove: true });
+  }
+
+  #ask(what: Omit<DigestRequest, 'id'>): Promise<FileDigest | undefined> {
     const thread = (this.#thread ??= this.#start());
     return new Promise((resolve, reject) => {
-      const request: DigestRequest = { id: this.#nextId++, path };
+      const request: DigestRequest = { id: this.#nextId++, ...what };
       this.#waiting.set(request.id, { resolve, reject });
       thread.ref();
       thread.postMessage(request);
@@ -35,7 +54,7 @@ export class FileDigests {
       // A thread that only waits does not keep the process alive.
       if (this.#waiting.size === 0) thread.unref();
       if ('message' in reply) waiting?.reject(Object.assign(new Error(reply.message), { code: reply.code }));
-      else waiting?.resolve(reply.sha256);
+      else waiting?.resolve(reply.digest);
     });
     const ended = (error: Error): void => {
       if (this.#thread === thread) this.#thread = undefined;

@@ -79,6 +79,17 @@ describe('InferenceHost', () => {
     expect(host.known(model)).toEqual({ epoch: 1, version: '1' });
   });
 
+  it('activates what it loads where the rollout asks for both, and does nothing of a refused version', async () => {
+    const host = await open();
+    const [one, broken] = [await storeVersion(store, '1', 1), await storeVersion(store, '2', 2, 0.5)];
+    for (let i = 0; i < 2; i++)
+      expect(await host.load({ model, version: one, epoch: 1, activate: true })).toMatchObject({ hostId: 'h', activated: true });
+    await expect(host.load({ model, version: broken, epoch: 2, activate: true })).rejects.toMatchObject({ type: 'LoadFailed' });
+    await expect(host.load({ model, version: one, epoch: 0, activate: true })).rejects.toMatchObject({ type: 'RolloutFailed' });
+    expect(await served(host)).toBe('1');
+    expect(host.known(model)).toEqual({ epoch: 1, version: '1' });
+  });
+
   it('ignores an activation and a target that are older than what it knows', async () => {
     const host = await open();
     const [one, two] = [await storeVersion(store, '1', 1), await storeVersion(store, '2', 2)];

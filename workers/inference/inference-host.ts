@@ -131,7 +131,7 @@ export class InferenceHost {
   }
 
   /** Activity `loadVersion`. */
-  async load({ model, version, epoch }: LoadVersionInput): Promise<LoadVersionResult> {
+  async load({ model, version, epoch, activate }: LoadVersionInput): Promise<LoadVersionResult> {
     return this.#inTurn(model, async (hosted) => {
       if (epoch < hosted.epoch) {
         throw new AnnealError(
@@ -139,7 +139,10 @@ export class InferenceHost {
           `Host ${this.hostId} did not load version ${version.version} of ${model}: the rollout has epoch ${epoch}, and the host has already taken epoch ${hosted.epoch}. A newer rollout went past this one; promote the version again if it is still wanted.`,
         );
       }
-      return { hostId: this.hostId, ...(await this.#stage(model, hosted, version)) };
+      const loaded = { hostId: this.hostId, ...(await this.#stage(model, hosted, version)) };
+      if (!activate) return loaded;
+      await this.#activate(model, hosted, version, epoch);
+      return { ...loaded, activated: true };
     });
   }
 
@@ -211,24 +214,28 @@ export class InferenceHost {
     hosted.missing = false;
     hosted.staged.clear();
     this.options.logger.info({ model, version: version.version, epoch }, 'serving');
-    await this.#remember(model, hosted, version);
+    await this.#onDisk(model, () => this.options.cache.save(cachedModel(model, hosted, version)));
+    // Nobody who waits for the activation waits for this.
+    void this.#inTurn(model, () => this.#onDisk(model, () => this.#removeUnused()));
   }
 
   /** The disk is for the next start: that it fails must not undo what is served now. */
-  async #remember(model: string, { lineage, epoch, previous }: HostedModel, active: ServedVersion): Promise<void> {
-    const state: CachedModel = { formatVersion: 1, model, lineage, epoch, active, previous };
+  async #onDisk(model: string, work: () => Promise<void>): Promise<void> {
     try {
-      await this.options.cache.save(state);
-      const held = [...this.#models.values()].flatMap((hosted) => [hosted.active, hosted.previous, ...hosted.staged.values()]);
-      const kept = [...held, ...this.#loading].filter((version) => version !== undefined);
-      await this.options.cache.keepOnly(kept);
-      await this.options.loader.keepOnly(new Set(kept.map(({ bundle }) => bundle.model.sha256)));
+      await work();
     } catch (error) {
       this.options.logger.error(
         { model, error: String(error) },
         'the local cache could not be written; a restart would serve the version before',
       );
     }
+  }
+
+  async #removeUnused(): Promise<void> {
+    const held = [...this.#models.values()].flatMap((hosted) => [hosted.active, hosted.previous, ...hosted.staged.values()]);
+    const kept = [...held, ...this.#loading].filter((version) => version !== undefined);
+    await this.options.cache.keepOnly(kept);
+    await this.options.loader.keepOnly(new Set(kept.map(({ bundle }) => bundle.model.sha256)));
   }
 
   #all(): Processes {
@@ -244,6 +251,10 @@ export class InferenceHost {
     entry.turn = result.catch(() => undefined);
     return result;
   }
+}
+
+function cachedModel(model: string, { lineage, epoch, previous }: HostedModel, active: ServedVersion): CachedModel {
+  return { formatVersion: 1, model, lineage, epoch, active, previous };
 }
 
 /** A registry that was set up anew gives the same numbers to other models. */

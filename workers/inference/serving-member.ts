@@ -14,6 +14,7 @@ import type {
   ServingCommands,
 } from '../../serving/process-messages.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { largePages } from '../../ml/train/large-pages.js';
 
 export interface ServingMemberOptions {
   readonly logger: Logger;
@@ -258,5 +259,5 @@ function forkServing(): Worker {
     execArgv: [...typescriptExecArgv],
     args: [],
   });
-  return cluster.fork();
+  return cluster.fork(largePages());
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
@@ -8,7 +8,7 @@ import type { ArtifactRef } from '../../contracts/reference.js';
 import type { ServedVersion } from '../../contracts/serving.js';
 import { withArtifactsInUse } from '../../stores/artifact-use.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
-import type { LocalFile } from '../../serving/prepared-version.js';
+import type { HashedFile, LocalFile } from '../../serving/verified-file.js';
 import { FileDigests } from './file-digests.js';
 
 /** What a host served last of one model; enough to serve it again with nothing but this directory. */
@@ -28,7 +28,7 @@ export interface CachedModel {
  * A file appears under its final name complete and verified, or not at all.
  */
 export class VersionCache {
-  readonly #verified = new Set<string>();
+  readonly #verified = new Map<string, HashedFile>();
   readonly #digests = new FileDigests();
   readonly #fetching = new Map<string, Promise<LocalFile>>();
 
@@ -92,7 +92,7 @@ export class VersionCache {
     for (const name of await readdir(join(this.directory, 'blobs'))) {
       if (kept.has(name)) continue;
       this.#verified.delete(name);
-      await rm(join(this.directory, 'blobs', name), { force: true });
+      await this.#digests.remove(join(this.directory, 'blobs', name));
     }
   }
 
@@ -120,31 +120,41 @@ export class VersionCache {
   }
 
   async #fetch(ref: ArtifactRef): Promise<LocalFile> {
-    const local: LocalFile = { path: join(this.directory, 'blobs', ref.sha256), sha256: ref.sha256 };
-    if (this.#verified.has(ref.sha256)) return local;
-    if ((await this.#digests.sha256(local.path)) !== ref.sha256) {
-      const temporary = join(this.directory, 'tmp', randomUUID());
-      try {
-        await withArtifactsInUse(() => this.#copy(ref, temporary));
-        await rename(temporary, local.path);
-      } finally {
-        await rm(temporary, { force: true });
-      }
+    const path = join(this.directory, 'blobs', ref.sha256);
+    let hashed = this.#verified.get(ref.sha256);
+    if (!hashed) {
+      const here = await this.#digests.digest(path);
+      hashed = here?.sha256 === ref.sha256 ? here.hashed : await this.#bring(ref, path);
+      this.#verified.set(ref.sha256, hashed);
     }
-    this.#verified.add(ref.sha256);
-    return local;
+    return { path, sha256: ref.sha256, hashed };
   }
 
-  /** Hashed once, as a copy. */
-  async #copy(ref: ArtifactRef, to: string): Promise<void> {
-    const isCopied = async (path: string): Promise<boolean> => {
-      await copyFile(path, to);
-      return (await this.#digests.sha256(to)) === ref.sha256;
+  async #bring(ref: ArtifactRef, path: string): Promise<HashedFile> {
+    const temporary = join(this.directory, 'tmp', randomUUID());
+    try {
+      const hashed = await withArtifactsInUse(() => this.#copy(ref, temporary));
+      await rename(temporary, path);
+      return hashed;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Hashed once, as it is copied. */
+  async #copy(ref: ArtifactRef, to: string): Promise<HashedFile> {
+    const copied = async (path: string): Promise<HashedFile | undefined> => {
+      const copy = await this.#digests.copy(path, to);
+      return copy?.sha256 === ref.sha256 ? copy.hashed : undefined;
     };
-    if (await isCopied(await this.store.unverifiedPath(ref)).catch(() => false)) return;
+    const first = await this.store
+      .unverifiedPath(ref)
+      .then(copied)
+      .catch(() => undefined);
     // What is wrong there is the store's to say, or to mend.
-    if (!(await isCopied(await this.store.localPath(ref))))
-      throw new Error(`The copy of ${ref.uri} has another SHA-256 than the artifact; the disk of this host may be full or failing.`);
+    const hashed = first ?? (await copied(await this.store.localPath(ref)));
+    if (hashed) return hashed;
+    throw new Error(`The copy of ${ref.uri} has another SHA-256 than the artifact; the disk of this host may be full or failing.`);
   }
 }
 

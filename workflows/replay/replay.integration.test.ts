@@ -51,3 +51,12 @@ describe('a run that began before a change', () => {
     await expect(replay(history)).rejects.toBeInstanceOf(DeterminismViolationError);
   });
 });
+
+describe('the bundle of the workflows', () => {
+  it('carries no code that is made for pipelines that come in: every workflow that starts would run it', async () => {
+    const { code } = await testWorkflowBundle();
+    expect(code).toContain('./contracts/pipeline/metrics.ts');
+    expect(code).not.toContain('node_modules/zod/');
+    expect(code).not.toContain('./contracts/pipeline/schema.ts');
+  });
+});

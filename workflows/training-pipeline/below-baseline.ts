@@ -1,4 +1,5 @@
-import { type GateSpec, isLowerBetter, type MetricName, type Metrics } from '../../contracts/pipeline.js';
+import type { GateSpec } from '../../contracts/pipeline.js';
+import { isLowerBetter, type MetricName, type Metrics } from '../../contracts/pipeline/metrics.js';
 
 /**
  * What is to be said of a model that does no better than one that predicts the same for every row.

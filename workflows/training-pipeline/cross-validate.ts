@@ -2,7 +2,8 @@ import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflo
 import type { TrackedRun } from '../../contracts/activities.js';
 import type { CrossValidationInput, CrossValidationSummary } from '../../contracts/cross-validation.js';
 import { crossValidationWorkflowId, parsePipelineWorkflowId } from '../../contracts/ids.js';
-import { primaryMetric, type PipelineSpec } from '../../contracts/pipeline.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
+import { primaryMetric } from '../../contracts/pipeline/primary-metric.js';
 import type { crossValidation } from '../cross-validation.js';
 import type { RunRecord } from './run-record.js';
 import { count, type StageWithResult } from './staged.js';

@@ -3,8 +3,8 @@ import type { IngestedPartition, IngestResult } from '../../contracts/activities
 import type { Snapshot } from '../../contracts/dataset.js';
 import { AnnealError } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { describeSource } from '../../contracts/pipeline/source.js';
-import { type ResolvedWindow, resolveWindow } from '../../contracts/pipeline/window.js';
+import { describeSource } from '../../contracts/pipeline/describe-source.js';
+import { type ResolvedWindow, resolveWindow } from '../../contracts/pipeline/resolve-window.js';
 import { scheduledStartTime } from '../../contracts/search-attributes.js';
 import { data } from '../proxies.js';
 import type { RunRecord } from './run-record.js';

@@ -3,7 +3,7 @@ import type { ValidationResult } from '../../contracts/activities.js';
 import type { Anomaly, Snapshot } from '../../contracts/dataset.js';
 import { failureTypes } from '../../contracts/failures.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { describeSource } from '../../contracts/pipeline/source.js';
+import { describeSource } from '../../contracts/pipeline/describe-source.js';
 import { searchAttributes } from '../../contracts/search-attributes.js';
 import { failureReason } from '../failure-reason.js';
 import { data, tracking } from '../proxies.js';
