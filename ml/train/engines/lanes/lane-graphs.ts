@@ -1,7 +1,7 @@
 import { GraphBuilder } from '../../../graph/onnx-builder.js';
 import type { Network } from '../../../models/network.js';
 import type { NetworkPlan } from '../../engine.js';
-import { stateVectors } from '../../engine-state.js';
+import { type StateName, stateVectors } from '../../engine-state.js';
 import { stepScalarCount } from '../../optimizer.js';
 import { batchSlices } from '../batch-slices.js';
 import { lowerParameters } from '../lower-parameters.js';
@@ -22,13 +22,22 @@ export interface LaneGraphs {
   readonly gradient: Uint8Array;
   /** Whether a lane is given all rows of the mini-batch, since they are mixed with each other; else its own alone. */
   readonly readsAll: boolean;
+  readonly update: UpdateGraph;
+}
+
+/** The update that the lanes' sums ask for. */
+export interface UpdateGraph {
   /**
-   * The update that the lanes' sums ask for; the same in every lane.
-   *
-   * Inputs: `sums` float32 [lanes, P + 2], of each lane `gradient`, `total` and `weight`; `scalars` float32 [`stepScalarCount`], and
-   * the vectors of `stateVectors`. Outputs: `<state>_next`, and `loss` float32 [].
+   * Inputs: `gradientName(lane)` float32 [P] of every lane, `totals` and `weights` [lanes], `scalars` [`stepScalarCount`], and the
+   * vectors of `stateVectors`.
    */
-  readonly update: Uint8Array;
+  readonly graph: Uint8Array;
+  /** Names of the outputs: the vectors after the step, and its loss []. */
+  readonly outputs: Readonly<Record<StateName | 'loss', string>>;
+}
+
+export function gradientName(lane: number): string {
+  return `gradient_${lane}`;
 }
 
 /**
@@ -69,43 +78,23 @@ function buildGradientGraph(network: Network, plan: NetworkPlan, count: number, 
   return graph.encode();
 }
 
-function buildUpdateGraph(network: Network, plan: NetworkPlan, lanes: number): Uint8Array {
+function buildUpdateGraph(network: Network, plan: NetworkPlan, lanes: number): UpdateGraph {
   const vectors = stateVectors(plan.optimizer, network);
-  const { parameterCount } = network;
   const graph = new GraphBuilder('update');
-  graph.input('sums', 'float32', [lanes, parameterCount + 2]);
+  const gradients = Array.from({ length: lanes }, (_, lane) => graph.input(gradientName(lane), 'float32', [network.parameterCount]));
+  const sumOf = (name: string) => graph.node('ReduceSum', [graph.input(name, 'float32', [lanes])], { keepdims: 0 }); // []
+  const [total, weight] = [sumOf('totals'), sumOf('weights')];
   graph.input('scalars', 'float32', [stepScalarCount(plan.optimizer)]);
   for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
-  const parts = Array.from({ length: lanes }, () => graph.unique('lane'));
-  graph.nodeWithOutputs(
-    'Split',
-    [
-      'sums',
-      graph.constant(
-        'int64',
-        parts.map(() => 1),
-      ),
-    ],
-    parts,
-    { axis: 0 },
-  );
-  const sum = parts.reduce((left, right) => graph.node('Add', [left, right])); // [1, P + 2]
-  const [gradient, total, weight] = ['gradient', 'total', 'weight'].map((hint) => graph.unique(hint));
-  const flat = graph.node('Reshape', [sum, graph.constant('int64', [parameterCount + 2])]);
-  graph.nodeWithOutputs('Split', [flat, graph.constant('int64', [parameterCount, 1, 1])], [gradient, total, weight], { axis: 0 });
-  const scalar = (name: string) => graph.node('Reshape', [name, graph.constant('int64', [], [0])]); // []
   const made = lowerUpdate(graph, network, plan, {
     ...Object.fromEntries(vectors.map(({ name }) => [name, name])),
     scalars: 'scalars',
-    gradient,
-    total: scalar(total),
-    weight: scalar(weight),
+    gradient: gradients.reduce((left, right) => graph.node('Add', [left, right])), // [P]
+    total,
+    weight,
   });
-  for (const { name, size } of vectors) {
-    graph.node('Identity', [made[name]], {}, `${name}_next`);
-    graph.output(`${name}_next`, 'float32', [size]);
-  }
-  graph.node('Identity', [made.loss], {}, 'loss');
-  graph.output('loss', 'float32', []);
-  return graph.encode();
+  // Names of their own would cost a copy of each vector that is also used inside.
+  for (const { name, size } of vectors) graph.output(made[name], 'float32', [size]);
+  graph.output(made.loss, 'float32', []);
+  return { graph: graph.encode(), outputs: made };
 }

@@ -11,37 +11,50 @@ import { stepScalarCount, stepScalars } from '../../optimizer.js';
 import { checkData } from '../check-data.js';
 import type { ForwardPass } from '../forward-pass.js';
 import { randomStreams } from '../training-step.js';
-import { LaneBarrier, OtherLaneFailed } from './lane-barrier.js';
+import { LaneBoard, OtherThreadFailed } from './lane-board.js';
+import { LaneGradient, type LaneSetup } from './lane-gradient.js';
 import type { LaneGraphs } from './lane-graphs.js';
 import type { LaneMessage } from './lane-messages.js';
-import { Lane, type LaneSetup, type LaneSteps, sumsBytes } from './lane.js';
+import { LaneUpdate } from './lane-update.js';
 import { matrixShapes, SharedRows } from './shared-rows.js';
 
 /** From a thread's failure to its event. */
 const longestCauseMs = 1000;
 
-/** Training steps on several threads: the first lane is the thread that calls, each other one a thread of its own. */
+/**
+ * Training steps on several threads, the calling one and others. The rows of a mini-batch are divided into lanes; every thread adds up
+ * the gradients of those that it finds untaken, and the calling thread makes the update by the sum of all. So the bits depend on the
+ * number of lanes, and not on who does them.
+ */
 export class LaneSession implements EngineSession {
   private readonly rows = new SharedRows();
-  /** Why a thread ended. */
+  private readonly board: LaneBoard;
+  /** Of the published step, in shared memory. */
+  private readonly parameters: Float32Array;
+  private done = 0;
+  /** Why no more steps can be made. */
   private failure: Error | undefined;
 
   private constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
-    private readonly own: Lane,
-    private readonly others: readonly Worker[],
+    private readonly setup: LaneSetup,
+    private readonly gradient: LaneGradient,
+    private readonly update: LaneUpdate,
+    private readonly threads: readonly Worker[],
     private readonly forward: ForwardPass,
   ) {
-    for (const worker of others) {
-      worker.on('error', (error: Error) => (this.failure ??= error));
-      worker.on('exit', (code) => (this.failure ??= new Error(`a thread of the training ended with code ${code}`)));
+    this.board = new LaneBoard(setup.board, setup.lanes);
+    this.parameters = new Float32Array(setup.parameters);
+    for (const thread of threads) {
+      thread.on('error', (error: Error) => (this.failure ??= error));
+      thread.on('exit', (code) => (this.failure ??= new Error(`a thread of the training ended with code ${code}`)));
       // A session that nobody closes keeps no process alive.
-      worker.unref();
+      thread.unref();
     }
   }
 
-  /** Threads for the lanes but the first. They take a quarter of a second to start, in which the graphs can be made. */
+  /** Threads for the lanes but one. They take a quarter of a second to start, in which the graphs can be made. */
   static startThreads(lanes: number): Worker[] {
     return Array.from({ length: lanes - 1 }, () => startTypescriptThread(new URL('./lane-thread.ts', import.meta.url)));
   }
@@ -60,10 +73,15 @@ export class LaneSession implements EngineSession {
     graphs: LaneGraphs,
     forward: ForwardPass,
   ): Promise<LaneSession> {
-    const [first, ...rest] = setupsOf(network, plan, graphs);
-    rest.forEach((setup, i) => threads[i].postMessage({ kind: 'open', setup } satisfies LaneMessage));
-    const [own] = await Promise.all([Lane.open(first), ...threads.map((worker) => once(worker, 'message'))]);
-    const session = new LaneSession(network, plan, own, threads, forward);
+    const setup = setupOf(network, plan, graphs);
+    const vectors = stateVectors(plan.optimizer, network);
+    for (const thread of threads) thread.postMessage({ kind: 'open', setup } satisfies LaneMessage);
+    const [gradient, update] = await Promise.all([
+      LaneGradient.open(setup),
+      LaneUpdate.open({ ...setup, update: graphs.update, vectors, scalarCount: stepScalarCount(plan.optimizer) }),
+      ...threads.map((thread) => once(thread, 'message')),
+    ]);
+    const session = new LaneSession(network, plan, setup, gradient, update, threads, forward);
     session.holdRows(data);
     await session.setState(initialState(plan.optimizer, network));
     return session;
@@ -75,52 +93,71 @@ export class LaneSession implements EngineSession {
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
-    const { batchSize, optimizer } = this.plan;
+    const { batchSize } = this.plan;
     const count = learningRates.length;
     if (rows.length !== count * batchSize) throw new Error(`${count} steps need ${count * batchSize} rows, ${rows.length} were given`);
-    const scalarCount = stepScalarCount(optimizer);
-    const scalars = new Float32Array(count * scalarCount);
-    learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * scalarCount));
-    const steps: LaneSteps = { rows, scalars, keys: this.keysOf(firstStep, count) };
-    this.tell({ kind: 'run', steps });
+    if (this.failure) throw this.failure;
+    const keys = this.keysOf(firstStep, count);
+    this.tell({ kind: 'run', steps: { first: this.done, rows, keys } });
+    const losses = new Float32Array(count);
     try {
-      return await this.own.run(steps, this.heedThreads);
+      for (let i = 0; i < count; i++) {
+        const scalars = Float32Array.from(stepScalars(this.plan.optimizer, learningRates[i], firstStep + i + 1));
+        await this.addUp(rows.subarray(i * batchSize, (i + 1) * batchSize), this.keysOfStep(keys, i));
+        losses[i] = await this.update.run(scalars);
+        this.done++;
+      }
     } catch (error) {
-      throw error instanceof OtherLaneFailed ? await this.cause(error) : error;
+      this.board.fail();
+      this.failure ??= error instanceof OtherThreadFailed ? await this.cause(error) : (error as Error);
+      throw this.failure;
     }
+    return losses;
   }
 
   logits(data: EncodedData): Promise<Float32Array> {
-    const parameters = servedParameters(this.own.getState());
+    const parameters = servedParameters(this.update.state);
     return this.forward.logits(new ort.Tensor('float32', parameters, [parameters.length]), data);
   }
 
   getState(): Promise<EngineState> {
-    const state = this.own.getState();
+    const { state } = this.update;
     return Promise.resolve(stateOf(stateVectors(this.plan.optimizer, this.network), ({ name }) => state[name]!.slice()));
   }
 
   async setState(state: EngineState): Promise<void> {
     checkState(stateVectors(this.plan.optimizer, this.network), state);
-    this.own.setState(state);
-    this.tell({ kind: 'state', state });
+    this.update.setState(state);
   }
 
   async dispose(): Promise<void> {
-    if (this.failure) for (const worker of this.others) await worker.terminate();
+    if (this.failure) for (const thread of this.threads) await thread.terminate();
     else {
-      const ends = this.others.map((worker) => once(worker, 'exit'));
+      const ends = this.threads.map((thread) => once(thread, 'exit'));
       this.tell({ kind: 'close' });
-      for (const worker of this.others) worker.ref();
+      for (const thread of this.threads) thread.ref();
       await Promise.all(ends);
     }
-    await this.own.dispose();
+    await this.gradient.dispose();
+    await this.update.dispose();
     await this.forward.dispose();
+  }
+
+  /** Add up all lanes of the next step. */
+  private async addUp(batch: Int32Array, keys: Int32Array): Promise<void> {
+    const { board, done } = this;
+    this.parameters.set(this.update.state.parameters);
+    board.publish(done);
+    for (let lane = board.take(done); lane !== undefined; lane = board.take(done)) {
+      await this.gradient.addUp(lane, batch, keys);
+      board.finish();
+    }
+    await board.waitForAll(this.heedThreads);
   }
 
   private holdRows(data: EncodedData): void {
     const matrices = this.rows.take(this.network.layout, data);
-    this.own.useRows(matrices);
+    this.gradient.useRows(matrices);
     this.tell({ kind: 'rows', matrices });
   }
 
@@ -131,35 +168,41 @@ export class LaneSession implements EngineSession {
     return keys;
   }
 
+  private keysOfStep(keys: Int32Array, i: number): Int32Array {
+    const { keyCount } = this.setup;
+    return keys.subarray(i * keyCount, (i + 1) * keyCount);
+  }
+
   /** The thread that failed knows why; its error comes as an event. */
   private async cause(known: Error): Promise<Error> {
     for (const end = performance.now() + longestCauseMs; !this.failure && performance.now() < end;) await sleep(1);
     return this.failure ?? known;
   }
 
-  /** The thread of another lane may have ended: it is heard of in a turn of the event loop alone. */
+  /** A thread may have ended with a lane in its hands: it is heard of in a turn of the event loop alone. */
   private readonly heedThreads = async (): Promise<void> => {
     await nextTurn();
     if (this.failure) throw this.failure;
   };
 
   private tell(message: LaneMessage): void {
-    for (const worker of this.others) worker.postMessage(message);
+    for (const thread of this.threads) thread.postMessage(message);
   }
 }
 
-function setupsOf(network: Network, plan: NetworkPlan, graphs: LaneGraphs): readonly LaneSetup[] {
+function setupOf(network: Network, plan: NetworkPlan, { lanes, gradient, readsAll }: LaneGraphs): LaneSetup {
   const { layout, parameterCount } = network;
-  const shared = {
-    ...graphs,
+  const numbers = (count: number) => new SharedArrayBuffer(count * Float32Array.BYTES_PER_ELEMENT);
+  return {
+    lanes,
+    gradient,
+    readsAll,
     batchSize: plan.batchSize,
     matrices: matrixShapes(layout),
-    vectors: stateVectors(plan.optimizer, network),
     parameterCount,
-    scalarCount: stepScalarCount(plan.optimizer),
     keyCount: 2 * randomStreams(network, plan),
-    barrier: LaneBarrier.allocate(),
-    sums: new SharedArrayBuffer(sumsBytes(graphs.lanes, parameterCount)),
+    board: LaneBoard.allocate(lanes),
+    parameters: numbers(parameterCount),
+    sums: numbers(lanes * (parameterCount + 2)),
   };
-  return Array.from({ length: graphs.lanes }, (_, lane) => ({ ...shared, lane }));
 }

@@ -1,11 +1,13 @@
 import { parentPort } from 'node:worker_threads';
-import { Lane, type LaneSteps } from './lane.js';
-import { OtherLaneFailed } from './lane-barrier.js';
-import type { LaneMessage, LaneReady } from './lane-messages.js';
+import { LaneBoard, OtherThreadFailed } from './lane-board.js';
+import { LaneGradient, type LaneSetup } from './lane-gradient.js';
+import type { LaneMessage, LaneReady, LaneSteps } from './lane-messages.js';
 
-/** The thread of a lane. What goes wrong in it ends it, and reaches the session as the thread's error. */
+/** A thread that helps with the lanes of a session. What goes wrong in it ends it, and reaches the session as the thread's error. */
 const port = parentPort!;
-let lane: Lane;
+let setup: LaneSetup;
+let gradient: LaneGradient;
+let board: LaneBoard;
 
 let last: Promise<void> = Promise.resolve();
 port.on('message', (message: LaneMessage) => {
@@ -14,21 +16,32 @@ port.on('message', (message: LaneMessage) => {
 
 async function obey(message: LaneMessage): Promise<void> {
   if (message.kind === 'open') {
-    lane = await Lane.open(message.setup);
+    setup = message.setup;
+    board = new LaneBoard(setup.board, setup.lanes);
+    gradient = await LaneGradient.open(setup);
     port.postMessage('ready' satisfies LaneReady);
-  } else if (message.kind === 'rows') lane.useRows(message.matrices);
-  else if (message.kind === 'state') lane.setState(message.state);
+  } else if (message.kind === 'rows') gradient.useRows(message.matrices);
   else if (message.kind === 'run') await run(message.steps);
   else {
-    await lane.dispose();
+    await gradient.dispose();
     port.close();
   }
 }
 
-async function run(steps: LaneSteps): Promise<void> {
+async function run({ first, rows, keys }: LaneSteps): Promise<void> {
+  const { batchSize, keyCount } = setup;
   try {
-    await lane.run(steps);
+    for (let i = 0; i < rows.length / batchSize; i++) {
+      board.waitForStep(first + i);
+      for (let lane = board.take(first + i); lane !== undefined; lane = board.take(first + i)) {
+        const batch = rows.subarray(i * batchSize, (i + 1) * batchSize);
+        await gradient.addUp(lane, batch, keys.subarray(i * keyCount, (i + 1) * keyCount));
+        board.finish();
+      }
+    }
   } catch (error) {
-    if (!(error instanceof OtherLaneFailed)) throw error;
+    if (error instanceof OtherThreadFailed) return;
+    board.fail();
+    throw error;
   }
 }

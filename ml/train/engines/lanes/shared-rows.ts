@@ -2,7 +2,7 @@ import type { FeatureLayout } from '../../../../contracts/dataset.js';
 import { imageSize } from '../../../../contracts/image-input.js';
 import type { EncodedData } from '../../engine.js';
 import { isPacked, packedWidth, packRows } from '../packed-rows.js';
-import type { MatrixShape, Numbers } from './lane.js';
+import type { MatrixShape, Numbers } from './lane-gradient.js';
 
 /** What a step reads of rows, in the order of `declareRows`. */
 export function matrixShapes(layout: FeatureLayout): readonly MatrixShape[] {

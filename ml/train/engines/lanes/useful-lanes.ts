@@ -5,7 +5,7 @@ type Shape = Pick<Network, 'widestImage' | 'parameterCount' | 'trainedCount' | '
 
 /** Products with weights in a step of all lanes below which meeting after each step costs more than a second thread helps. */
 const leastWork = 10_000_000;
-/** Rows of a lane for each lane there is: every lane adds up the gradients of all, and makes the whole update. */
+/** Rows of a lane for each lane there is: one thread adds the gradients of all lanes up. */
 const leastRowsPerLane = 64;
 
 /**
