@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentationSpec } from './augmentation.js';
+import { trainingEngines } from './training-engines.js';
 
 /** What a training step minimizes. The first two are for classes, the others for a value. */
 const lossSpec = z.discriminatedUnion('kind', [
@@ -71,8 +72,7 @@ const gradientClippingSpec = z.strictObject({
   value: z.number().gt(0).max(1e6).optional(),
 });
 
-export const trainingEngines = ['onnxruntime', 'onnxruntime-cuda', 'tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu'] as const;
-export type NamedEngine = (typeof trainingEngines)[number];
+export { type NamedEngine, trainingEngines } from './training-engines.js';
 
 export const trainingSpec = z.strictObject({
   engine: z.enum(['auto', ...trainingEngines]).default('auto'),

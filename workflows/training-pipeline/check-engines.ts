@@ -1,6 +1,6 @@
 import { ActivityFailure, patched, TimeoutFailure } from '@temporalio/workflow';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
-import { type NamedEngine, trainingEngines } from '../../contracts/pipeline/training.js';
+import { type NamedEngine, trainingEngines } from '../../contracts/pipeline/training-engines.js';
 import { engineCheck } from '../proxies.js';
 
 /**
