@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
 import type { EngineSession } from '../ml/train/engine.js';
 import { largePages } from '../ml/train/large-pages.js';
+import { trainingFlags } from '../ml/train/training-flags.js';
 import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
 import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 
@@ -64,8 +65,9 @@ if (options.help) {
 }
 // As a training process is started; the peers inherit it.
 const pages = largePages();
-if (Object.keys(pages).length > 0) {
-  const again = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+const flags = trainingFlags.filter((flag) => !process.execArgv.includes(flag));
+if (Object.keys(pages).length > 0 || flags.length > 0) {
+  const again = spawnSync(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], {
     env: { ...process.env, ...pages },
     stdio: 'inherit',
   });

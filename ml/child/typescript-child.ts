@@ -15,12 +15,17 @@ export interface TypescriptChild {
  * Start a Node process that runs a TypeScript file and talks over IPC, typed arrays included.
  *
  * @param variables of its environment, beside those of this process
+ * @param flags of Node.js
  */
-export function forkTypescript(path: string, variables: Readonly<Record<string, string>> = {}): TypescriptChild {
+export function forkTypescript(
+  path: string,
+  variables: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
+): TypescriptChild {
   const child = fork(path, [], {
     env: { ...process.env, ...variables },
     // Flags of this process, such as a debugger's port, are not for the child.
-    execArgv: [...typescriptExecArgv],
+    execArgv: [...typescriptExecArgv, ...flags],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -5,6 +5,7 @@ import { toError } from '../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
 import { largePages } from './large-pages.js';
+import { trainingFlags } from './training-flags.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
@@ -81,7 +82,8 @@ export class TrainingChildren {
 
   #start(): TypescriptChild {
     const device = this.#freeDevice();
-    const child = forkTypescript(childPath, { ...largePages(), ...(device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device }) });
+    const variables = { ...largePages(), ...(device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device }) };
+    const child = forkTypescript(childPath, variables, trainingFlags);
     const { process } = child;
     this.#all.add(child);
     if (device !== undefined) this.#deviceOf.set(child, device);
