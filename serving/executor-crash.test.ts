@@ -243,10 +243,11 @@ describe('a serving host', () => {
     process.kill(pid, 'SIGSEGV');
     while (lines.length === 0) await sleep(10);
     // The version is back, and another process is held ready for the next crash.
-    while (executorPids(process.pid).length < 2) await sleep(10);
+    while (executorPids(process.pid).length < 2 || lines.length < 2) await sleep(10);
     expect(idleExecutorPids()).toHaveLength(1);
     expect(lines).toEqual([
       expect.objectContaining({ level: 50, model: 'tiny', version: '4', pid, signal: 'SIGSEGV', msg: expect.stringContaining('died') }),
+      expect.objectContaining({ level: 30, model: 'tiny', version: '4', msg: expect.stringContaining('took the place') }),
     ]);
     await host.handlers.drain(null);
   });

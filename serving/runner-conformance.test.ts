@@ -142,6 +142,7 @@ describe('an executor process', () => {
       message: expect.stringContaining(
         'crashed while it opened the version and ran its golden rows: its process was ended by signal SIGFPE',
       ),
+      cause: expect.objectContaining({ death: expect.objectContaining({ signal: 'SIGFPE' }) }),
     });
   });
 });

@@ -4,7 +4,7 @@ import { NoRunnerError, RunnerDiedError, type Runner } from './runner.js';
 import type { Batch } from './tensors.js';
 
 const batch: Batch = { rows: 1, columns: [Float64Array.of(1)] };
-const nobody: RunnerObserver = { died: () => undefined, replaced: () => undefined };
+const nobody: RunnerObserver = { died: () => undefined, replaced: () => undefined, refused: () => undefined };
 
 /** Runners that die on the calls that the test says; each answers with its number. */
 function dyingRunners(dies: (call: number) => boolean) {
@@ -33,7 +33,11 @@ describe('RunnerPool', () => {
   it('says that the executor of a batch died, and runs the next one on another', async () => {
     const runners = dyingRunners((call) => call === 0);
     const told: string[] = [];
-    const pool = await RunnerPool.open(2, runners.start, { died: ({ name }) => told.push(name), replaced: () => told.push('replaced') });
+    const pool = await RunnerPool.open(2, runners.start, {
+      ...nobody,
+      died: ({ name }) => told.push(name),
+      replaced: () => told.push('replaced'),
+    });
     // Of the two, the second one is asked first.
     await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
     expect((await pool.run(batch)).values[0]).not.toBe(1);
@@ -54,8 +58,10 @@ describe('RunnerPool', () => {
 
   it('refuses batches while a version that always crashes pauses, and takes them again afterwards', async () => {
     const runners = dyingRunners((call) => call < 4);
-    const pool = await RunnerPool.open(1, runners.start, nobody);
+    const pauses: number[] = [];
+    const pool = await RunnerPool.open(1, runners.start, { ...nobody, refused: (pauseMs) => pauses.push(pauseMs) });
     for (let i = 0; i < 4; i++) await expect(pool.run(batch)).rejects.toThrow(RunnerDiedError);
+    expect(pauses).toEqual([expect.any(Number)]);
     await expect(pool.run(batch)).rejects.toMatchObject({ name: 'NoRunnerError', retryAfterSeconds: 1 });
     await expect(pool.ready()).rejects.toThrow(NoRunnerError);
     expect(pool.size).toBe(0);

@@ -11,6 +11,8 @@ export interface RunnerObserver {
   readonly died: (error: Error) => void;
   /** Another one took its place. */
   readonly replaced: () => void;
+  /** None is left, and batches are refused until the next one is there, which is started after so long. */
+  readonly refused: (pauseMs: number) => void;
 }
 
 interface Waiter {
@@ -126,6 +128,7 @@ export class RunnerPool implements Runner {
       if (this.#all.size === 0 && pauseMs >= unbearablePauseMs) {
         this.#downUntilMs = performance.now() + pauseMs;
         for (const { reject } of this.#waiters.splice(0)) reject(this.#noRunner());
+        this.observer.refused(pauseMs);
       }
       if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
       if (this.#closed) return;

@@ -18,7 +18,7 @@ import type { CommandName, ListenerName, ServingCommands } from './process-messa
 import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { RunnerObserver } from './runner-pool.js';
-import { RequestCrashedError, type RunnerDiedError } from './runner.js';
+import { RequestCrashedError, RunnerDiedError } from './runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -158,11 +158,20 @@ export class ServingHost {
   async #open(model: string, version: string, prepared: PreparedVersion): Promise<ModelExecutor> {
     const runners: RunnerObserver = {
       died: (error) => {
-        const { death } = error as Partial<RunnerDiedError>;
-        this.#metrics.executorDied(model, death?.signal ?? 'none');
-        this.logger.error({ model, version, ...death, error: error.message }, 'an executor of the version died; starting another');
+        // One that died while it opened the version is the cause of what is said of that.
+        const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
+        this.#metrics.executorDied(model, died?.death.signal ?? 'none');
+        const said = { model, version, ...died?.death, error: (died ?? error).message };
+        this.logger.error(said, 'an executor of the version died; starting another');
       },
-      replaced: () => this.#metrics.executorReplaced(model),
+      replaced: () => {
+        this.#metrics.executorReplaced(model);
+        this.logger.info({ model, version }, 'another executor of the version took the place of one that had died');
+      },
+      refused: (pauseMs) => {
+        const what = 'no executor of the version is left, and requests are refused, or degraded, until the next one is there';
+        this.logger.error({ model, version, pauseMs }, what);
+      },
     };
     const tracer = this.#tracer;
     const observer: BatchObserver = {

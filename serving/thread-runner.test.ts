@@ -26,6 +26,7 @@ it('an executor thread that was killed in the middle of a batch is replaced', as
   const pool = await RunnerPool.open(1, (onDeath) => startThreadRunner({ prepared, threads: 1 }, onDeath, start), {
     died: (error) => told.push(error.name),
     replaced: () => told.push('replaced'),
+    refused: () => told.push('refused'),
   });
   const answer = pool.run(tileBatch(batch, 100_000));
   await Promise.all([expect(answer).rejects.toMatchObject({ name: 'RunnerDiedError', death: { exitCode: 1 } }), workers[0].terminate()]);
