@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { projectRoot } from './project-root.js';
+import { runAnneal } from '../testing/run-anneal.js';
 
 /** The command as a person calls it: another process, with its exit code and what it prints. */
 let home: string;
@@ -23,29 +22,9 @@ async function unusedPort(): Promise<number> {
   return port;
 }
 
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function anneal(
-  args: readonly string[],
-  { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
-): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), ...args], {
-      cwd: projectRoot,
-      env: { PATH: process.env.PATH, HOME: home, ANNEAL_HOME: home, ANNEAL_TEMPORAL_PORT: nowhere, ANNEAL_HTTP_PORT: nowhere, ...env },
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
-    child.stdin.end(input);
-  });
+function anneal(args: readonly string[], { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {}) {
+  const own = { HOME: home, ANNEAL_HOME: home, ANNEAL_TEMPORAL_PORT: nowhere, ANNEAL_HTTP_PORT: nowhere };
+  return runAnneal(args, { ...own, ...env }, { input });
 }
 
 const stackTrace = /\n\s+at .+:\d+/;

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,7 @@ import { startServingProcess } from '../serving/testing/serving-process.js';
 import { writeTinyVersion } from '../serving/testing/tiny-bundle.js';
 import { OtlpReceiver, type ReceivedSpan } from '../testing/otlp-receiver.js';
 import { temporalAddress } from '../testing/servers.js';
-import { projectRoot } from './project-root.js';
+import { runAnneal } from '../testing/run-anneal.js';
 
 describe('a command with an endpoint for spans', () => {
   const directory = mkdtempSync(join(tmpdir(), 'anneal-command-spans-'));
@@ -34,26 +33,15 @@ describe('a command with an endpoint for spans', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function anneal(args: readonly string[], endpoint: string | undefined) {
+  async function anneal(args: readonly string[], endpoint: string | undefined) {
     const startedAt = performance.now();
-    return new Promise<{ code: number | null; stdout: string; stderr: string; ms: number }>((resolve, reject) => {
-      const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), ...args], {
-        cwd: projectRoot,
-        env: {
-          PATH: process.env.PATH,
-          HOME: directory,
-          ANNEAL_HOME: join(directory, 'home'),
-          TEMPORAL_ADDRESS: temporalAddress(),
-          ...(endpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let [stdout, stderr] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code, stdout, stderr, ms: performance.now() - startedAt }));
+    const outcome = await runAnneal(args, {
+      HOME: directory,
+      ANNEAL_HOME: join(directory, 'home'),
+      TEMPORAL_ADDRESS: temporalAddress(),
+      ...(endpoint === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
     });
+    return { ...outcome, ms: performance.now() - startedAt };
   }
   const row = JSON.stringify({ origin: 'SFO', date: 0, distance: 100 });
   const predict = (endpoint: string | undefined) => anneal(['predict', 'tiny', row, '--url', serving.url], endpoint);

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +13,7 @@ import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { PredictionLogKeeper } from '../workers/inference/prediction-log-keeper.js';
 import { loggedParts, type PredictionFilter } from './predictions/logged-parts.js';
 import { newestRows } from './predictions/logged-rows.js';
-import { projectRoot } from './project-root.js';
+import { runAnneal } from '../testing/run-anneal.js';
 
 /** Rows of two hosts and two versions, of which the second reads another column. */
 describe('anneal predictions', () => {
@@ -56,20 +55,12 @@ describe('anneal predictions', () => {
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  function anneal(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), 'predictions', ...args], {
-        cwd: root,
-        env: { PATH: process.env.PATH, HOME: root, ANNEAL_HOME: join(root, 'home'), ANNEAL_ARTIFACTS: join(root, 'artifacts') },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let [stdout, stderr] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code, stdout, stderr }));
-    });
-  }
+  const anneal = (...args: string[]) =>
+    runAnneal(
+      ['predictions', ...args],
+      { HOME: root, ANNEAL_HOME: join(root, 'home'), ANNEAL_ARTIFACTS: join(root, 'artifacts') },
+      { cwd: root },
+    );
 
   test('shows the newest rows of all hosts first, and of each what was asked and answered', async () => {
     const [all, some, table, csv] = await Promise.all([

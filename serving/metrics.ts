@@ -10,12 +10,11 @@ import {
 import type { Degradation } from '../contracts/serving.js';
 import { statusOfError } from './answer-status.js';
 import { AnomalyMetrics } from './anomaly/anomaly-metrics.js';
+import { ExecutorMetrics } from './executor-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
 import type { BatchObserver } from './micro-batcher.js';
 import type { ModelRegistry, NoFallback } from './model-registry.js';
-import { idleExecutorPids } from './process-runner.js';
 import { OverloadedError } from './request-terms.js';
-import { residentBytes } from './resident-bytes.js';
 
 /** How a prediction was asked for: rows over HTTP, tensors over HTTP, tensors over gRPC, the Temporal activity. */
 export type Protocol = 'rows' | 'oip' | 'grpc' | 'activity';
@@ -57,6 +56,7 @@ export class ServingMetrics {
   readonly #prometheus = new Registry();
   /** What is unlike the training rows. */
   readonly anomalies = new AnomalyMetrics(this.#prometheus);
+  readonly executors: ExecutorMetrics;
   readonly #registry: ModelRegistry;
   readonly #shed: Counter;
   readonly #stages: LeanHistogram;
@@ -64,8 +64,6 @@ export class ServingMetrics {
   readonly #loads: Counter;
   readonly #reloads: Counter;
   readonly #notLogged: Counter;
-  readonly #deaths: Counter;
-  readonly #restarts: Counter;
   readonly #degraded: Counter;
   readonly #noFallback: Counter;
   readonly #counts = new Map<string, ModelCounts>();
@@ -73,6 +71,7 @@ export class ServingMetrics {
 
   constructor(registry: ModelRegistry) {
     this.#registry = registry;
+    this.executors = new ExecutorMetrics(this.#prometheus, registry);
     const registers = [this.#prometheus];
     const answers = this.#answers;
     new Counter({
@@ -128,44 +127,6 @@ export class ServingMetrics {
       help: 'Batches that the fallback model was to answer and did not: absent (it serves nothing here), differs (other columns or classes), failed.',
       labelNames: ['model', 'why'],
       registers,
-    });
-    this.#deaths = new Counter({
-      name: 'anneal_executor_deaths_total',
-      help: 'Executors (threads or processes) that ended by themselves, or could not be started again; "signal" is none for a thread.',
-      labelNames: ['model', 'signal'],
-      registers,
-    });
-    this.#restarts = new Counter({
-      name: 'anneal_executor_restarts_total',
-      help: 'Executors that took the place of one that had ended by itself.',
-      labelNames: ['model'],
-      registers,
-    });
-    new Gauge({
-      name: 'anneal_executors',
-      help: 'Executors of a version that are alive; those of versions on the HTTP thread are not counted.',
-      labelNames: ['model', 'version'],
-      registers,
-      collect() {
-        this.reset();
-        for (const { name, version, executor } of registry.held()) {
-          const { alive } = executor.executors ?? {};
-          if (alive !== undefined) this.inc({ model: name, version }, alive);
-        }
-      },
-    });
-    new Gauge({
-      name: 'anneal_executor_resident_bytes',
-      help: 'Memory of the executor processes of a version, where the system tells it (Linux); with empty labels, of those that wait for the next one.',
-      labelNames: ['model', 'version'],
-      registers,
-      async collect() {
-        this.reset();
-        for (const { name, version, executor } of registry.held()) {
-          for (const pid of executor.executors?.pids ?? []) this.inc({ model: name, version }, await residentBytes(pid));
-        }
-        for (const pid of idleExecutorPids()) this.inc({ model: '', version: '' }, await residentBytes(pid));
-      },
     });
     this.#notLogged = new Counter({
       name: 'anneal_prediction_log_lost_total',
@@ -256,15 +217,6 @@ export class ServingMetrics {
 
   noFallback(model: string, why: NoFallback): void {
     this.#noFallback.inc({ model, why });
-  }
-
-  /** @param signal that ended its process */
-  executorDied(model: string, signal: string): void {
-    this.#deaths.inc({ model, signal });
-  }
-
-  executorReplaced(model: string): void {
-    this.#restarts.inc({ model });
   }
 
   reloaded(model: string): void {

@@ -160,12 +160,12 @@ export class ServingHost {
       died: (error) => {
         // One that died while it opened the version is the cause of what is said of that.
         const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
-        this.#metrics.executorDied(model, died?.death.signal ?? 'none');
+        this.#metrics.executors.died(model, died?.death.signal);
         const said = { model, version, ...died?.death, error: (died ?? error).message };
         this.logger.error(said, 'an executor of the version died; starting another');
       },
       replaced: () => {
-        this.#metrics.executorReplaced(model);
+        this.#metrics.executors.replaced(model);
         this.logger.info({ model, version }, 'another executor of the version took the place of one that had died');
       },
       refused: (pauseMs) => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,15 +6,14 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeCertificates } from '../../serving/testing/certificates.js';
 import { startServingProcess } from '../../serving/testing/serving-process.js';
 import { tinyProbability, writeTinyVersion } from '../../serving/testing/tiny-bundle.js';
 import type { StackStatus } from '../stack/status.js';
 import { readProtection } from '../../workers/inference/protection.js';
+import { runAnneal } from '../../testing/run-anneal.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const token = 'a-token-of-a-team';
 const row = { origin: 'SFO', date: 0, distance: 100 };
 
@@ -62,18 +61,7 @@ describe('anneal predict and a host with tokens and certificates', () => {
     return anneal(['predict', 'tiny', JSON.stringify(row), '--json', ...args], env);
   }
   function anneal(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
-      const child = spawn(process.execPath, [join(root, 'cli', 'anneal.mjs'), ...args], {
-        cwd: root,
-        env: { PATH: process.env.PATH, HOME: directory, ANNEAL_HOME: file('home'), ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let [stdout, stderr] = ['', ''];
-      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code, stdout, stderr }));
-    });
+    return runAnneal(args, { HOME: directory, ANNEAL_HOME: file('home'), ...env });
   }
   const identity = (name = 'client') => ['--cert', file(`${name}.pem`), '--key', file(`${name}.key`)];
 

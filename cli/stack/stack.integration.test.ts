@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mlflowUri } from '../../testing/servers.js';
-import { projectRoot } from '../project-root.js';
 import { isAlive } from './process-identity.js';
 import { stackCondition, type StackState } from './stack-state.js';
 import type { StackStatus } from './status.js';
+import { runAnneal } from '../../testing/run-anneal.js';
 
 /** A stack of its own, through the command, with the MLflow server of the test run. */
 let home: string;
@@ -41,20 +40,8 @@ async function unusedPort(): Promise<number> {
   return port;
 }
 
-function anneal(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(projectRoot, 'cli', 'anneal.mjs'), ...args], {
-      cwd: projectRoot,
-      env: { ...env, ...more },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
-  });
+function anneal(args: readonly string[], more: NodeJS.ProcessEnv = {}) {
+  return runAnneal(args, { ...env, ...more });
 }
 
 function runningState(): StackState {

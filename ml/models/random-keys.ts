@@ -16,3 +16,10 @@ export function randomKeys(seed: number, step: number, streams: number): Int32Ar
   const stream = mix(mix(seed ^ domain) ^ mix(step + golden));
   return Int32Array.from({ length: 2 * streams }, (_, i) => mix(stream + Math.imul(i + 1, golden)));
 }
+
+/** Those of several steps, one after another. @returns int32 [steps · 2 · streams] */
+export function randomKeysOfSteps(seed: number, firstStep: number, steps: number, streams: number): Int32Array {
+  const keys = new Int32Array(steps * 2 * streams);
+  for (let i = 0; i < steps; i++) keys.set(randomKeys(seed, firstStep + i, streams), i * 2 * streams);
+  return keys;
+}

@@ -1,6 +1,6 @@
 import ort from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import { randomKeys } from '../../models/random-keys.js';
+import { randomKeysOfSteps } from '../../models/random-keys.js';
 import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
@@ -8,6 +8,7 @@ import { checkState, initialState, servedParameters, stateOf, type StateOf, type
 import { stepScalarCount, stepScalars } from '../optimizer.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
+import { checkSteps } from './check-steps.js';
 import { createSession } from './create-session.js';
 import { missingCuda } from './cuda.js';
 import { ForwardPass, matrices } from './forward-pass.js';
@@ -150,7 +151,7 @@ class OnnxruntimeSession implements EngineSession {
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
     const { batchSize, optimizer } = this.plan;
     const steps = learningRates.length;
-    if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
+    checkSteps(rows, steps, batchSize);
     if (steps === 0) return new Float32Array(0);
     const scalarCount = stepScalarCount(optimizer);
     const scalars = new Float32Array(steps * scalarCount);
@@ -170,8 +171,7 @@ class OnnxruntimeSession implements EngineSession {
   private randomFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
     const streams = randomStreams(this.network, this.plan);
     if (streams === 0) return {};
-    const keys = new Int32Array(steps * 2 * streams);
-    for (let i = 0; i < steps; i++) keys.set(randomKeys(this.plan.seed, firstStep + i, streams), i * 2 * streams);
+    const keys = randomKeysOfSteps(this.plan.seed, firstStep, steps, streams);
     return { randomKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
   }
 

@@ -9,6 +9,7 @@ import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, Tr
 import { checkState, initialState, servedParameters, stateOf, type StateVector, stateVectors } from '../engine-state.js';
 import { type OptimizedVectors, stepScalars } from '../optimizer.js';
 import { checkData } from './check-data.js';
+import { checkSteps } from './check-steps.js';
 import { forwardRows } from './forward-rows.js';
 import { type TfjsBackend, cpuBackend, nativeBackend, wasmBackend } from './tfjs-backend.js';
 import { type Batch, randomStreams, splitParameters, trainingStep } from './training-step.js';
@@ -64,7 +65,7 @@ class TfjsSession implements EngineSession {
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
     const { batchSize, optimizer } = this.plan;
     const steps = learningRates.length;
-    if (rows.length !== steps * batchSize) throw new Error(`${steps} steps need ${steps * batchSize} rows, ${rows.length} were given`);
+    checkSteps(rows, steps, batchSize);
     this.backend.activate();
     const losses = new Float32Array(steps);
     for (let i = 0; i < steps; i++) {

@@ -4,11 +4,12 @@ import type { Worker } from 'node:worker_threads';
 import ort from 'onnxruntime-node';
 import { startTypescriptThread } from '../../../typescript-thread.js';
 import type { Network } from '../../../models/network.js';
-import { randomKeys } from '../../../models/random-keys.js';
+import { randomKeysOfSteps } from '../../../models/random-keys.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan } from '../../engine.js';
 import { checkState, initialState, servedParameters, stateOf, stateVectors } from '../../engine-state.js';
 import { stepScalarCount, stepScalars } from '../../optimizer.js';
 import { checkData } from '../check-data.js';
+import { checkSteps } from '../check-steps.js';
 import type { ForwardPass } from '../forward-pass.js';
 import { randomStreams } from '../training-step.js';
 import { LaneBoard, OtherThreadFailed } from './lane-board.js';
@@ -95,9 +96,9 @@ export class LaneSession implements EngineSession {
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
     const { batchSize } = this.plan;
     const count = learningRates.length;
-    if (rows.length !== count * batchSize) throw new Error(`${count} steps need ${count * batchSize} rows, ${rows.length} were given`);
+    checkSteps(rows, count, batchSize);
     if (this.failure) throw this.failure;
-    const keys = this.keysOf(firstStep, count);
+    const keys = randomKeysOfSteps(this.plan.seed, firstStep, count, randomStreams(this.network, this.plan));
     this.tell({ kind: 'run', steps: { first: this.done, rows, keys } });
     const losses = new Float32Array(count);
     try {
@@ -159,13 +160,6 @@ export class LaneSession implements EngineSession {
     const matrices = this.rows.take(this.network.layout, data);
     this.gradient.useRows(matrices);
     this.tell({ kind: 'rows', matrices });
-  }
-
-  private keysOf(firstStep: number, count: number): Int32Array {
-    const streams = randomStreams(this.network, this.plan);
-    const keys = new Int32Array(count * 2 * streams);
-    for (let i = 0; i < count; i++) keys.set(randomKeys(this.plan.seed, firstStep + i, streams), i * 2 * streams);
-    return keys;
   }
 
   private keysOfStep(keys: Int32Array, i: number): Int32Array {
