@@ -40,6 +40,8 @@ const host = new ServingHost(
       collecting.set(collect, resolve);
       send({ collect });
     }),
+  // Its exit would wait for the thread. The supervisor starts another process.
+  () => process.kill(process.pid, 'SIGKILL'),
 );
 
 process.on('disconnect', () => {

@@ -18,7 +18,7 @@ import type { CommandName, ListenerName, ServingCommands } from './process-messa
 import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { RunnerObserver } from './runner-pool.js';
-import { RequestCrashedError, RunnerDiedError } from './runner.js';
+import { RequestCrashedError, RequestStuckError, RunnerDiedError } from './runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -42,10 +42,14 @@ export class ServingHost {
   #executors: ExecutorOptions = {};
   #processes = 1;
 
-  /** @param collect asks the other processes of the host for their metrics, and this one */
+  /**
+   * @param collect asks the other processes of the host for their metrics, and this one
+   * @param endProcess a thread of this process computes for ever, which nothing else ends
+   */
   constructor(
     private readonly logger: Logger,
     private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
+    private readonly endProcess?: () => void,
   ) {
     this.#registry.onNoFallback = (model, why) => this.#metrics.noFallback(model, why);
   }
@@ -162,7 +166,19 @@ export class ServingHost {
         const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
         this.#metrics.executors.died(model, died?.death.signal);
         const said = { model, version, ...died?.death, error: (died ?? error).message };
-        this.logger.error(said, 'an executor of the version died; starting another');
+        if (!died?.isStuck) {
+          this.logger.error(said, 'an executor of the version died; starting another');
+          return;
+        }
+        this.#metrics.executors.stuck(model, version);
+        if (died.death.pid !== undefined) this.logger.error(said, 'an executor of the version hung and was killed; starting another');
+        else {
+          this.logger.fatal(
+            said,
+            'a thread of this process computes for ever, which ends with the process alone: set serving.isolation to "process"',
+          );
+          this.endProcess?.();
+        }
       },
       replaced: () => {
         this.#metrics.executors.replaced(model);
@@ -202,7 +218,8 @@ export class ServingHost {
     } catch (error) {
       if (error instanceof AnnealError) throw error;
       // Another try by Temporal would be the third one.
-      if (error instanceof RequestCrashedError) throw new AnnealError(failureTypes.requestCrashed, error.message);
+      if (error instanceof RequestCrashedError || error instanceof RequestStuckError)
+        throw new AnnealError(failureTypes.requestCrashed, error.message);
       const refusal = toHttpError(error);
       // "Not loaded yet" (503) passes, so it stays an error that is worth a retry.
       if (refusal?.status === 400 || refusal?.status === 422) throw new AnnealError(failureTypes.invalidRequest, refusal.message);

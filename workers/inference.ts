@@ -53,6 +53,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     grpcPort: settings.ports.grpc,
     processes: plan.processes,
     executors: plan.executors,
+    hangTimeoutMs: 1000 * settings.serving.hangSeconds,
     ...protection,
     predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
     ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),

@@ -44,6 +44,8 @@ const environment = z.object({
   ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread', 'executor-process']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
   ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
+  /** A serving process whose event loop has not turned for so many seconds is killed and replaced. */
+  ANNEAL_SERVING_HANG_SECONDS: z.coerce.number().min(1).max(3600).default(5),
   /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
   ANNEAL_SERVING_TOKENS: z.string().min(1).optional(),
   /** PEM files: the inference host speaks TLS, and with the third wants certificates of its clients. */
@@ -158,6 +160,7 @@ export interface ServingSettings {
   readonly threads?: number;
   readonly placement?: 'http-thread' | 'executor-thread' | 'executor-process';
   readonly targetP99Ms?: number;
+  readonly hangSeconds: number;
   /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
   /** Paths of PEM files; absolute. */
@@ -207,6 +210,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+      hangSeconds: values.ANNEAL_SERVING_HANG_SECONDS,
       tokens: absolute(values.ANNEAL_SERVING_TOKENS),
       tls: {
         certificate: absolute(values.ANNEAL_TLS_CERT),
