@@ -96,9 +96,15 @@ export class ModelExecutor {
     return this.prepared.manifest;
   }
 
-  /** Executors that live, and the ids of those that are processes; undefined on the HTTP thread. */
-  get executors(): { readonly alive: number; readonly pids: readonly number[] } | undefined {
-    return this.#runner instanceof RunnerPool ? { alive: this.#runner.size, pids: this.#runner.pids } : undefined;
+  /** Executors that it should have and that live, and the ids of those that are processes; undefined on the HTTP thread. */
+  get executors(): { readonly wanted: number; readonly alive: number; readonly pids: readonly number[] } | undefined {
+    const pool = this.#runner instanceof RunnerPool ? this.#runner : undefined;
+    return pool && { wanted: pool.wanted, alive: pool.size, pids: pool.pids };
+  }
+
+  /** Whether the version itself answers nothing at present: its executors ended again and again. */
+  get isDown(): boolean {
+    return this.#runner instanceof RunnerPool && this.#runner.isDown;
   }
 
   /** Whether a request would be refused now; cheap, to be asked before a request is read. */

@@ -1,6 +1,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { PredictResult } from '../contracts/serving.js';
 import { AccessControl } from './access.js';
 import { monitorOf } from './anomaly/anomaly-monitor.js';
@@ -14,7 +15,7 @@ import { ModelRegistry } from './model-registry.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './prepared-version.js';
-import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
+import type { CollectedCommand, CommandName, ListenerName, ServingCommands } from './process-messages.js';
 import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { RunnerObserver } from './runner-pool.js';
@@ -43,12 +44,12 @@ export class ServingHost {
   #processes = 1;
 
   /**
-   * @param collect asks the other processes of the host for their metrics, and this one
+   * @param collect asks the other processes of the host, and this one
    * @param endProcess a thread of this process computes for ever, which nothing else ends
    */
   constructor(
     private readonly logger: Logger,
-    private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
+    private readonly collect?: Collect,
     private readonly endProcess?: () => void,
   ) {
     this.#registry.onNoFallback = (model, why) => this.#metrics.noFallback(model, why);
@@ -82,10 +83,11 @@ export class ServingHost {
         onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
       const metricsText = (): Promise<string> => this.#metricsText();
+      const places = async (): Promise<readonly ProcessPlaces[]> => (await this.#collected('places')) ?? [this.#places()];
       const onAnswer = this.logger.isLevelEnabled('debug')
         ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
         : undefined;
-      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, onAnswer }));
+      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, places, onAnswer }));
       if (grpcPort !== undefined) {
         const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
         this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
@@ -93,6 +95,7 @@ export class ServingHost {
       return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
     },
     metrics: () => this.#metrics.values(),
+    places: async () => this.#places(),
     stage: async ({ model, version, prepared }) => {
       const { placement } = await this.#stage(model, version, prepared);
       return { placement };
@@ -139,7 +142,17 @@ export class ServingHost {
   }
 
   async #metricsText(): Promise<string> {
-    return this.#processes > 1 && this.collect ? rollUp(await this.collect()) : this.#metrics.text();
+    const collected = await this.#collected('metrics');
+    return collected ? rollUp(collected) : this.#metrics.text();
+  }
+
+  /** @returns undefined where there is no other process */
+  async #collected<K extends CollectedCommand>(command: K): Promise<readonly ServingCommands[K]['result'][] | undefined> {
+    return this.#processes > 1 ? this.collect?.(command) : undefined;
+  }
+
+  #places(): ProcessPlaces {
+    return { pid: process.pid, versions: this.#registry.places() };
   }
 
   async #closeServers(): Promise<void> {
@@ -227,6 +240,9 @@ export class ServingHost {
     }
   }
 }
+
+/** Asks all processes of the host, and says what each answered. */
+export type Collect = <K extends CollectedCommand>(command: K) => Promise<readonly ServingCommands[K]['result'][]>;
 
 /** Says in the error which server could not listen. */
 async function named<T>(listener: ListenerName, listening: Promise<T>): Promise<T> {
