@@ -4,6 +4,7 @@ import { epochMs, resolveWindow, windowTime } from '../contracts/pipeline/window
 import type { LoggedPart } from '../contracts/prediction-log.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { usageError } from './command-error.js';
+import { csvCell } from './csv-cell.js';
 import { count, printJson, printLine, printNote, table, timestamp } from './output.js';
 import { loggedParts, type PredictionFilter } from './predictions/logged-parts.js';
 import { copyRows, loggedColumns, type LoggedRow, newestRows, predictedFirst } from './predictions/logged-rows.js';
@@ -139,8 +140,4 @@ function cell(name: string, value: LoggedRow[string] | undefined): string {
 
 function text(value: LoggedRow[string] | undefined): string {
   return value === null || value === undefined ? '' : String(value);
-}
-
-function csvCell(value: string): string {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
