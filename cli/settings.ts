@@ -1,5 +1,5 @@
 import { readSettings, type Settings } from '../workers/settings.js';
-import { CommandError } from './command-error.js';
+import { CommandError, exitCodes } from './command-error.js';
 import { stackCondition } from './stack/stack-state.js';
 
 /**
@@ -13,7 +13,7 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
   try {
     settings = readSettings(env);
   } catch (error) {
-    throw new CommandError((error as Error).message, undefined, { cause: error });
+    throw new CommandError((error as Error).message, exitCodes.usage, { cause: error });
   }
   const stack = stackCondition(settings.home);
   if (stack.kind !== 'running') return settings;
