@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readSettings } from './settings.js';
+import { misspeltVariables, readSettings } from './settings.js';
 
 describe('readSettings', () => {
   it('has a default for everything', () => {
@@ -114,5 +114,13 @@ describe('readSettings', () => {
     ['ANNEAL_ARTIFACT_STORE', 's3://Models/a'],
   ])('names the variable that it cannot use: %s=%s', (name, value) => {
     expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`${name} is set to "${value.replaceAll('.', '\\.')}"`));
+  });
+});
+
+describe('misspeltVariables', () => {
+  it('knows what was meant, and leaves variables alone that are like none of its own', () => {
+    expect(misspeltVariables({ ANNEAL_HTTP_PROT: '9000', ANNEAL_HTTP_PORT: '9000', ANNEAL_TEAM: 'risk', HTTP_PORT: '1' })).toEqual([
+      { name: 'ANNEAL_HTTP_PROT', meant: 'ANNEAL_HTTP_PORT' },
+    ]);
   });
 });

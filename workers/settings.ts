@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
 import { sizeInBytes } from '../contracts/pipeline/data.js';
+import { similarName } from '../contracts/pipeline/similar-name.js';
 import { address, number, oneOf, whole } from './setting-values.js';
 import { wantsTracing } from './tracing-settings.js';
 
@@ -164,6 +165,19 @@ export interface ServingSettings {
   /** Paths of PEM files; absolute. */
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
+
+/** Variables that begin like Anneal's own and that it does not know, with the one that was probably meant. */
+export function misspeltVariables(env: NodeJS.ProcessEnv): readonly { readonly name: string; readonly meant: string }[] {
+  const known = Object.keys(environment.shape).filter((name) => name.startsWith(ownPrefix));
+  return Object.keys(env)
+    .filter((name) => name.startsWith(ownPrefix) && !known.includes(name))
+    .flatMap((name) => {
+      const meant = similarName(name, known);
+      return meant === undefined ? [] : [{ name, meant }];
+    });
+}
+
+const ownPrefix = 'ANNEAL_';
 
 const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
 
