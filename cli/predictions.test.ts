@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -140,6 +140,25 @@ describe('anneal predictions', () => {
     );
     expect(rows.map(({ request_id }) => request_id)).toEqual(['r-1', 'r-1', 'r-2', 'r-2', 'r-3']);
     expect(rows.at(-1)).toEqual({ request_id: 'r-3', input_origin: 'a,"b"', input_distance: null });
+  });
+
+  test('writes CSV to a file as it prints it, and its header also without rows', async () => {
+    const asked = ['tiny', '--model-version', '3', '--request-id', 'r-1'];
+    const [file, printed, none] = await Promise.all([
+      anneal(...asked, '--output', 'some.csv'),
+      anneal(...asked, '--format', 'csv'),
+      anneal('tiny', '--request-id', 'nobody', '--format', 'csv'),
+    ]);
+    expect(file.code).toBe(0);
+    const written = readFileSync(join(root, 'some.csv'), 'utf8');
+    // DuckDB writes the number 100 as 100.0.
+    expect(written.replace('100.0\n', '100\n')).toBe(printed.stdout);
+    expect(written).toMatch(/^request_id,row,time,model,version,latency_ms,prediction,probability,anomaly,degraded,input_origin,/);
+    expect(none.stdout).toMatch(/^request_id,row,time,model,.*,degraded,input_origin\n$/);
+    await anneal('tiny', '--since', '2999-01-01', '--output', 'none.csv');
+    expect(readFileSync(join(root, 'none.csv'), 'utf8')).toBe(none.stdout);
+    const nowhere = await anneal('tiny', '--output', 'nowhere/rows.csv');
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringMatching(/rows\.csv cannot be written: there is no folder /) });
   });
 
   test('says what there is where nothing fits, and what to do where nothing is logged', async () => {

@@ -1,5 +1,6 @@
-import { readSettings, type Settings } from '../workers/settings.js';
-import { CommandError } from './command-error.js';
+import { misspeltVariables, readSettings, type Settings } from '../workers/settings.js';
+import { CommandError, exitCodes } from './command-error.js';
+import { printNote } from './output.js';
 import { stackCondition } from './stack/stack-state.js';
 
 /**
@@ -13,8 +14,9 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
   try {
     settings = readSettings(env);
   } catch (error) {
-    throw new CommandError((error as Error).message, undefined, { cause: error });
+    throw new CommandError((error as Error).message, exitCodes.usage, { cause: error });
   }
+  tellMisspelt(env);
   const stack = stackCondition(settings.home);
   if (stack.kind !== 'running') return settings;
   const running = stack.state.settings;
@@ -33,4 +35,14 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
     s3: said('ANNEAL_ARTIFACT_STORE', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL') ? settings.s3 : running.s3,
     mlflow: said('MLFLOW_TRACKING_URI', 'ANNEAL_MLFLOW_PORT') ? settings.mlflow : { ...running.mlflow, auth: settings.mlflow.auth },
   };
+}
+
+const told = new Set<string>();
+
+function tellMisspelt(env: NodeJS.ProcessEnv): void {
+  for (const { name, meant } of misspeltVariables(env)) {
+    if (told.has(name)) continue;
+    told.add(name);
+    printNote(`The environment variable ${name} means nothing to Anneal. Did you mean ${meant}?`);
+  }
 }

@@ -4,7 +4,7 @@ import { CommandError, usageError } from '../command-error.js';
 import { requireExternalServers } from './health.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
-import { requireFreePorts, unusedPort } from './ports.js';
+import { isPortTaken, requireFreePorts, unusedPort } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
 import {
@@ -52,10 +52,16 @@ export async function startStack(
   return stack;
 }
 
-/** Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again. */
+/**
+ * Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again: beside the HTTP
+ * port, as 8081 is beside 8080, so that it mostly is what it was at the last start of the stack.
+ */
 async function withGrpcPort(settings: Settings): Promise<Settings> {
   const { ports, httpHost } = settings;
-  return ports.grpc === 0 ? { ...settings, ports: { ...ports, grpc: await unusedPort(httpHost) } } : settings;
+  if (ports.grpc !== 0) return settings;
+  const beside = ports.http + 1;
+  const isFree = !portNeeds(settings).some(({ port }) => port === beside) && beside <= 65_535 && !(await isPortTaken(beside, httpHost));
+  return { ...settings, ports: { ...ports, grpc: isFree ? beside : await unusedPort(httpHost) } };
 }
 
 /**
