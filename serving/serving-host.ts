@@ -12,6 +12,7 @@ import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server
 import { rollUp, ServingMetrics } from './metrics.js';
 import type { BatchObserver } from './micro-batcher.js';
 import { ModelRegistry } from './model-registry.js';
+import type { LoggedVersion } from './prediction-log/logged-version.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './prepared-version.js';
@@ -209,7 +210,8 @@ export class ServingHost {
     };
     const executor = await ModelExecutor.start(prepared, this.#executors, runners, observer);
     executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
-    const logged = { model, version, manifest: executor.manifest };
+    const policy = executor.manifest.serving?.anomaly?.policy;
+    const logged: LoggedVersion = { model, version, manifest: executor.manifest, hasPolicy: policy !== undefined && policy !== 'off' };
     const log = this.#log;
     const share = executor.manifest.serving?.log?.share ?? this.#logShare;
     if (log && share > 0) {

@@ -6,6 +6,7 @@ import { hostTaskQueue } from '../contracts/task-queues.js';
 import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { LogParquet } from './inference/log-parquet.js';
 import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
 import { isLoopback, readProtection } from './inference/protection.js';
@@ -67,6 +68,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const url = `${protection.tls ? 'https' : 'http'}://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${pool.port}`;
   logger.info({ url, grpcPort: pool.grpcPort, hostId: settings.hostId, ...plan }, 'listening');
 
+  const logParquet = new LogParquet();
   const keeper = new PredictionLogKeeper({
     hostId: settings.hostId,
     directory: logDirectory,
@@ -74,6 +76,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     scratchRoot: settings.scratch,
     retentionDays: settings.predictionLog.retentionDays,
     logger,
+    toParquet: logParquet.toParquet,
   });
   const keeping = keeper.run(stop);
 
@@ -96,6 +99,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await keeping;
   // What the serving processes closed as they ended; a store that is away gets it after the next start.
   await Promise.race([keeper.collect().catch(() => undefined), sleep(lastCollectionMs, undefined, { ref: false })]);
+  logParquet.close();
   loader.close();
   await rm(join(images, String(process.pid)), { recursive: true, force: true });
 }
