@@ -5,6 +5,7 @@ import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { PredictResult } from '../contracts/serving.js';
 import { AccessControl } from './access.js';
 import { monitorOf } from './anomaly/anomaly-monitor.js';
+import { certificateEndMs } from './certificate-end.js';
 import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -83,6 +84,7 @@ export class ServingHost {
         maxRows: this.#maxRows,
         onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
+      if (tls) this.#metrics.servesCertificate(certificateEndMs(tls.certificate));
       const metricsText = (): Promise<string> => this.#metricsText();
       const places = async (): Promise<readonly ProcessPlaces[]> => (await this.#collected('places')) ?? [this.#places()];
       const onAnswer = this.logger.isLevelEnabled('debug')

@@ -9,7 +9,7 @@ import { InferenceHost } from './inference/inference-host.js';
 import { LogParquet } from './inference/log-parquet.js';
 import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
-import { isLoopback, readProtection } from './inference/protection.js';
+import { isLoopback, protectionWarnings, readProtection } from './inference/protection.js';
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
@@ -46,6 +46,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
       { host: settings.httpHost },
       'whoever reaches this host may ask it: set ANNEAL_SERVING_TOKENS, or keep it on a private network',
     );
+  for (const warning of protectionWarnings(protection)) logger.warn(warning);
   const restored = signalOnce();
   const pool = new ServingPool({
     logger,

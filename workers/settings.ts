@@ -184,8 +184,11 @@ const ownPrefix = 'ANNEAL_';
 
 const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
 
-/** @throws Error that names the variable, what it holds and what it takes */
-export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+/**
+ * @param onTracingProblem told when spans cannot be sent to where the variables say; then there is no tracing. @default throws it
+ * @throws Error that names the variable, what it holds and what it takes
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env, onTracingProblem?: (error: Error) => void): Settings {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(present);
   if (!parsed.success) {
@@ -249,7 +252,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
-    tracing: wantsTracing(values),
+    tracing: onTracingProblem ? tracingIfUsable(values, onTracingProblem) : wantsTracing(values),
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
@@ -264,6 +267,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function tracingIfUsable(values: Parameters<typeof wantsTracing>[0], onProblem: (error: Error) => void): boolean {
+  try {
+    return wantsTracing(values);
+  } catch (error) {
+    onProblem(error as Error);
+    return false;
+  }
 }
 
 function absolute(path: string | undefined): string | undefined {

@@ -41,6 +41,10 @@ test('asks over TLS, and says why a host cannot be asked', async () => {
   const serving = await startServingProcess({}, [], { tls: { certificate, key } });
   try {
     expect(await grpcHealth(serving.grpcAddress, { authority: join(directory, 'ca.pem') }, true)).toEqual({ answers: true, ready: false });
+    const metrics = await serving.command('metrics', null);
+    const [expiry] = metrics.find(({ name }) => name === 'anneal_tls_certificate_expires_seconds')!.values;
+    // It was made for two days.
+    expect(Math.abs(expiry.value * 1000 - Date.now() - 2 * 24 * 60 * 60 * 1000)).toBeLessThan(120_000);
     const { answers, problem } = await grpcHealth(serving.grpcAddress, {}, true);
     expect(answers).toBe(false);
     expect(problem).toMatch(/cannot be asked over gRPC at .*certificate/);
