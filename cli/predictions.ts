@@ -82,7 +82,7 @@ function filterOf({ since, until, modelVersion, requestId, anomalous, degraded }
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(modelVersion === undefined ? {} : { version: modelVersion }),
     ...(requestId === undefined ? {} : { requestId }),
-    ...(anomalous === undefined ? {} : { anomaly: anomalous === true ? anomalousFrom : anomalous }),
+    ...(anomalous === undefined ? {} : { anomaly: anomalous === true ? { from: anomalousFrom } : anomalous }),
     ...(degraded ? { degraded } : {}),
   };
 }

@@ -7,13 +7,19 @@ import { stackCondition } from './stack/stack-state.js';
  * Settings of a command: the environment's, and for what it does not say those of the stack that runs in this home,
  * so that a second terminal finds a stack that was started on other ports.
  *
+ * Spans that cannot be sent to where the variables say stop the commands that send some; others say so, and do what they are for.
+ *
  * @throws CommandError that names the variable that cannot be used
  */
-export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+export function commandSettings(
+  env: NodeJS.ProcessEnv = process.env,
+  { sendsSpans = false }: { readonly sendsSpans?: boolean } = {},
+): Settings {
   let settings: Settings;
   try {
-    settings = readSettings(env);
+    settings = readSettings(env, sendsSpans ? undefined : tellOnce);
   } catch (error) {
+    told.add((error as Error).message);
     throw new CommandError((error as Error).message, exitCodes.usage, { cause: error });
   }
   tellMisspelt(env);
@@ -38,6 +44,12 @@ export function commandSettings(env: NodeJS.ProcessEnv = process.env): Settings 
 }
 
 const told = new Set<string>();
+
+function tellOnce({ message }: Error): void {
+  if (told.has(message)) return;
+  told.add(message);
+  printNote(`${message} This command sends no spans, and goes on.`);
+}
 
 function tellMisspelt(env: NodeJS.ProcessEnv): void {
   for (const { name, meant } of misspeltVariables(env)) {

@@ -46,6 +46,8 @@ const environment = z.object({
   ANNEAL_SERVING_PLACEMENT: oneOf(['http-thread', 'executor-thread', 'executor-process']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
   ANNEAL_SERVING_P99_MS: number(1, 60_000).optional(),
+  /** A serving process whose event loop has not turned for so many seconds is killed and replaced. */
+  ANNEAL_SERVING_HANG_SECONDS: number(1, 3600).default(5),
   /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
   ANNEAL_SERVING_TOKENS: z.string().min(1).optional(),
   /** PEM files: the inference host speaks TLS, and with the third wants certificates of its clients. */
@@ -160,6 +162,7 @@ export interface ServingSettings {
   readonly threads?: number;
   readonly placement?: 'http-thread' | 'executor-thread' | 'executor-process';
   readonly targetP99Ms?: number;
+  readonly hangSeconds: number;
   /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
   /** Paths of PEM files; absolute. */
@@ -181,8 +184,11 @@ const ownPrefix = 'ANNEAL_';
 
 const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
 
-/** @throws Error that names the variable, what it holds and what it takes */
-export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+/**
+ * @param onTracingProblem told when spans cannot be sent to where the variables say; then there is no tracing. @default throws it
+ * @throws Error that names the variable, what it holds and what it takes
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env, onTracingProblem?: (error: Error) => void): Settings {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(present);
   if (!parsed.success) {
@@ -222,6 +228,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+      hangSeconds: values.ANNEAL_SERVING_HANG_SECONDS,
       tokens: absolute(values.ANNEAL_SERVING_TOKENS),
       tls: {
         certificate: absolute(values.ANNEAL_TLS_CERT),
@@ -245,7 +252,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
-    tracing: wantsTracing(values),
+    tracing: onTracingProblem ? tracingIfUsable(values, onTracingProblem) : wantsTracing(values),
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
@@ -260,6 +267,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function tracingIfUsable(values: Parameters<typeof wantsTracing>[0], onProblem: (error: Error) => void): boolean {
+  try {
+    return wantsTracing(values);
+  } catch (error) {
+    onProblem(error as Error);
+    return false;
+  }
 }
 
 function absolute(path: string | undefined): string | undefined {

@@ -10,7 +10,7 @@ import { type PredictionFilter, wantedParts } from './logged-parts.js';
 export type LoggedRow = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Columns that parts from before they were logged do not have. */
-const laterColumns = `SELECT CAST(NULL AS FLOAT) AS anomaly, CAST(NULL AS VARCHAR) AS degraded WHERE false`;
+const laterColumns = `SELECT CAST(NULL AS FLOAT) AS anomaly, CAST(NULL AS BOOLEAN) AS anomalous, CAST(NULL AS VARCHAR) AS degraded WHERE false`;
 
 /**
  * The newest logged rows that a filter lets through, newest first, those of a request in their order.
@@ -104,11 +104,16 @@ function where({ sinceMs, untilMs, version, requestId, anomaly, degraded }: Pred
     ...(untilMs === undefined ? [] : [`"time" < epoch_ms(${Math.ceil(untilMs)})`]),
     ...(version === undefined ? [] : [`version = ${textLiteral(version)}`]),
     ...(requestId === undefined ? [] : [`request_id = ${textLiteral(requestId)}`]),
-    // Compared in float32, as the hosts do.
-    ...(anomaly === undefined ? [] : [`anomaly >= CAST(${numberLiteral(anomaly)} AS FLOAT)`]),
+    ...(anomaly === undefined ? [] : [isAnomalous(anomaly)]),
     ...(degraded ? ['degraded IS NOT NULL'] : []),
   ];
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+}
+
+/** Scores are compared in float32, as the hosts do. */
+function isAnomalous(anomaly: NonNullable<PredictionFilter['anomaly']>): string {
+  if (typeof anomaly === 'number') return `anomaly >= CAST(${numberLiteral(anomaly)} AS FLOAT)`;
+  return `coalesce(anomalous, anomaly >= CAST(${numberLiteral(anomaly.from)} AS FLOAT))`;
 }
 
 /** SQL of a value as people write it. */

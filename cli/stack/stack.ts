@@ -1,6 +1,7 @@
-import { readProtection } from '../../workers/inference/protection.js';
+import { protectionWarnings, readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
 import { CommandError, usageError } from '../command-error.js';
+import { printNote } from '../output.js';
 import { requireExternalServers } from './health.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
@@ -65,13 +66,13 @@ async function withGrpcPort(settings: Settings): Promise<Settings> {
 }
 
 /**
- * Make sure that the host can use its certificates and tokens. It would tell as much, but only once everything else runs, and in its log.
+ * Make sure that the host can use its certificates and tokens, and say what of them will keep its clients out. It would tell as much, but only once everything else runs, and in its log.
  *
  * @throws CommandError (usage) that names the variable and the file
  */
 export function requireProtection({ serving }: Settings): void {
   try {
-    readProtection(serving);
+    for (const warning of protectionWarnings(readProtection(serving))) printNote(warning);
   } catch (error) {
     throw usageError((error as Error).message);
   }
