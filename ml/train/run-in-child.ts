@@ -1,11 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { AnnealError } from '../../contracts/failures.js';
 import { toError } from '../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
 import { largePages } from './large-pages.js';
 import { trainingFlags } from './training-flags.js';
+import { TrainingChildError } from './training-child-error.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
@@ -47,8 +49,8 @@ export class TrainingChildren {
   /**
    * Run a job to its end.
    *
-   * @throws AnnealError when the job failed for good; `Error` with the end of its output when the child died, so a retry
-   *   may help; the signal's reason when it was aborted, within 2 seconds and after a last checkpoint if the child could make one
+   * @throws AnnealError when the job failed for good; `TrainingChildError`, with the end of its output when the child died, so a
+   *   retry may help; the signal's reason when it was aborted, within 2 seconds and after a last checkpoint if the child could make one
    */
   async run(job: TrainingJob, callbacks: ChildCallbacks, signal?: AbortSignal): Promise<JobOutcome> {
     signal?.throwIfAborted();
@@ -147,12 +149,12 @@ export class TrainingChildren {
             finish(() => resolve(undefined));
             break;
           case 'failed':
-            finish(() => reject(toError(message)));
+            finish(() => reject(retryable(toError(message))));
             break;
         }
       };
       const onClose = (code: number | null, exitSignal: NodeJS.Signals | null): void =>
-        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal))));
+        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal), code ?? undefined)));
       const onError = (error: Error): void => finish(() => reject(error));
       const onAbort = (): void => {
         send(child.process, { kind: 'cancel' });
@@ -170,8 +172,13 @@ function send(child: ChildProcess, message: ParentMessage): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function crash(how: string): Error {
-  return new Error(`The training process ${how} It is tried again from the last checkpoint.`);
+function crash(how: string, exitCode: number | undefined): Error {
+  return new TrainingChildError(`The training process ${how}`, exitCode);
+}
+
+function retryable(error: Error): Error {
+  if (error instanceof AnnealError) return error;
+  return new TrainingChildError(`The training failed: ${error.message.replace(/[.\s]+$/, '')}.`, undefined, { cause: error });
 }
 
 function hold(child: ChildProcess): void {

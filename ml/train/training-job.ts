@@ -22,7 +22,7 @@ export interface TrainingJob {
   readonly directory: string;
 }
 
-export type JobProgress = Omit<TrainProgress, 'checkpoint'>;
+export type JobProgress = Omit<TrainProgress, 'checkpoint' | 'inVain'>;
 
 /** What the best state predicts for the rows that were held out. */
 export interface HeldOutFile {
