@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../contracts/failures.js';
 import { toError } from '../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
+import { moduleFailure } from '../models/module/module-failure.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
 import { largePages } from './large-pages.js';
 import { trainingFlags } from './training-flags.js';
@@ -12,6 +13,9 @@ import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob 
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
 const cancelGraceMs = 1500;
+
+/** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
+const mostBuildMs = 120_000;
 
 const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
 
@@ -33,8 +37,14 @@ export class TrainingChildren {
   /** Which of `devices` a child that can work has to itself. */
   readonly #deviceOf = new Map<TypescriptChild, string>();
 
-  /** @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees */
-  constructor(private readonly devices: readonly string[] = []) {}
+  /**
+   * @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees
+   * @param buildLimitMs how long the code of a user's module may take to build its model
+   */
+  constructor(
+    private readonly devices: readonly string[] = [],
+    private readonly buildLimitMs: number = mostBuildMs,
+  ) {}
 
   /** Of the living children, idle or at work. */
   get processIds(): number[] {
@@ -128,14 +138,23 @@ export class TrainingChildren {
   ): Promise<JobOutcome | undefined> {
     return new Promise((resolve, reject) => {
       let killTimer: NodeJS.Timeout | undefined;
+      let buildTimer: NodeJS.Timeout | undefined;
       const finish = (settle: () => void): void => {
         clearTimeout(killTimer);
+        clearTimeout(buildTimer);
         child.process.off('message', onMessage).off('close', onClose).off('error', onError);
         signal?.removeEventListener('abort', onAbort);
         settle();
       };
       const onMessage = (message: ChildMessage): void => {
         switch (message.kind) {
+          case 'building':
+            // Whoever waits for the outcome discards the child, which would not hear of a cancellation.
+            buildTimer = setTimeout(() => finish(() => reject(endless(message.module, this.buildLimitMs))), this.buildLimitMs);
+            break;
+          case 'built':
+            clearTimeout(buildTimer);
+            break;
           case 'progress':
             callbacks.onProgress(message.progress);
             break;
@@ -174,6 +193,14 @@ function send(child: ChildProcess, message: ParentMessage): void {
 
 function crash(how: string, exitCode: number | undefined): Error {
   return new TrainingChildError(`The training process ${how}`, exitCode);
+}
+
+function endless(module: string, limitMs: number): Error {
+  return moduleFailure(
+    module,
+    `was still building the model after ${limitMs / 1000} seconds, and was ended`,
+    'Look for a loop without an end in the function and in what runs when the file is imported; what takes long to compute belongs into the data.',
+  );
 }
 
 function retryable(error: Error): Error {
