@@ -118,7 +118,9 @@ it('does not retry a module whose bundle was not submitted, or whose options mak
   });
   await expect(attempt('negative', { model: { ...model, options: { units: -1 } } }).result).rejects.toMatchObject({
     type: 'InvalidModel',
-    message: expect.stringContaining('./penguin-net.ts threw while it built the model'),
+    message: expect.stringMatching(
+      /\.\/penguin-net\.ts threw while it built the model: .* \(penguin-net\.ts:\d+:\d+\)\. Correct the function, or the options .*\{"units":-1\}/,
+    ),
   });
 });
 
