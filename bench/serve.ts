@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string', default: '1,32' },
     client: { type: 'string' },
     placements: { type: 'string' },
+    log: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -37,6 +38,7 @@ if (options.help) {
 --peers   also MLServer, BentoML, LitServe and mlflow models serve, from PyPI, each in an environment of its own in the folder for
           temporary files (uv is needed; some minutes the first time)
 --client  wrk, or own; default: wrk where it is installed
+--log     beside the first host one that logs this share of its requests (ANNEAL_PREDICTION_LOG), instead of the bare server
 --placements  hosts that execute the model so, instead of one that chooses for itself and the bare server
 `);
   process.exit(0);
@@ -77,14 +79,20 @@ try {
     const { port } = host;
     const name = asked ?? 'anneal';
     subjects.push({ name, port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
-    if (!asked)
+    if (!asked && options.log === undefined)
       subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
     described.push(`${placement}, one row ${prepared.profile.oneRowMs.toFixed(3)} ms, ${host.plan.processes} processes`);
   }
   const [first] = subjects;
-  if (!placements) subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
+  if (options.log !== undefined) {
+    const host = await startHost({}, { logShare: Number(options.log) });
+    await host.promote('1', files);
+    subjects.push({ ...first, name: `anneal, log ${options.log}`, port: host.port, stop: () => host.stop() });
+  } else if (!placements)
+    subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
   const cells: Cell[] = [];
   await measureAll(subjects, cells, rounds);
+  if (options.log !== undefined) described.push(await logLosses(subjects[1].port));
   if (options.peers) {
     // Each alone: idle Python servers poll, and the machine is small.
     for (const name of peerNames) {
@@ -104,6 +112,14 @@ try {
 } finally {
   await Promise.all(subjects.map((subject) => subject.stop()));
   await rm(directory, { recursive: true, force: true });
+}
+
+async function logLosses(port: number): Promise<string> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const sum = (name: string): number =>
+    text.split('\n').reduce((total, line) => (line.startsWith(name) ? total + Number(line.slice(line.lastIndexOf(' '))) : total), 0);
+  const [lost, asked] = [sum('anneal_prediction_log_lost_total'), sum('anneal_requests_total')];
+  return `of ${asked} requests to the host that logs ${lost} were not logged, since the machine was full`;
 }
 
 /** Subjects take turns, so that what else the machine does falls upon all. */

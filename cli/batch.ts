@@ -41,7 +41,7 @@ export interface BatchOptions {
 /** `anneal batch`: start a job, or let one that was interrupted go on, and with `--wait` show it to its end. Ctrl-C leaves it going. */
 export async function batch(model: string, options: BatchOptions): Promise<void> {
   const request = requestOf(model, options);
-  const settings = commandSettings();
+  const settings = commandSettings(process.env, { sendsSpans: true });
   const workflowId = batchWorkflowId(model, request.job);
   const page = workflowPage(settings, workflowId);
   const { wait, json } = options;

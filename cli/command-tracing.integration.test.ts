@@ -91,9 +91,19 @@ describe('a command with an endpoint for spans', () => {
     expect(connections.length).toBeGreaterThan(0);
   });
 
+  test('takes the stack down, and shows its state, although spans cannot be sent to an address', async () => {
+    const env = { HOME: directory, ANNEAL_HOME: join(directory, 'nothing'), OTEL_EXPORTER_OTLP_ENDPOINT: 'ftp://collector' };
+    const [down, status] = await Promise.all([runAnneal(['down'], env), runAnneal(['status'], env)]);
+    const note = /^The environment variable OTEL_EXPORTER_OTLP_ENDPOINT is set to "ftp:\/\/collector", [^\n]* and goes on\.\n$/;
+    expect(down.stderr).toMatch(note);
+    expect(down.code).toBe(0);
+    expect(status.stderr).toMatch(note);
+    expect(status.stdout).toContain('No stack runs');
+  });
+
   test('says that spans cannot be sent to an address', async () => {
     const { code, stderr } = await predict('ftp://collector');
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(
       /^The environment variable OTEL_EXPORTER_OTLP_ENDPOINT is set to "ftp:\/\/collector", which spans cannot be sent to: [^\n]*\n$/,
     );

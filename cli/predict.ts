@@ -37,7 +37,7 @@ export async function predict(model: string, text: string | undefined, options: 
   const { modelVersion, output = 'text', json } = options;
   if (!predictionOutputs.includes(output as PredictionOutput))
     throw usageError(`"${output}" is not a way to write predictions. Give --output ${predictionOutputs.join('|')}.`);
-  const settings = commandSettings();
+  const settings = commandSettings(process.env, { sendsSpans: true });
   const { url: address } = options;
   if (address !== undefined && !/^https?:\/\/[^/]/.test(address))
     throw usageError(`"${address}" is not the address of a host. Write it as http://<host>:<port> or https://<host>:<port>.`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -21,7 +21,7 @@ describe('anneal predictions', () => {
   const store = new FileArtifactStore(join(root, 'artifacts'));
   const third: LoggedVersion = { model: 'tiny', version: '3', manifest: tinyManifest };
   const renamed: ModelManifest['inputs'] = [{ name: 'origin', type: 'string', columnType: 'string', nullable: true }];
-  const fourth: LoggedVersion = { model: 'tiny', version: '4', manifest: { ...tinyManifest, inputs: renamed } };
+  const fourth: LoggedVersion = { model: 'tiny', version: '4', hasPolicy: true, manifest: { ...tinyManifest, inputs: renamed } };
 
   const request = (distance: number): Batch => ({
     rows: 2,
@@ -51,7 +51,7 @@ describe('anneal predictions', () => {
       log.record(third, request(200), answer({ degraded: 'fallback', replaced: [1] }), 1.25, 'r-2');
     });
     const outputs = { values: Float32Array.from([0.75, 0.25]), classIndex: Int32Array.from([0]), anomaly: Float32Array.from([0.1]) };
-    await logged('host-2', (log) => log.record(fourth, { rows: 1, columns: [['a,"b"']] }, { outputs }, 0.5, 'r-3'));
+    await logged('host-2', (log) => log.record(fourth, { rows: 1, columns: [['a,"b"']] }, { outputs, anomalous: [0] }, 0.5, 'r-3'));
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -91,12 +91,13 @@ describe('anneal predictions', () => {
       prediction: 'on-time',
       probability: 0.25,
       anomaly: 0.1,
+      anomalous: null,
       degraded: null,
     });
     const lines = some.stdout.trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(rows.slice(0, 2));
     expect(table.stdout).toMatch(/^REQUEST ID +ROW +TIME \(UTC\) +VERSION +MS +PREDICTION .*DEGRADED +ORIGIN +DATE +DISTANCE\n/);
-    expect(csv.stdout.trim().split('\n')[1]).toMatch(/^r-3,0,.*,tiny,4,0\.5,on-time,0\.25,0\.1,,"a,""b"""$/);
+    expect(csv.stdout.trim().split('\n')[1]).toMatch(/^r-3,0,.*,tiny,4,0\.5,on-time,0\.25,0\.1,true,,"a,""b"""$/);
   });
 
   const now = Date.now();
@@ -117,6 +118,15 @@ describe('anneal predictions', () => {
       ],
     ],
     [{ anomaly: 0.9999 }, []],
+    [{ anomaly: { from: 0.9999 } }, [['r-3', 0]]],
+    [
+      { anomaly: { from: 0.999 } },
+      [
+        ['r-3', 0],
+        ['r-1', 1],
+        ['r-2', 1],
+      ],
+    ],
     [{ sinceMs: now - 3_600_000, version: '4' }, [['r-3', 0]]],
     [{ untilMs: now - 3_600_000 }, []],
     [{ sinceMs: now + 3_600_000 }, []],
@@ -140,6 +150,27 @@ describe('anneal predictions', () => {
     );
     expect(rows.map(({ request_id }) => request_id)).toEqual(['r-1', 'r-1', 'r-2', 'r-2', 'r-3']);
     expect(rows.at(-1)).toEqual({ request_id: 'r-3', input_origin: 'a,"b"', input_distance: null });
+  });
+
+  test('writes CSV to a file as it prints it, and its header also without rows', async () => {
+    const asked = ['tiny', '--model-version', '3', '--request-id', 'r-1'];
+    const [file, printed, none] = await Promise.all([
+      anneal(...asked, '--output', 'some.csv'),
+      anneal(...asked, '--format', 'csv'),
+      anneal('tiny', '--request-id', 'nobody', '--format', 'csv'),
+    ]);
+    expect(file.code).toBe(0);
+    const written = readFileSync(join(root, 'some.csv'), 'utf8');
+    // DuckDB writes the number 100 as 100.0.
+    expect(written.replace('100.0\n', '100\n')).toBe(printed.stdout);
+    expect(written).toMatch(
+      /^request_id,row,time,model,version,latency_ms,prediction,probability,anomaly,anomalous,degraded,input_origin,/,
+    );
+    expect(none.stdout).toMatch(/^request_id,row,time,model,.*,degraded,input_origin\n$/);
+    await anneal('tiny', '--since', '2999-01-01', '--output', 'none.csv');
+    expect(readFileSync(join(root, 'none.csv'), 'utf8')).toBe(none.stdout);
+    const nowhere = await anneal('tiny', '--output', 'nowhere/rows.csv');
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringMatching(/rows\.csv cannot be written: there is no folder /) });
   });
 
   test('says what there is where nothing fits, and what to do where nothing is logged', async () => {

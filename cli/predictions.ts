@@ -4,10 +4,12 @@ import { epochMs, resolveWindow, windowTime } from '../contracts/pipeline/window
 import type { LoggedPart } from '../contracts/prediction-log.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { usageError } from './command-error.js';
+import { csvCell } from './csv-cell.js';
 import { count, printJson, printLine, printNote, table, timestamp } from './output.js';
 import { loggedParts, type PredictionFilter } from './predictions/logged-parts.js';
-import { copyRows, type LoggedRow, newestRows } from './predictions/logged-rows.js';
-import { fileFormats } from './quarantine.js';
+import { copyRows, loggedColumns, type LoggedRow, newestRows, predictedFirst } from './predictions/logged-rows.js';
+import { writeOutputFile } from './output-file.js';
+import { rowFileFormats } from './row-file-formats.js';
 import { commandSettings } from './settings.js';
 
 export interface PredictionsOptions {
@@ -38,9 +40,9 @@ const anomalousFrom = 0.999;
 export async function predictions(model: string, options: PredictionsOptions): Promise<void> {
   const { format, output, json } = options;
   if (!forms.includes(format)) throw usageError(`"${format}" is not a way to show predictions. Give --format ${forms.join('|')}.`);
-  const fileFormat = output === undefined ? undefined : fileFormats[extname(output).toLowerCase()];
+  const fileFormat = output === undefined ? undefined : rowFileFormats[extname(output).toLowerCase()];
   if (output !== undefined && fileFormat === undefined)
-    throw usageError(`Predictions cannot be written as "${output}". End its name in ${Object.keys(fileFormats).join(', ')}.`);
+    throw usageError(`Predictions cannot be written as "${output}". End its name in ${Object.keys(rowFileFormats).join(', ')}.`);
   if (!pipelineName.safeParse(model).success)
     throw usageError(
       `"${model}" is not the name of a model. Names have lower-case letters, digits and hyphens; "anneal models" lists them.`,
@@ -54,13 +56,16 @@ export async function predictions(model: string, options: PredictionsOptions): P
     if (output !== undefined && fileFormat !== undefined) {
       const path = resolve(output);
       const limit = options.limit === undefined ? {} : { limit: options.limit };
-      const rows = await copyRows(session, store, parts, filter, { path, format: fileFormat, ...limit });
+      const rows = await writeOutputFile(path, (temporary) =>
+        copyRows(session, store, parts, filter, { path: temporary, format: fileFormat, ...limit }),
+      );
       if (json) printJson({ model, path, rows });
       else printLine(`${count(rows)} row${rows === 1 ? '' : 's'} in ${path}.${rows === 0 ? ` ${nothingFound(parts)}` : ''}`);
       return;
     }
     const rows = await newestRows(session, store, parts, filter, options.limit ?? shownRows);
     if (json) return printJson({ model, rows });
+    if (rows.length === 0 && format === 'csv') printLine((await loggedColumns(session, store, parts)).map(csvCell).join(','));
     show(rows, format);
     if (rows.length === 0) printNote(nothingFound(parts));
     else if (rows.length === (options.limit ?? shownRows) && format === 'table')
@@ -77,7 +82,7 @@ function filterOf({ since, until, modelVersion, requestId, anomalous, degraded }
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(modelVersion === undefined ? {} : { version: modelVersion }),
     ...(requestId === undefined ? {} : { requestId }),
-    ...(anomalous === undefined ? {} : { anomaly: anomalous === true ? anomalousFrom : anomalous }),
+    ...(anomalous === undefined ? {} : { anomaly: anomalous === true ? { from: anomalousFrom } : anomalous }),
     ...(degraded ? { degraded } : {}),
   };
 }
@@ -102,7 +107,7 @@ function nothingFound(parts: readonly LoggedPart[]): string {
 }
 
 function show(rows: readonly LoggedRow[], format: string): void {
-  const names = namesOf(rows);
+  const names = predictedFirst([...new Set(rows.flatMap(Object.keys))], (name) => name);
   if (format === 'jsonl') for (const row of rows) printJson(row);
   if (format === 'csv' && rows.length > 0) {
     printLine(names.map(csvCell).join(','));
@@ -115,12 +120,6 @@ function show(rows: readonly LoggedRow[], format: string): void {
   const cells = rows.map((row) => shown.map((name) => cell(name, row[name])));
   for (const line of table(shown.map(heading), cells)) printLine(line);
   if (said.length > shown.length) printNote(`${said.length - shown.length} more columns: --format csv or jsonl shows them.`);
-}
-
-/** What was predicted stands before what it was predicted from. */
-function namesOf(rows: readonly LoggedRow[]): string[] {
-  const names = [...new Set(rows.flatMap(Object.keys))];
-  return [...names.filter((name) => !name.startsWith('input_')), ...names.filter((name) => name.startsWith('input_'))];
 }
 
 function heading(name: string): string {
@@ -141,8 +140,4 @@ function cell(name: string, value: LoggedRow[string] | undefined): string {
 
 function text(value: LoggedRow[string] | undefined): string {
   return value === null || value === undefined ? '' : String(value);
-}
-
-function csvCell(value: string): string {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }

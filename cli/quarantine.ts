@@ -4,17 +4,11 @@ import { parsePipelineWorkflowId } from '../contracts/ids.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { CommandError, usageError } from './command-error.js';
 import { count, printJson, printLine } from './output.js';
+import { writeOutputFile } from './output-file.js';
+import { rowFileFormats } from './row-file-formats.js';
 import { findRun, readRunStatus } from './runs.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
-
-/** Options of DuckDB's COPY, by the ending of a file. */
-export const fileFormats: Readonly<Record<string, string>> = {
-  '.csv': 'FORMAT csv, HEADER true',
-  '.ndjson': 'FORMAT json',
-  '.jsonl': 'FORMAT json',
-  '.parquet': 'FORMAT parquet, COMPRESSION zstd',
-};
 
 /**
  * `anneal quarantine`: the rows that a run's validation took out, as they came, with their number and the reason.
@@ -22,8 +16,8 @@ export const fileFormats: Readonly<Record<string, string>> = {
  * @throws CommandError when the run has not validated its data, or took no row out
  */
 export async function quarantine(run: string, { output, json }: { readonly output?: string; readonly json?: boolean }): Promise<void> {
-  const format = fileFormats[extname(output ?? 'rows.csv').toLowerCase()];
-  if (!format) throw usageError(`Rows cannot be written as "${output}". End its name in ${Object.keys(fileFormats).join(', ')}.`);
+  const format = rowFileFormats[extname(output ?? 'rows.csv').toLowerCase()];
+  if (!format) throw usageError(`Rows cannot be written as "${output}". End its name in ${Object.keys(rowFileFormats).join(', ')}.`);
   const settings = commandSettings();
   const status = await withTemporal(settings, async (client) => readRunStatus(client, await findRun(client, run)));
   if (!status.validationReport)
@@ -32,7 +26,8 @@ export async function quarantine(run: string, { output, json }: { readonly outpu
   const report = await store.readJson<ValidationReport>(status.validationReport);
   if (!report.quarantine) throw new CommandError(`The run ${run} took no row out: each of the ${count(report.rows)} rows met the rules.`);
   const path = resolve(output ?? `${parsePipelineWorkflowId(status.workflowId)?.run ?? status.run}-quarantine.csv`);
-  await writeRows(await store.localPath(report.quarantine), path, format, settings.home);
+  const parquet = await store.localPath(report.quarantine);
+  await writeOutputFile(path, (temporary) => writeRows(parquet, temporary, format.copyOptions, settings.home));
   const rows = report.quarantined.reduce((sum, group) => sum + group.rows, 0);
   if (json) printJson({ run, path, rows, quarantined: report.quarantined });
   else

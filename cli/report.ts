@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ValidationReport } from '../contracts/dataset.js';
 import { parsePipelineWorkflowId } from '../contracts/ids.js';
@@ -7,6 +7,7 @@ import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError, usageError } from './command-error.js';
 import { printJson, printLine } from './output.js';
+import { writeOutputFile } from './output-file.js';
 import { findRun, readRunStatus } from './runs.js';
 import { commandSettings } from './settings.js';
 import { withTemporal } from './temporal.js';
@@ -34,7 +35,8 @@ export async function report(run: string, { output, json }: { readonly output?: 
   if (!validationPage)
     throw new CommandError(`The run ${run} was validated before reports had a page. "anneal report ${run} --json" prints what it found.`);
   const path = resolve(output ?? `${parsePipelineWorkflowId(status.workflowId)?.run ?? status.run}-data.html`);
-  write(path, await readArtifact(settings, validationPage));
+  const page = await readArtifact(settings, validationPage);
+  await writeOutputFile(path, (temporary) => writeFile(temporary, page));
   printLine(path);
 }
 
@@ -47,15 +49,5 @@ async function readArtifact(settings: Settings, ref: ArtifactRef): Promise<Buffe
       undefined,
       { cause: error },
     );
-  }
-}
-
-function write(path: string, page: Buffer): void {
-  try {
-    writeFileSync(path, page);
-  } catch (error) {
-    throw new CommandError(`The page cannot be written: ${(error as Error).message}. Choose another file by --output.`, undefined, {
-      cause: error,
-    });
   }
 }

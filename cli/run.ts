@@ -30,7 +30,7 @@ export interface RunOptions {
  */
 export async function run(pipeline: string, { wait, set = [], since, until, json }: RunOptions): Promise<void> {
   const spec = await storeModule(await loadInWindow(pipeline, set, { since, until }), pipeline);
-  const settings = commandSettings();
+  const settings = commandSettings(process.env, { sendsSpans: true });
   await withTemporal(settings, async (client) => {
     const workflowId = await inCommandSpan(settings, 'anneal run', { 'anneal.pipeline': spec.name }, () => startRun(client, spec));
     const { run: id } = parsePipelineWorkflowId(workflowId)!;

@@ -30,8 +30,10 @@ function writeRunningStack(settings: Settings): void {
 }
 
 describe('commandSettings', () => {
-  test('names the variable that holds something unusable', () => {
-    expect(() => commandSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: 'eighty' })).toThrow(/ANNEAL_HTTP_PORT is set to "eighty"/);
+  test('names the variable that holds something unusable, which is wrong usage', () => {
+    const read = () => commandSettings({ ANNEAL_HOME: home, ANNEAL_HTTP_PORT: 'eighty' });
+    expect(read).toThrow(/ANNEAL_HTTP_PORT is set to "eighty"/);
+    expect(read).toThrow(expect.objectContaining({ exitCode: 2 }));
   });
 
   test('finds a stack that was started on other ports, unless the environment says where to look', () => {

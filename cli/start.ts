@@ -41,7 +41,7 @@ export async function start(pipeline: string, { exit, set }: StartOptions): Prom
   const notes: string[] = [];
   let sayLater = false;
   const report = serviceReporter((line) => (sayLater ? void notes.push(line) : printLine(line)));
-  const stack = await startOrReuse(commandSettings(), report);
+  const stack = await startOrReuse(commandSettings(process.env, { sendsSpans: true }), report);
   const settings = commandSettings();
   try {
     const ready = stack ? stack.whenReady() : Promise.resolve();

@@ -29,7 +29,7 @@ export const failureTypes = {
   rolloutFailed: 'RolloutFailed',
   /** The prediction request does not fit the model's inputs. */
   invalidRequest: 'InvalidRequest',
-  /** Executors of the model crashed while they computed the prediction request. */
+  /** Executors of the model crashed, or did not come to an end, while they computed the prediction request. */
   requestCrashed: 'RequestCrashed',
 } as const;
 

@@ -7,6 +7,7 @@ import { Client, credentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import type { ServingSpec } from '../contracts/pipeline.js';
+import type { HostPlaces } from '../contracts/serving-places.js';
 import { inferenceServiceName } from './grpc/grpc-server.js';
 import { loadService } from './grpc/service-definition.js';
 import { prepareVersion } from './loader/prepare-version.js';
@@ -170,17 +171,30 @@ describe('crashes of executor processes', () => {
     const others = load('tiny', 4, 0);
     // The first ones are refused as requests that two executors died of; then nothing waits for an executor any more.
     const outcomes: string[] = [];
+    const states = new Set<string>();
+    const statusOf = async (path: string) => (await fetch(`${serving.url}${path}`)).status;
     await until(async () => {
       const answer = await post('crashing', 100, poisonDate);
       outcomes.push(`${answer.status} ${answer.degraded ?? ''}`);
+      const [model, server, places] = await Promise.all([
+        statusOf('/v2/models/crashing/ready'),
+        statusOf('/v2/health/ready'),
+        fetch(`${serving.url}/v1/executors`).then((response) => response.json() as Promise<HostPlaces>),
+      ]);
+      const { state } = places.processes[0].versions.find((place) => place.model === 'crashing')!;
+      states.add(`model ${model}, server ${server}, ${state}`);
       return outcomes.filter((outcome) => outcome === '200 fallback').length >= 20;
     });
     expect(outcomes[0]).toBe('500 ');
+    // The model cannot answer by itself meanwhile, and the host serves others.
+    expect(states).toContain('model 503, server 200, down');
+    expect(await statusOf('/v2/models/tiny/ready')).toBe(200);
     expect(new Set(outcomes)).toEqual(new Set(['500 ', '200 fallback']));
     expect(outcomes.filter((outcome) => outcome === '500 ').length).toBeLessThan(6);
     // Ordinary rows are answered by the fallback, too, until an executor is there again.
     expect((await post('crashing', 100)).body.version).toMatch(/^[17]$/);
     await until(async () => (await post('crashing', 100)).degraded === null);
+    expect(await statusOf('/v2/models/crashing/ready')).toBe(200);
     const { wrong, slowestMs } = await others.stop();
     expect(wrong).toEqual([]);
     expect(slowestMs).toBeLessThan(5000);

@@ -7,6 +7,7 @@ import { residentBytes } from './resident-bytes.js';
 export class ExecutorMetrics {
   readonly #deaths: Counter;
   readonly #restarts: Counter;
+  readonly #stuck: Counter;
 
   constructor(prometheus: Registry, registry: ModelRegistry) {
     const registers = [prometheus];
@@ -20,6 +21,12 @@ export class ExecutorMetrics {
       name: 'anneal_executor_restarts_total',
       help: 'Executors that took the place of one that had ended by itself.',
       labelNames: ['model'],
+      registers,
+    });
+    this.#stuck = new Counter({
+      name: 'anneal_executor_timeouts_total',
+      help: 'Executors that computed a batch for longer than executeTimeoutSeconds of the version, and were given up; deaths count them as well.',
+      labelNames: ['model', 'version'],
       registers,
     });
     new Gauge({
@@ -53,6 +60,10 @@ export class ExecutorMetrics {
   /** @param signal that ended its process */
   died(model: string, signal = 'none'): void {
     this.#deaths.inc({ model, signal });
+  }
+
+  stuck(model: string, version: string): void {
+    this.#stuck.inc({ model, version });
   }
 
   replaced(model: string): void {

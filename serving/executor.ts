@@ -3,6 +3,7 @@ import type { AnomalyMonitor } from './anomaly/anomaly-monitor.js';
 import { imageRowsAtOnce } from '../ml/data/read/image-input.js';
 import type { LoggedAnswer } from './prediction-log/prediction-log.js';
 import { MicroBatcher, type BatchObserver } from './micro-batcher.js';
+import { measuredMs } from './execute-limit.js';
 import { choosePlacement, type Placement } from './placement.js';
 import { openPrepared, type PreparedVersion } from './prepared-version.js';
 import type { RequestTerms } from './request-terms.js';
@@ -50,7 +51,7 @@ export class ModelExecutor {
       executors: isBeside ? (options.executors ?? 1) : 1,
       mayDelay: isBeside,
       run: (batch) => runner.run(batch),
-      ...(runner instanceof RunnerPool ? { ready: () => runner.ready() } : {}),
+      ...(runner instanceof RunnerPool ? { ready: () => runner.ready(), usualMs: (rows: number) => measuredMs(prepared, rows) } : {}),
       observer,
       ...(image ? { maxBatchRows: Math.min(1024, imageRowsAtOnce(image)) } : {}),
       ...(targetP99Ms === undefined ? {} : { targetP99Ms }),
@@ -95,9 +96,15 @@ export class ModelExecutor {
     return this.prepared.manifest;
   }
 
-  /** Executors that live, and the ids of those that are processes; undefined on the HTTP thread. */
-  get executors(): { readonly alive: number; readonly pids: readonly number[] } | undefined {
-    return this.#runner instanceof RunnerPool ? { alive: this.#runner.size, pids: this.#runner.pids } : undefined;
+  /** Executors that it should have and that live, and the ids of those that are processes; undefined on the HTTP thread. */
+  get executors(): { readonly wanted: number; readonly alive: number; readonly pids: readonly number[] } | undefined {
+    const pool = this.#runner instanceof RunnerPool ? this.#runner : undefined;
+    return pool && { wanted: pool.wanted, alive: pool.size, pids: pool.pids };
+  }
+
+  /** Whether the version itself answers nothing at present: its executors ended again and again. */
+  get isDown(): boolean {
+    return this.#runner instanceof RunnerPool && this.#runner.isDown;
   }
 
   /** Whether a request would be refused now; cheap, to be asked before a request is read. */
@@ -107,7 +114,7 @@ export class ModelExecutor {
 
   /**
    * @throws Error when the graph fails on these rows, or gives something that is not a number; OverloadedError,
-   *   DeadlineExceededError, RequestCancelledError, NoRunnerError when it was not executed; RequestCrashedError
+   *   DeadlineExceededError, RequestCancelledError, NoRunnerError when it was not executed; RequestCrashedError, RequestStuckError
    */
   async infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
     const outputs = await this.#batcher.submit(batch, terms);

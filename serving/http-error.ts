@@ -1,6 +1,6 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import { DeadlineExceededError, OverloadedError } from './request-terms.js';
-import { NoRunnerError, RequestCrashedError } from './runner.js';
+import { NoRunnerError, RequestCrashedError, RequestStuckError } from './runner.js';
 
 /** A refusal with its status. The message is one paragraph and repeats nothing of what the client sent. */
 export class HttpError extends Error {
@@ -27,6 +27,6 @@ export function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof OverloadedError) return new HttpError(429, error.message, { 'retry-after': String(error.retryAfterSeconds) });
   if (error instanceof DeadlineExceededError) return new HttpError(504, error.message);
   if (error instanceof NoRunnerError) return new HttpError(503, error.message, { 'retry-after': String(error.retryAfterSeconds) });
-  if (error instanceof RequestCrashedError) return new HttpError(500, error.message);
+  if (error instanceof RequestCrashedError || error instanceof RequestStuckError) return new HttpError(500, error.message);
   return undefined;
 }

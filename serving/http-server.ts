@@ -63,6 +63,8 @@ export interface HttpServerOptions extends HttpLimits {
   readonly tracer?: ServingTracer;
   /** For Prometheus: of all processes of the host. */
   readonly metricsText: () => Promise<string>;
+  /** Where each version executes, in all processes of the host. */
+  readonly places: RouteContext['places'];
 }
 
 /** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
@@ -86,6 +88,7 @@ export class HttpServer {
       registry: options.registry,
       metrics: options.metrics,
       metricsText: options.metricsText,
+      places: options.places,
       access: options.access,
       tracer: options.tracer,
       maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,

@@ -1,5 +1,6 @@
 import { AnnealError } from '../contracts/failures.js';
-import type { ExecutorData } from './executor-messages.js';
+import type { ExecutorData, FromExecutor } from './executor-messages.js';
+import { executeLimitMs, warmUpLimitMs } from './execute-limit.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import type { RunnerLink } from './runner-link.js';
 import { RunnerDiedError, type Runner } from './runner.js';
@@ -7,6 +8,11 @@ import type { Batch, BatchOutputs } from './tensors.js';
 
 /** An image that was opened once within milliseconds and now takes this long is taken for stuck. */
 const openTimeoutMs = 60_000;
+/**
+ * Into so many parts the time of a batch is divided, and each counts once it was seen to pass: a process that was stopped, or had no
+ * processor, for minutes reads the answer that has come meanwhile before it takes its executor for stuck.
+ */
+const watchParts = 4;
 
 /** Executors of one kind without a version, which wait for the next one. */
 export class IdleLinks {
@@ -43,6 +49,7 @@ export class LinkedRunner implements Runner {
   private constructor(
     private readonly link: RunnerLink,
     private readonly idle: IdleLinks,
+    private readonly version: ExecutorData['prepared'],
   ) {}
 
   /**
@@ -67,7 +74,7 @@ export class LinkedRunner implements Runner {
       throw error;
     }
     link.watch(onDeath);
-    return new LinkedRunner(link, idle);
+    return new LinkedRunner(link, idle, data.prepared);
   }
 
   get pid(): number | undefined {
@@ -75,9 +82,25 @@ export class LinkedRunner implements Runner {
   }
 
   async run(batch: Batch): Promise<BatchOutputs> {
-    const reply = await this.link.ask({ kind: 'run', batch });
+    const limitMs = executeLimitMs(this.version, batch.rows);
+    let parts = 0;
+    const watch = setInterval(() => {
+      if (++parts === watchParts) this.link.giveUp(this.#stuck(batch.rows, limitMs));
+    }, limitMs / watchParts);
+    let reply: FromExecutor;
+    try {
+      reply = await this.link.ask({ kind: 'run', batch });
+    } finally {
+      clearInterval(watch);
+    }
     if (reply.kind === 'outputs') return reply.outputs;
     throw new Error(reply.kind === 'error' ? reply.message : 'The executor gave an answer to something else.');
+  }
+
+  #stuck(rows: number, limitMs: number): RunnerDiedError {
+    const { pid } = this.link;
+    const why = `it computed ${rows} ${rows === 1 ? 'row' : 'rows'} for longer than ${limitMs / 1000} s, and was given up`;
+    return new RunnerDiedError(why, { pid, isStuck: true, ...(pid === undefined ? {} : { signal: 'SIGKILL' }) });
   }
 
   close(): Promise<void> {
@@ -97,9 +120,10 @@ export class LinkedRunner implements Runner {
 /** @throws AnnealError `LoadFailed` */
 async function open(link: RunnerLink, data: ExecutorData): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
+  const limitMs = Math.max(openTimeoutMs, warmUpLimitMs(data.prepared.manifest));
   const late = new Promise<never>((_resolve, reject) => {
-    const what = `it was not opened within ${openTimeoutMs / 1000} seconds. Look for a machine short of memory.`;
-    timer = setTimeout(() => reject(loadFailed(what)), openTimeoutMs);
+    const what = `it was not opened within ${limitMs / 1000} seconds. Look for a machine short of memory.`;
+    timer = setTimeout(() => reject(loadFailed(what)), limitMs);
   });
   try {
     const reply = await Promise.race([link.ask({ kind: 'open', data }), late]);

@@ -3,6 +3,8 @@ import { getPriority, setPriority } from 'node:os';
 
 /** Low enough that requests which are being served come first, high enough to go on on a machine that is busy. */
 const niceness = 10;
+/** Little but what nobody else wants. */
+export const lowestPriority = 19;
 let canReturn: boolean | undefined;
 
 /**

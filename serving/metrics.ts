@@ -153,6 +153,17 @@ export class ServingMetrics {
     collectDefaultMetrics({ register: this.#prometheus });
   }
 
+  /** @param endMs milliseconds since 1970 */
+  servesCertificate(endMs: number): void {
+    const gauge = new Gauge({
+      name: 'anneal_tls_certificate_expires_seconds',
+      help: 'When the certificate of the host stops to be valid, seconds since 1970.',
+      aggregator: 'min',
+      registers: [this.#prometheus],
+    });
+    gauge.set(endMs / 1000);
+  }
+
   /** @returns everything, to be rolled up with other processes of the host */
   values(): Promise<MetricObjectWithValues<MetricValue<string>>[]> {
     return this.#prometheus.getMetricsAsJSON();

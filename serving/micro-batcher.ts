@@ -1,7 +1,7 @@
 import { adaptBatchPolicy, type BatchPolicy } from './batch-policy.js';
 import { LatencyWindow } from './latency-window.js';
 import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms, type RequestTerms } from './request-terms.js';
-import { NoRunnerError, RequestCrashedError, RunnerDiedError } from './runner.js';
+import { NoRunnerError, RequestCrashedError, RequestStuckError, RunnerDiedError } from './runner.js';
 import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from './tensors.js';
 import { WaitingQueue, type Waiting } from './waiting-queue.js';
 
@@ -25,6 +25,11 @@ export interface MicroBatcherOptions {
   readonly ready?: () => Promise<void> | undefined;
   /** Numbers a row of `BatchOutputs.values`. */
   readonly width: number;
+  /**
+   * Milliseconds that a batch of so many rows usually takes. When all executors take far longer, as one that hangs does, what waits
+   * behind them counts their delay as well. @default not known, and not counted
+   */
+  readonly usualMs?: (rows: number) => number;
   /** Batches at a time. @default 1 */
   readonly executors?: number;
   /** No request joins a batch that has this many rows, however the size adapts. @default 1024 */
@@ -41,12 +46,20 @@ export interface MicroBatcherOptions {
   readonly observer?: BatchObserver;
 }
 
+/** A batch that an executor has. */
+interface RunningBatch {
+  readonly rows: number;
+  readonly startedAt: number;
+}
+
 /** What becomes of one request of a batch. */
 type Outcome = { readonly outputs: BatchOutputs } | { readonly error: unknown };
 
 const adaptEveryMs = 250;
 /** Weight of the newest batch in what is remembered. */
 const memory = 0.1;
+/** A batch that takes so many times what it usually does is late. */
+const lateness = 4;
 
 /**
  * Collects what has arrived anyway: while one batch runs, the requests that come in wait together for the next.
@@ -55,13 +68,14 @@ const memory = 0.1;
  * at the end of the event loop's turn, together with those that the same turn brought.
  */
 export class MicroBatcher {
-  readonly #options: Required<Omit<MicroBatcherOptions, 'observer' | 'ready'>>;
+  readonly #options: Required<Omit<MicroBatcherOptions, 'observer' | 'ready' | 'usualMs'>>;
   readonly #observer: BatchObserver | undefined;
   readonly #ready: (() => Promise<void> | undefined) | undefined;
+  readonly #usualMs: ((rows: number) => number) | undefined;
   readonly #queue = new WaitingQueue();
   readonly #window = new LatencyWindow();
   #policy: BatchPolicy;
-  #running = 0;
+  readonly #running = new Set<RunningBatch>();
   #scheduled = false;
   #isHeldUp = false;
   #requestsPerBatch = 1;
@@ -74,6 +88,7 @@ export class MicroBatcher {
   constructor(options: MicroBatcherOptions) {
     this.#observer = options.observer;
     this.#ready = options.ready;
+    this.#usualMs = options.usualMs;
     this.#options = {
       executors: 1,
       maxBatchRows: 1024,
@@ -104,14 +119,15 @@ export class MicroBatcher {
 
   /**
    * @throws OverloadedError when too many rows wait already, DeadlineExceededError when its time passed before its batch began,
-   *   RequestCancelledError when nobody waits for it any more, RequestCrashedError when two executors died of it, NoRunnerError
+   *   RequestCancelledError when nobody waits for it any more, RequestCrashedError when two executors died of it,
+   *   RequestStuckError when two did not come to an end with it, NoRunnerError
    */
   submit(batch: Batch, terms: RequestTerms = requestTerms()): Promise<BatchOutputs> {
     return new Promise((resolve, reject) => {
       this.#admit(batch, terms);
       this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject, isLastTry: false });
       if (terms.deadlineAt < this.#sweepAt) this.#sweepBy(terms.deadlineAt);
-      if (this.#running >= this.#options.executors || this.#scheduled) return;
+      if (this.#running.size >= this.#options.executors || this.#scheduled) return;
       if (this.#requestsPerBatch < 1.3 && this.#policy.delayMs === 0) this.#next();
       else this.#schedule();
     });
@@ -119,7 +135,7 @@ export class MicroBatcher {
 
   /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
-    if (this.#queue.length === 0 && this.#running === 0) return;
+    if (this.#queue.length === 0 && this.#running.size === 0) return;
     await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
@@ -141,7 +157,19 @@ export class MicroBatcher {
   }
 
   #expectedWaitMs(): number {
-    return (this.#queue.rows * this.#msPerRow) / this.#options.executors;
+    return (this.#queue.rows * this.#msPerRow) / this.#options.executors + this.#delayMs();
+  }
+
+  /** By how much the batches under way are late, at least; of what is late for so long nobody knows when it ends. */
+  #delayMs(): number {
+    if (!this.#usualMs || this.#running.size < this.#options.executors) return 0;
+    const now = performance.now();
+    let delayMs = Number.POSITIVE_INFINITY;
+    for (const { rows, startedAt } of this.#running) {
+      const usualMs = Math.max(this.#usualMs(rows), rows * this.#msPerRow);
+      delayMs = Math.min(delayMs, now - startedAt - lateness * usualMs);
+    }
+    return Math.max(0, delayMs);
   }
 
   #overloaded(): OverloadedError {
@@ -160,13 +188,12 @@ export class MicroBatcher {
   };
 
   #next(): void {
-    while (this.#running < this.#options.executors && this.#queue.length > 0 && !this.#isHeld()) {
+    while (this.#running.size < this.#options.executors && this.#queue.length > 0 && !this.#isHeld()) {
       const group = this.#takeGroup();
       if (group.length === 0) break;
-      this.#running++;
       void this.#execute(group);
     }
-    if (this.#queue.length === 0 && this.#running === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#queue.length === 0 && this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   /** Whether there is no executor to take a batch: then requests wait in the queue, where their timeouts and priorities count. */
@@ -199,22 +226,23 @@ export class MicroBatcher {
   }
 
   async #execute(group: readonly Waiting[]): Promise<void> {
-    const startedAt = performance.now();
+    const running = { rows: rowsOf(group), startedAt: performance.now() };
+    this.#running.add(running);
     let outcomes: readonly Outcome[] | undefined;
     try {
       const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
       outcomes = this.#share(group, outputs);
-      this.#executed(group, startedAt);
+      this.#executed(group, running);
     } catch (error) {
-      this.#executed(group, startedAt, error);
+      this.#executed(group, running, error);
       if (error instanceof RunnerDiedError) {
-        if (group[0].isLastTry) outcomes = [{ error: new RequestCrashedError(error) }];
-        else this.#tryAgain(group);
+        if (group[0].isLastTry) outcomes = [{ error: ofTheRequest(error) }];
+        else this.#tryAgain(group, error);
       } else if (group.length > 1 && !(error instanceof NoRunnerError)) outcomes = await this.#oneByOne(group);
       else outcomes = group.map(() => ({ error }));
     }
     // The next batch first: its thread computes while this one's answers are written.
-    this.#running--;
+    this.#running.delete(running);
     if (!this.#scheduled) this.#next();
     if (!outcomes) return;
     for (let i = 0; i < group.length; i++) {
@@ -236,13 +264,9 @@ export class MicroBatcher {
   }
 
   /** Remember what a batch took, whether it was answered or failed. */
-  #executed(group: readonly Waiting[], startedAt: number, failure?: unknown): void {
+  #executed(group: readonly Waiting[], { rows, startedAt }: RunningBatch, failure?: unknown): void {
     const executeMs = performance.now() - startedAt;
-    let rows = 0;
-    for (const { batch, arrivedAt } of group) {
-      rows += batch.rows;
-      this.#observer?.queued(startedAt - arrivedAt);
-    }
+    for (const { arrivedAt } of group) this.#observer?.queued(startedAt - arrivedAt);
     this.#observer?.executed(rows, executeMs);
     this.#observer?.batched?.(group, rows, startedAt, startedAt + executeMs, failure !== undefined);
     // What an executor took to die says nothing of what the next batch will take.
@@ -253,10 +277,14 @@ export class MicroBatcher {
     this.#requestsPerBatch = (1 - memory) * this.#requestsPerBatch + memory * group.length;
   }
 
-  /** Of a batch whose executor died, nobody knows which request did it: each has its second and last try alone. */
-  #tryAgain(group: readonly Waiting[]): void {
+  /**
+   * Of a batch whose executor died, nobody knows which request did it: each has its second and last try alone. If one of them takes
+   * for ever, those that wait already do not wait for that.
+   */
+  #tryAgain(group: readonly Waiting[], { isStuck }: RunnerDiedError): void {
     for (const waiting of group) waiting.isLastTry = true;
-    this.#queue.putBack(group);
+    if (isStuck) for (const waiting of group) this.#queue.push(waiting);
+    else this.#queue.putBack(group);
     const next = this.#queue.earliestDeadline();
     if (next < this.#sweepAt) this.#sweepBy(next);
   }
@@ -268,7 +296,7 @@ export class MicroBatcher {
       try {
         outcomes.push({ outputs: await this.#options.run(batch) });
       } catch (error) {
-        outcomes.push({ error: error instanceof RunnerDiedError ? new RequestCrashedError(error) : error });
+        outcomes.push({ error: error instanceof RunnerDiedError ? ofTheRequest(error) : error });
       }
     }
     return outcomes;
@@ -292,12 +320,22 @@ export class MicroBatcher {
         this.#dropOver();
         const next = this.#queue.earliestDeadline();
         if (next < Number.POSITIVE_INFINITY) this.#sweepBy(next);
-        if (this.#running === 0 && !this.#scheduled) this.#next();
+        if (this.#running.size === 0 && !this.#scheduled) this.#next();
       },
       Math.max(1, deadlineAt - performance.now()),
     );
     this.#sweep.unref();
   }
+}
+
+function rowsOf(group: readonly Waiting[]): number {
+  let rows = 0;
+  for (const { batch } of group) rows += batch.rows;
+  return rows;
+}
+
+function ofTheRequest(death: RunnerDiedError): Error {
+  return death.isStuck ? new RequestStuckError(death) : new RequestCrashedError(death);
 }
 
 function isOver({ terms }: Waiting, now: number): boolean {

@@ -1,4 +1,5 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { VersionPlace } from '../contracts/serving-places.js';
 import type { ModelExecutor } from './executor.js';
 import { HttpError } from './http-error.js';
 
@@ -20,7 +21,7 @@ export interface ModelState {
 export interface IndexEntry {
   readonly name: string;
   readonly version?: string;
-  readonly state: 'READY' | 'LOADING';
+  readonly state: 'READY' | 'LOADING' | 'UNAVAILABLE';
   readonly reason: string;
 }
 
@@ -107,6 +108,17 @@ export class ModelRegistry {
     return [...this.#models.values()].flatMap((entry) => entry.loaded);
   }
 
+  /** Where each version executes. */
+  places(): VersionPlace[] {
+    return this.held().map((served) => {
+      const { name: model, version, executor } = served;
+      const { wanted = 0, alive = 0, pids = [] } = executor.executors ?? {};
+      const state = executor.isDown ? 'down' : alive < wanted ? 'restarting' : 'up';
+      const isActive = this.#models.get(model)?.active === served;
+      return { model, version, isActive, placement: executor.placement, state, executors: wanted, alive, pids };
+    });
+  }
+
   /** @returns the versions of a model that answer when they are asked for by number */
   versions(model: string): readonly string[] {
     const entry = this.#models.get(model);
@@ -134,9 +146,13 @@ export class ModelRegistry {
    */
   index(isReadyOnly = false): IndexEntry[] {
     const loaded = this.list().flatMap(({ name, loaded: versions }) =>
-      versions.map((version): IndexEntry => ({ name, version, state: 'READY', reason: '' })),
+      versions.map((version): IndexEntry => {
+        const isDown = this.find(name, version)?.executor.isDown ?? false;
+        const reason = isDown ? 'its executors ended again and again; the next one is started after a pause' : '';
+        return { name, version, state: isDown ? 'UNAVAILABLE' : 'READY', reason };
+      }),
     );
-    if (isReadyOnly) return loaded;
+    if (isReadyOnly) return loaded.filter(({ state }) => state === 'READY');
     const awaited = [...this.#expected].filter((name) => !this.peek(name));
     return [...loaded, ...awaited.map((name): IndexEntry => ({ name, state: 'LOADING', reason: 'its last version is being loaded' }))];
   }

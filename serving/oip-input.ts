@@ -164,7 +164,7 @@ function checkDatatype(input: ModelInput, datatype: unknown): void {
         ? 'none was sent'
         : "what was sent is none of the protocol's";
     throw badRequest(
-      `The input "${input.name}" must have the datatype ${accepted[0]}, since its column is of the type ${input.columnType}, but ${found}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Taken as well: ${accepted.slice(1).join(', ') || 'none'}.`,
+      `The input "${input.name}" must have the datatype ${accepted[0]}, since its column is of the type ${input.columnType}, but ${found}.${meant === undefined ? '' : ` Did you mean ${meant}?`}${accepted.length > 1 ? ` Taken as well: ${accepted.slice(1).join(', ')}.` : ''}`,
     );
   }
 }

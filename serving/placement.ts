@@ -1,3 +1,4 @@
+import type { VersionPlacement } from '../contracts/serving-places.js';
 import type { VersionProfile } from './prepared-version.js';
 
 /**
@@ -7,7 +8,7 @@ import type { VersionProfile } from './prepared-version.js';
  * hand, all that a version takes is time in which no request is read: to open it, and to run a batch. A hop to a process costs no more
  * than one to a thread, and a crash of native code ends that process alone; it costs memory.
  */
-export type Placement = 'http-thread' | 'executor-thread' | 'executor-process';
+export type Placement = VersionPlacement;
 
 /** What was asked for. */
 export interface PlacementWishes {

@@ -6,6 +6,7 @@ import type { HttpLimits, TlsIdentity } from './http-server.js';
 import type { ExecutorOptions } from './executor.js';
 import type { ModelState } from './model-registry.js';
 import type { PredictionLogOptions } from './prediction-log/prediction-log.js';
+import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { Placement } from './placement.js';
 import type { PreparedVersion } from './prepared-version.js';
 
@@ -64,6 +65,8 @@ export interface ServingCommands {
   };
   /** What the process counts, for the roll-up of its host. */
   metrics: { readonly input: null; readonly result: readonly MetricObjectWithValues<MetricValue<string>>[] };
+  /** Where each version executes in the process. */
+  places: { readonly input: null; readonly result: ProcessPlaces };
   /** Answered by a process whose event loop turns. */
   ping: { readonly input: null; readonly result: null };
   state: { readonly input: null; readonly result: readonly ModelState[] };
@@ -96,15 +99,19 @@ export type ReplyMessage =
       readonly details?: unknown;
     };
 
-/** A serving process asks its supervisor for the metrics of all processes of the host. */
+/** What a process tells of all processes of its host. */
+export type CollectedCommand = 'metrics' | 'places';
+
+/** A serving process asks its supervisor to ask all processes of the host. */
 export interface CollectMessage {
   readonly collect: number;
+  readonly command: CollectedCommand;
 }
 
-/** What each process that answered in time has counted. */
+/** What each process that answered in time says. */
 export interface CollectedMessage {
   readonly collected: number;
-  readonly metrics: readonly ServingCommands['metrics']['result'][];
+  readonly results: readonly ServingCommands[CollectedCommand]['result'][];
 }
 
 /** The first message of a serving process: from now on it hears commands. */

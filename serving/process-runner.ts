@@ -58,6 +58,10 @@ class ExecutorProcess extends RunnerLink {
     await exited;
   }
 
+  protected kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   protected post(message: ToExecutor): void {
     // Its memory is written again after the reply, and by then the executor has read it.
     this.#socket.write(this.#frames.write(message));

@@ -10,7 +10,7 @@ import type {
   ReplyMessage,
   ServingCommands,
 } from './process-messages.js';
-import { ServingHost } from './serving-host.js';
+import { ServingHost, type Collect } from './serving-host.js';
 
 /**
  * A serving process: HTTP server, gRPC server and executors. Started by a supervisor with `fork`, which tells it over IPC what to load;
@@ -30,16 +30,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => lo
 // Node ends a worker whose primary is gone at once; this one finishes what it has first.
 if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
 
-const collecting = new Map<number, (metrics: CollectedMessage['metrics']) => void>();
+const collecting = new Map<number, (results: CollectedMessage['results']) => void>();
 let nextCollect = 1;
+
+const collect: Collect = (command) =>
+  new Promise((resolve) => {
+    const id = nextCollect++;
+    // The results are those of that command.
+    collecting.set(id, resolve as (results: CollectedMessage['results']) => void);
+    send({ collect: id, command });
+  });
 const host = new ServingHost(
   logger,
-  () =>
-    new Promise((resolve) => {
-      const collect = nextCollect++;
-      collecting.set(collect, resolve);
-      send({ collect });
-    }),
+  collect,
+  // Its exit would wait for the thread. The supervisor starts another process.
+  () => process.kill(process.pid, 'SIGKILL'),
 );
 
 process.on('disconnect', () => {
@@ -49,7 +54,7 @@ process.on('disconnect', () => {
 
 process.on('message', (message: CommandMessage | CollectedMessage) => {
   if ('collected' in message) {
-    collecting.get(message.collected)?.(message.metrics);
+    collecting.get(message.collected)?.(message.results);
     collecting.delete(message.collected);
   } else void handle(message).then(send);
 });

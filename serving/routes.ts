@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { Degradation } from '../contracts/serving.js';
 import type { AccessControl } from './access.js';
 import { badRequest, HttpError } from './http-error.js';
@@ -21,6 +22,8 @@ export interface RouteContext {
   readonly registry: ModelRegistry;
   readonly metrics: ServingMetrics;
   readonly metricsText: () => Promise<string>;
+  /** Of all serving processes of the host. */
+  readonly places: () => Promise<readonly ProcessPlaces[]>;
   readonly maxBodyBytes: number;
   readonly maxRows: number;
   /** Requests for predictions that are being answered; beyond the limit they are refused before they are read. */
@@ -129,6 +132,7 @@ const routes: readonly Route[] = [
       headers: { 'content-type': metricsContentType },
     }),
   },
+  { method: 'GET', pattern: /^\/v1\/executors$/, answer: async ({ places }) => ok({ processes: await places() }) },
   { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok({ models: registry.list() }) },
   {
     method: 'GET',
@@ -166,7 +170,8 @@ const routes: readonly Route[] = [
     pattern: new RegExp(`^/v2/models/${name}${version}/ready$`),
     answer: ({ registry, accepting }, target) => {
       const served = registry.resolve(target.model, target.version);
-      return ready(accepting(), { name: served.name, version: served.version, ready: accepting() });
+      const isReady = accepting() && !served.executor.isDown;
+      return ready(isReady, { name: served.name, version: served.version, ready: isReady });
     },
   },
   {

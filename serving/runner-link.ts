@@ -41,10 +41,18 @@ export abstract class RunnerLink {
     });
   }
 
+  /** Of one that does not answer: end it. What it was asked fails with this, and whoever watches it is told as of any other end. */
+  giveUp(error: RunnerDiedError): void {
+    this.kill();
+    this.died(error);
+  }
+
   /** End the executor, whatever it does. */
   abstract end(): Promise<void>;
   /** One that only waits does not keep this process alive. */
   abstract setBusy(isBusy: boolean): void;
+  /** Without waiting for its end. */
+  protected abstract kill(): void;
   protected abstract post(message: ToExecutor): void;
 
   protected answered(message: FromExecutor): void {

@@ -39,13 +39,15 @@ export class RunnerPool implements Runner {
   #downUntilMs = 0;
 
   private constructor(
+    /** Runners that it should have. */
+    readonly wanted: number,
     private readonly start: StartRunner,
     private readonly observer: RunnerObserver,
   ) {}
 
   /** @throws what `start` throws; nothing is left running then */
   static async open(size: number, start: StartRunner, observer: RunnerObserver): Promise<RunnerPool> {
-    const pool = new RunnerPool(start, observer);
+    const pool = new RunnerPool(size, start, observer);
     const started = await Promise.allSettled(Array.from({ length: size }, () => pool.#add()));
     const failed = started.find((outcome) => outcome.status === 'rejected');
     if (!failed) return pool;
@@ -61,6 +63,11 @@ export class RunnerPool implements Runner {
   /** Runners that live. */
   get size(): number {
     return this.#all.size;
+  }
+
+  /** Whether batches are refused, since there is no runner and none comes at once. */
+  get isDown(): boolean {
+    return this.#downUntilMs > 0;
   }
 
   /** @returns undefined when a batch would run at once; else a promise of that time, which fails with NoRunnerError */

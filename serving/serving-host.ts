@@ -1,9 +1,11 @@
 import type { Span } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
+import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { PredictResult } from '../contracts/serving.js';
 import { AccessControl } from './access.js';
 import { monitorOf } from './anomaly/anomaly-monitor.js';
+import { certificateEndMs } from './certificate-end.js';
 import { ModelExecutor, type ExecutorOptions } from './executor.js';
 import { toHttpError } from './http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -11,14 +13,15 @@ import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server
 import { rollUp, ServingMetrics } from './metrics.js';
 import type { BatchObserver } from './micro-batcher.js';
 import { ModelRegistry } from './model-registry.js';
+import type { LoggedVersion } from './prediction-log/logged-version.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './prepared-version.js';
-import type { CommandName, ListenerName, ServingCommands } from './process-messages.js';
+import type { CollectedCommand, CommandName, ListenerName, ServingCommands } from './process-messages.js';
 import { newRequestId } from './request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { RunnerObserver } from './runner-pool.js';
-import { RequestCrashedError, RunnerDiedError } from './runner.js';
+import { RequestCrashedError, RequestStuckError, RunnerDiedError } from './runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -42,10 +45,14 @@ export class ServingHost {
   #executors: ExecutorOptions = {};
   #processes = 1;
 
-  /** @param collect asks the other processes of the host for their metrics, and this one */
+  /**
+   * @param collect asks the other processes of the host, and this one
+   * @param endProcess a thread of this process computes for ever, which nothing else ends
+   */
   constructor(
     private readonly logger: Logger,
-    private readonly collect?: () => Promise<readonly ServingCommands['metrics']['result'][]>,
+    private readonly collect?: Collect,
+    private readonly endProcess?: () => void,
   ) {
     this.#registry.onNoFallback = (model, why) => this.#metrics.noFallback(model, why);
   }
@@ -77,11 +84,13 @@ export class ServingHost {
         maxRows: this.#maxRows,
         onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
       };
+      if (tls) this.#metrics.servesCertificate(certificateEndMs(tls.certificate));
       const metricsText = (): Promise<string> => this.#metricsText();
+      const places = async (): Promise<readonly ProcessPlaces[]> => (await this.#collected('places')) ?? [this.#places()];
       const onAnswer = this.logger.isLevelEnabled('debug')
         ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
         : undefined;
-      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, onAnswer }));
+      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, places, onAnswer }));
       if (grpcPort !== undefined) {
         const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
         this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
@@ -89,6 +98,7 @@ export class ServingHost {
       return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
     },
     metrics: () => this.#metrics.values(),
+    places: async () => this.#places(),
     stage: async ({ model, version, prepared }) => {
       const { placement } = await this.#stage(model, version, prepared);
       return { placement };
@@ -135,7 +145,17 @@ export class ServingHost {
   }
 
   async #metricsText(): Promise<string> {
-    return this.#processes > 1 && this.collect ? rollUp(await this.collect()) : this.#metrics.text();
+    const collected = await this.#collected('metrics');
+    return collected ? rollUp(collected) : this.#metrics.text();
+  }
+
+  /** @returns undefined where there is no other process */
+  async #collected<K extends CollectedCommand>(command: K): Promise<readonly ServingCommands[K]['result'][] | undefined> {
+    return this.#processes > 1 ? this.collect?.(command) : undefined;
+  }
+
+  #places(): ProcessPlaces {
+    return { pid: process.pid, versions: this.#registry.places() };
   }
 
   async #closeServers(): Promise<void> {
@@ -162,7 +182,19 @@ export class ServingHost {
         const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
         this.#metrics.executors.died(model, died?.death.signal);
         const said = { model, version, ...died?.death, error: (died ?? error).message };
-        this.logger.error(said, 'an executor of the version died; starting another');
+        if (!died?.isStuck) {
+          this.logger.error(said, 'an executor of the version died; starting another');
+          return;
+        }
+        this.#metrics.executors.stuck(model, version);
+        if (died.death.pid !== undefined) this.logger.error(said, 'an executor of the version hung and was killed; starting another');
+        else {
+          this.logger.fatal(
+            said,
+            'a thread of this process computes for ever, which ends with the process alone: set serving.isolation to "process"',
+          );
+          this.endProcess?.();
+        }
       },
       replaced: () => {
         this.#metrics.executors.replaced(model);
@@ -180,7 +212,8 @@ export class ServingHost {
     };
     const executor = await ModelExecutor.start(prepared, this.#executors, runners, observer);
     executor.anomalies = monitorOf(executor.manifest, this.#metrics.anomalies.observer(model));
-    const logged = { model, version, manifest: executor.manifest };
+    const policy = executor.manifest.serving?.anomaly?.policy;
+    const logged: LoggedVersion = { model, version, manifest: executor.manifest, hasPolicy: policy !== undefined && policy !== 'off' };
     const log = this.#log;
     const share = executor.manifest.serving?.log?.share ?? this.#logShare;
     if (log && share > 0) {
@@ -202,7 +235,8 @@ export class ServingHost {
     } catch (error) {
       if (error instanceof AnnealError) throw error;
       // Another try by Temporal would be the third one.
-      if (error instanceof RequestCrashedError) throw new AnnealError(failureTypes.requestCrashed, error.message);
+      if (error instanceof RequestCrashedError || error instanceof RequestStuckError)
+        throw new AnnealError(failureTypes.requestCrashed, error.message);
       const refusal = toHttpError(error);
       // "Not loaded yet" (503) passes, so it stays an error that is worth a retry.
       if (refusal?.status === 400 || refusal?.status === 422) throw new AnnealError(failureTypes.invalidRequest, refusal.message);
@@ -210,6 +244,9 @@ export class ServingHost {
     }
   }
 }
+
+/** Asks all processes of the host, and says what each answered. */
+export type Collect = <K extends CollectedCommand>(command: K) => Promise<readonly ServingCommands[K]['result'][]>;
 
 /** Says in the error which server could not listen. */
 async function named<T>(listener: ListenerName, listening: Promise<T>): Promise<T> {

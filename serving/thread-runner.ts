@@ -31,6 +31,12 @@ class ExecutorThread extends RunnerLink {
     await this.#worker.terminate();
   }
 
+  /** Native code goes on until it returns. */
+  protected kill(): void {
+    this.#worker.unref();
+    void this.#worker.terminate();
+  }
+
   protected post(message: ToExecutor): void {
     this.#worker.postMessage(message);
   }

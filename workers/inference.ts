@@ -6,9 +6,10 @@ import { hostTaskQueue } from '../contracts/task-queues.js';
 import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { LogParquet } from './inference/log-parquet.js';
 import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
-import { isLoopback, readProtection } from './inference/protection.js';
+import { isLoopback, protectionWarnings, readProtection } from './inference/protection.js';
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
@@ -45,6 +46,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
       { host: settings.httpHost },
       'whoever reaches this host may ask it: set ANNEAL_SERVING_TOKENS, or keep it on a private network',
     );
+  for (const warning of protectionWarnings(protection)) logger.warn(warning);
   const restored = signalOnce();
   const pool = new ServingPool({
     logger,
@@ -53,6 +55,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     grpcPort: settings.ports.grpc,
     processes: plan.processes,
     executors: plan.executors,
+    hangTimeoutMs: 1000 * settings.serving.hangSeconds,
     ...protection,
     predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
     ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),
@@ -66,6 +69,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const url = `${protection.tls ? 'https' : 'http'}://${settings.httpHost.includes(':') ? `[${settings.httpHost}]` : settings.httpHost}:${pool.port}`;
   logger.info({ url, grpcPort: pool.grpcPort, hostId: settings.hostId, ...plan }, 'listening');
 
+  const logParquet = new LogParquet();
   const keeper = new PredictionLogKeeper({
     hostId: settings.hostId,
     directory: logDirectory,
@@ -73,6 +77,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     scratchRoot: settings.scratch,
     retentionDays: settings.predictionLog.retentionDays,
     logger,
+    toParquet: logParquet.toParquet,
   });
   const keeping = keeper.run(stop);
 
@@ -95,6 +100,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   await keeping;
   // What the serving processes closed as they ended; a store that is away gets it after the next start.
   await Promise.race([keeper.collect().catch(() => undefined), sleep(lastCollectionMs, undefined, { ref: false })]);
+  logParquet.close();
   loader.close();
   await rm(join(images, String(process.pid)), { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readSettings } from './settings.js';
+import { misspeltVariables, readSettings } from './settings.js';
 
 describe('readSettings', () => {
   it('has a default for everything', () => {
@@ -23,6 +23,28 @@ describe('readSettings', () => {
 
   it('takes a variable that is empty for one that is not set', () => {
     expect(readSettings({ ANNEAL_HTTP_PORT: '', TEMPORAL_ADDRESS: '' }).temporal.external).toBe(false);
+  });
+
+  it.each([
+    ['ANNEAL_PREDICTION_LOG', 'all', 'expected a number from 0 to 1'],
+    ['ANNEAL_PREDICTION_LOG', '1.5', 'expected a number from 0 to 1'],
+    ['ANNEAL_PREDICTION_LOG', ' ', 'expected a number from 0 to 1'],
+    ['ANNEAL_TRAINING_THREADS', '1.5', 'expected a whole number from 1 to 256'],
+    ['ANNEAL_HTTP_PORT', '0x50', 'expected a whole number from 0 to 65535'],
+    ['ANNEAL_LOG_LEVEL', 'loud', 'expected one of trace, debug, info, warn, error'],
+    ['MLFLOW_TRACKING_URI', 'localhost:5000', 'expected an address such as http://127.0.0.1:5000'],
+    ['ANNEAL_HOST_ID', 'a b', 'expected at most 64 letters, digits, ".", "_" and "-"'],
+  ])('says of %s what it takes instead of %j', (name, value, expected) => {
+    expect(() => readSettings({ [name]: value })).toThrow(
+      `The environment variable ${name} is set to "${value}", which Anneal cannot use: ${expected}. Correct it or unset it.`,
+    );
+  });
+
+  it('takes numbers as people write them', () => {
+    expect(readSettings({ ANNEAL_PREDICTION_LOG: ' 1e-2 ', ANNEAL_SERVING_P99_MS: '12.5' })).toMatchObject({
+      predictionLog: { share: 0.01 },
+      serving: { targetP99Ms: 12.5 },
+    });
   });
 
   it('leaves the gRPC port open beside an HTTP port of its own, so that two stacks do not meet there', () => {
@@ -92,5 +114,13 @@ describe('readSettings', () => {
     ['ANNEAL_ARTIFACT_STORE', 's3://Models/a'],
   ])('names the variable that it cannot use: %s=%s', (name, value) => {
     expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`${name} is set to "${value.replaceAll('.', '\\.')}"`));
+  });
+});
+
+describe('misspeltVariables', () => {
+  it('knows what was meant, and leaves variables alone that are like none of its own', () => {
+    expect(misspeltVariables({ ANNEAL_HTTP_PROT: '9000', ANNEAL_HTTP_PORT: '9000', ANNEAL_TEAM: 'risk', HTTP_PORT: '1' })).toEqual([
+      { name: 'ANNEAL_HTTP_PROT', meant: 'ANNEAL_HTTP_PORT' },
+    ]);
   });
 });

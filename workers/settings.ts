@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import type { MlflowAuth } from 'mlflow-ts-client';
 import { z } from 'zod';
 import { sizeInBytes } from '../contracts/pipeline/data.js';
+import { similarName } from '../contracts/pipeline/similar-name.js';
+import { address, number, oneOf, whole } from './setting-values.js';
 import { wantsTracing } from './tracing-settings.js';
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const port = whole(0, 65_535);
 
 const defaultPorts = { http: 8080, grpc: 8081 } as const;
 
@@ -24,26 +26,28 @@ const environment = z.object({
     .refine((text) => sizeInBytes(text) >= 2 ** 20, 'expected a size of at least "1MiB", for example "20GiB"')
     .default('20GiB'),
   /** AWS's own variables: the address of a service other than AWS, and the region. AWS's client reads the credentials itself. */
-  AWS_ENDPOINT_URL_S3: z.url().optional(),
-  AWS_ENDPOINT_URL: z.url().optional(),
+  AWS_ENDPOINT_URL_S3: address('http://127.0.0.1:9000').optional(),
+  AWS_ENDPOINT_URL: address('http://127.0.0.1:9000').optional(),
   AWS_REGION: z.string().min(1).optional(),
-  ANNEAL_TEMPORAL_PORT: port(7233),
-  ANNEAL_TEMPORAL_UI_PORT: port(8233),
-  ANNEAL_MLFLOW_PORT: port(5000),
-  ANNEAL_HTTP_PORT: port(defaultPorts.http),
-  /** Default: 8081 beside the default HTTP port; beside another one, so that two stacks do not meet, any that is free. */
-  ANNEAL_GRPC_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  ANNEAL_TEMPORAL_PORT: port.default(7233),
+  ANNEAL_TEMPORAL_UI_PORT: port.default(8233),
+  ANNEAL_MLFLOW_PORT: port.default(5000),
+  ANNEAL_HTTP_PORT: port.default(defaultPorts.http),
+  /** Default: 8081 beside the default HTTP port; beside another one, so that two stacks do not meet, any that is free (`anneal up`: the next one, where it can). */
+  ANNEAL_GRPC_PORT: port.optional(),
   /** Interface that the inference host listens on. */
   ANNEAL_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   /** Serving processes of the inference host, which share its ports; default: measured at its start. */
-  ANNEAL_SERVING_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
+  ANNEAL_SERVING_PROCESSES: whole(1, 64).optional(),
   /** Executors of a version in each serving process, and threads of one call of theirs; default: measured. */
-  ANNEAL_SERVING_EXECUTORS: z.coerce.number().int().min(1).max(64).optional(),
-  ANNEAL_SERVING_THREADS: z.coerce.number().int().min(1).max(64).optional(),
+  ANNEAL_SERVING_EXECUTORS: whole(1, 64).optional(),
+  ANNEAL_SERVING_THREADS: whole(1, 64).optional(),
   /** Where versions execute; default: chosen by what each version costs. */
-  ANNEAL_SERVING_PLACEMENT: z.enum(['http-thread', 'executor-thread', 'executor-process']).optional(),
+  ANNEAL_SERVING_PLACEMENT: oneOf(['http-thread', 'executor-thread', 'executor-process']).optional(),
   /** Batches adapt to answer 99 of 100 requests within this, milliseconds. */
-  ANNEAL_SERVING_P99_MS: z.coerce.number().min(1).max(60_000).optional(),
+  ANNEAL_SERVING_P99_MS: number(1, 60_000).optional(),
+  /** A serving process whose event loop has not turned for so many seconds is killed and replaced. */
+  ANNEAL_SERVING_HANG_SECONDS: number(1, 3600).default(5),
   /** JSON file of who may ask the inference host for which models; default: whoever reaches it. */
   ANNEAL_SERVING_TOKENS: z.string().min(1).optional(),
   /** PEM files: the inference host speaks TLS, and with the third wants certificates of its clients. */
@@ -51,7 +55,7 @@ const environment = z.object({
   ANNEAL_TLS_KEY: z.string().min(1).optional(),
   ANNEAL_TLS_CLIENT_CA: z.string().min(1).optional(),
   /** What the command shows a host that wants a token or certificates, and by what it knows the host; PEM files. */
-  ANNEAL_INFERENCE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ANNEAL_INFERENCE_URL: address('https://inference.example:8080').optional(),
   ANNEAL_INFERENCE_TOKEN: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
@@ -62,21 +66,21 @@ const environment = z.object({
   /** Stable name of this inference host; its task queue and its lease bear it. */
   ANNEAL_HOST_ID: z
     .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected at most 64 letters, digits, ".", "_" and "-"')
     .optional(),
   /** Training activities at a time on this worker; default: one for each graphics card, or one. */
-  ANNEAL_TRAINING_SLOTS: z.coerce.number().int().min(1).max(64).optional(),
+  ANNEAL_TRAINING_SLOTS: whole(1, 64).optional(),
   /** Threads of one training process; default: all cores, divided by the slots. */
-  ANNEAL_TRAINING_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  ANNEAL_TRAINING_THREADS: whole(1, 256).optional(),
   /** Share of the requests for predictions that are logged. */
-  ANNEAL_PREDICTION_LOG: z.coerce.number().min(0).max(1).default(0),
-  ANNEAL_PREDICTION_LOG_RETENTION_DAYS: z.coerce.number().min(1).max(36_500).default(30),
-  ANNEAL_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  ANNEAL_PREDICTION_LOG: number(0, 1).default(0),
+  ANNEAL_PREDICTION_LOG_RETENTION_DAYS: number(1, 36_500).default(30),
+  ANNEAL_LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** File that `npm run build:workflows` wrote; default: the workflows are bundled at the worker's start. */
   ANNEAL_WORKFLOW_BUNDLE: z.string().min(1).optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
-  MLFLOW_TRACKING_URI: z.url().optional(),
+  MLFLOW_TRACKING_URI: address('http://127.0.0.1:5000').optional(),
   /** MLflow's own variables for a server with logins: a token, or a name and a password. */
   MLFLOW_TRACKING_TOKEN: z.string().min(1).optional(),
   MLFLOW_TRACKING_USERNAME: z.string().min(1).optional(),
@@ -91,8 +95,8 @@ const environment = z.object({
   OTEL_TRACES_SAMPLER_ARG: z.string().optional(),
   OTEL_SDK_DISABLED: z.string().optional(),
   /** Addresses that people open in a browser, where they differ from those that the workers use. */
-  ANNEAL_TEMPORAL_UI_URL: z.url().optional(),
-  ANNEAL_MLFLOW_UI_URL: z.url().optional(),
+  ANNEAL_TEMPORAL_UI_URL: address('http://127.0.0.1:8233').optional(),
+  ANNEAL_MLFLOW_UI_URL: address('http://127.0.0.1:5000').optional(),
 });
 
 /** Everything that a process of Anneal takes from its environment, parsed once at its start. */
@@ -158,16 +162,33 @@ export interface ServingSettings {
   readonly threads?: number;
   readonly placement?: 'http-thread' | 'executor-thread' | 'executor-process';
   readonly targetP99Ms?: number;
+  readonly hangSeconds: number;
   /** Path of the file of tokens; absolute. */
   readonly tokens?: string;
   /** Paths of PEM files; absolute. */
   readonly tls: { readonly certificate?: string; readonly key?: string; readonly clientAuthority?: string };
 }
 
+/** Variables that begin like Anneal's own and that it does not know, with the one that was probably meant. */
+export function misspeltVariables(env: NodeJS.ProcessEnv): readonly { readonly name: string; readonly meant: string }[] {
+  const known = Object.keys(environment.shape).filter((name) => name.startsWith(ownPrefix));
+  return Object.keys(env)
+    .filter((name) => name.startsWith(ownPrefix) && !known.includes(name))
+    .flatMap((name) => {
+      const meant = similarName(name, known);
+      return meant === undefined ? [] : [{ name, meant }];
+    });
+}
+
+const ownPrefix = 'ANNEAL_';
+
 const secrets: ReadonlySet<string> = new Set(['ANNEAL_INFERENCE_TOKEN', 'MLFLOW_TRACKING_TOKEN', 'MLFLOW_TRACKING_PASSWORD']);
 
-/** @throws Error that names the variable, what it holds and what it takes */
-export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+/**
+ * @param onTracingProblem told when spans cannot be sent to where the variables say; then there is no tracing. @default throws it
+ * @throws Error that names the variable, what it holds and what it takes
+ */
+export function readSettings(env: NodeJS.ProcessEnv = process.env, onTracingProblem?: (error: Error) => void): Settings {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(present);
   if (!parsed.success) {
@@ -207,6 +228,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       threads: values.ANNEAL_SERVING_THREADS,
       placement: values.ANNEAL_SERVING_PLACEMENT,
       targetP99Ms: values.ANNEAL_SERVING_P99_MS,
+      hangSeconds: values.ANNEAL_SERVING_HANG_SECONDS,
       tokens: absolute(values.ANNEAL_SERVING_TOKENS),
       tls: {
         certificate: absolute(values.ANNEAL_TLS_CERT),
@@ -230,7 +252,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     },
     predictionLog: { share: values.ANNEAL_PREDICTION_LOG, retentionDays: values.ANNEAL_PREDICTION_LOG_RETENTION_DAYS },
     logLevel: values.ANNEAL_LOG_LEVEL,
-    tracing: wantsTracing(values),
+    tracing: onTracingProblem ? tracingIfUsable(values, onTracingProblem) : wantsTracing(values),
     workflowBundle: values.ANNEAL_WORKFLOW_BUNDLE,
     temporal: {
       address: values.TEMPORAL_ADDRESS ?? `127.0.0.1:${values.ANNEAL_TEMPORAL_PORT}`,
@@ -245,6 +267,15 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
       external: values.MLFLOW_TRACKING_URI !== undefined,
     },
   };
+}
+
+function tracingIfUsable(values: Parameters<typeof wantsTracing>[0], onProblem: (error: Error) => void): boolean {
+  try {
+    return wantsTracing(values);
+  } catch (error) {
+    onProblem(error as Error);
+    return false;
+  }
 }
 
 function absolute(path: string | undefined): string | undefined {

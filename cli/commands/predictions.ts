@@ -11,7 +11,11 @@ export function registerPredictions(program: Command): void {
     .option('--until <time>', 'before this time')
     .option('--model-version <version>', 'those of one version')
     .option('--request-id <id>', 'those of one request (X-Request-Id)')
-    .option('--anomalous [score]', 'rows whose anomaly score is at least so much (default: 0.999)', score)
+    .option(
+      '--anomalous [score]',
+      "rows that the model's policy took for anomalous (without one: from a score of 0.999 on), or whose anomaly score is at least so much",
+      score,
+    )
     .option('--degraded', 'rows that something else answered than the version: fallback, cache, prior')
     .option('-n, --limit <count>', 'at most so many rows (default: 20; of --output: all)', positiveInteger)
     .option('--format <form>', 'table, csv or jsonl', 'table')
@@ -34,6 +38,7 @@ Examples:
 
 function score(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('Give a number from 0 to 1.');
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError('Give a number from 0 to 1, or the name of the model before --anomalous.');
   return value;
 }

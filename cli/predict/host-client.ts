@@ -39,7 +39,7 @@ export class HostClient {
       throw usageError(
         'A certificate and its key belong together: give both --cert and --key (ANNEAL_INFERENCE_CERT, ANNEAL_INFERENCE_KEY).',
       );
-    const files = readFiles({ authority, certificate, key });
+    const files = readAccessFiles({ authority, certificate, key });
     this.#certificate = certificate === undefined ? undefined : { path: certificate, text: files.cert! };
     this.#agents = { http: new PlainAgent({ keepAlive: true }), https: new SecureAgent({ keepAlive: true, ...files }) };
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -148,7 +148,11 @@ function adviceOn(own: OwnCertificate | undefined): string {
 }
 
 /** What TLS takes of the files. @throws CommandError (usage) that names the file and its settings */
-function readFiles({ authority, certificate, key }: HostAccess): { readonly ca?: string; readonly cert?: string; readonly key?: string } {
+export function readAccessFiles({ authority, certificate, key }: HostAccess): {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+} {
   try {
     const identity =
       certificate === undefined || key === undefined

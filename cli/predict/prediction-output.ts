@@ -1,4 +1,5 @@
 import type { Degradation, Prediction } from '../../contracts/serving.js';
+import { csvCell } from '../csv-cell.js';
 import { printLine, printNote, table } from '../output.js';
 import type { AnsweredRow } from './answered-rows.js';
 
@@ -109,10 +110,6 @@ function predictedCells({ label, labels, probability, probabilities = {}, value,
 function positiveClass({ probability, probabilities = {} }: Prediction): string | undefined {
   const classes = Object.entries(probabilities).filter(([, share]) => share === probability);
   return classes.length === 1 ? classes[0][0] : undefined;
-}
-
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 const answeredBy: Readonly<Record<Degradation, string>> = {

@@ -9,8 +9,8 @@ export interface PredictionFilter {
   readonly untilMs?: number;
   readonly version?: string;
   readonly requestId?: string;
-  /** The least anomaly score. */
-  readonly anomaly?: number;
+  /** The least anomaly score; or those that the version's policy took for anomalous, and of versions without one those from `from` on. */
+  readonly anomaly?: number | { readonly from: number };
   readonly degraded?: boolean;
 }
 

@@ -3,13 +3,14 @@ import type { LoggedPart } from '../../contracts/prediction-log.js';
 import type { DataSession } from '../../ml/data/duckdb-session.js';
 import { describe } from '../../ml/data/ingest/ingest-files.js';
 import { identifier, numberLiteral, pathLiteral, textLiteral } from '../../ml/data/sql-quoting.js';
+import type { RowFileFormat } from '../row-file-formats.js';
 import { type PredictionFilter, wantedParts } from './logged-parts.js';
 
 /** By the names of the log's columns: times as ISO 8601, numbers as they were logged. */
 export type LoggedRow = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Columns that parts from before they were logged do not have. */
-const laterColumns = `SELECT CAST(NULL AS FLOAT) AS anomaly, CAST(NULL AS VARCHAR) AS degraded WHERE false`;
+const laterColumns = `SELECT CAST(NULL AS FLOAT) AS anomaly, CAST(NULL AS BOOLEAN) AS anomalous, CAST(NULL AS VARCHAR) AS degraded WHERE false`;
 
 /**
  * The newest logged rows that a filter lets through, newest first, those of a request in their order.
@@ -44,7 +45,6 @@ export async function newestRows(
 /**
  * Write all logged rows that a filter lets through to a file, the oldest first.
  *
- * @param format DuckDB's options of COPY
  * @returns how many
  */
 export async function copyRows(
@@ -52,18 +52,40 @@ export async function copyRows(
   store: ArtifactStore,
   parts: readonly LoggedPart[],
   filter: PredictionFilter,
-  { path, format, limit }: { readonly path: string; readonly format: string; readonly limit?: number },
+  { path, format, limit }: { readonly path: string; readonly format: RowFileFormat; readonly limit?: number },
 ): Promise<number> {
   const wanted = wantedParts(parts, filter);
+  // A file without rows has the columns all the same.
+  const read = wanted.length === 0 ? [newestOf(parts)] : wanted;
   const paths: string[] = [];
-  for (const { data } of wanted) paths.push(await store.localPath(data));
-  const from = paths.length === 0 ? `(${laterColumns})` : relationOf(paths);
+  for (const { data } of read) paths.push(await store.localPath(data));
+  const relation = relationOf(paths);
+  const columns = predictedFirst(await describe(session, relation), ({ name }) => name);
+  const selected = columns.map(
+    ({ name, type }) => `${format.isText ? sayable(identifier(name), type) : identifier(name)} AS ${identifier(name)}`,
+  );
+  const rows = `SELECT * FROM ${relation} ${wanted.length === 0 ? 'WHERE false' : where(filter)}`;
   // Of fewer than all the newest.
-  const rows = `SELECT * FROM ${from} ${paths.length === 0 ? '' : where(filter)}`;
   const kept = limit === undefined ? rows : `SELECT * FROM (${rows} ORDER BY ${order('DESC')} LIMIT ${limit})`;
-  const sorted = paths.length === 0 ? kept : `${kept} ORDER BY ${order('ASC')}`;
-  const [{ Count: written }] = await session.rows(`COPY (${sorted}) TO ${textLiteral(path)} (${format})`);
+  const sorted = `SELECT ${selected.join(', ')} FROM (${kept} ORDER BY ${order('ASC')})`;
+  const [{ Count: written }] = await session.rows(`COPY (${sorted}) TO ${textLiteral(path)} (${format.copyOptions})`);
   return Number(written);
+}
+
+/** @returns the names of the columns that the newest part has, in the order in which they are shown */
+export async function loggedColumns(session: DataSession, store: ArtifactStore, parts: readonly LoggedPart[]): Promise<readonly string[]> {
+  const columns = await describe(session, relationOf([await store.localPath(newestOf(parts).data)]));
+  return predictedFirst(columns, ({ name }) => name).map(({ name }) => name);
+}
+
+/** What was predicted stands before what it was predicted from. */
+export function predictedFirst<T>(columns: readonly T[], nameOf: (column: T) => string): T[] {
+  const isInput = (column: T): boolean => nameOf(column).startsWith('input_');
+  return [...columns.filter((column) => !isInput(column)), ...columns.filter(isInput)];
+}
+
+function newestOf(parts: readonly LoggedPart[]): LoggedPart {
+  return parts.reduce((newest, part) => (part.untilMs > newest.untilMs ? part : newest));
 }
 
 /** Versions may read other columns, and predict other classes. */
@@ -82,11 +104,16 @@ function where({ sinceMs, untilMs, version, requestId, anomaly, degraded }: Pred
     ...(untilMs === undefined ? [] : [`"time" < epoch_ms(${Math.ceil(untilMs)})`]),
     ...(version === undefined ? [] : [`version = ${textLiteral(version)}`]),
     ...(requestId === undefined ? [] : [`request_id = ${textLiteral(requestId)}`]),
-    // Compared in float32, as the hosts do.
-    ...(anomaly === undefined ? [] : [`anomaly >= CAST(${numberLiteral(anomaly)} AS FLOAT)`]),
+    ...(anomaly === undefined ? [] : [isAnomalous(anomaly)]),
     ...(degraded ? ['degraded IS NOT NULL'] : []),
   ];
   return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+}
+
+/** Scores are compared in float32, as the hosts do. */
+function isAnomalous(anomaly: NonNullable<PredictionFilter['anomaly']>): string {
+  if (typeof anomaly === 'number') return `anomaly >= CAST(${numberLiteral(anomaly)} AS FLOAT)`;
+  return `coalesce(anomalous, anomaly >= CAST(${numberLiteral(anomaly.from)} AS FLOAT))`;
 }
 
 /** SQL of a value as people write it. */

@@ -28,14 +28,21 @@ export function isMlflowHealthy(trackingUri: string): Promise<boolean> {
 export interface HostHealth {
   /** It has a process that answers. */
   readonly answers: boolean;
+  /** It serves what it should. Absent where it does not answer. */
+  readonly ready?: boolean;
   /** Why it cannot be asked, where it may well run, and what to do. */
   readonly problem?: string;
 }
 
 export async function hostHealth(httpUrl: string, access: HostAccess): Promise<HostHealth> {
   try {
-    await new HostClient(access, healthTimeoutMs).ask(`${httpUrl}/v2/health/live`);
-    return { answers: true };
+    const client = new HostClient(access, healthTimeoutMs);
+    await client.ask(`${httpUrl}/v2/health/live`);
+    const ready = await client.ask(`${httpUrl}/v2/health/ready`).then(
+      () => true,
+      () => false,
+    );
+    return { answers: true, ready };
   } catch (error) {
     return { answers: false, ...(error instanceof CommandError && !(error instanceof HostAway) ? { problem: error.message } : {}) };
   }

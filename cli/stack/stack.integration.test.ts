@@ -68,7 +68,14 @@ describe('the embedded stack', () => {
     expect(state.services.map(({ name }) => name)).toEqual(['temporal', 'orchestration', 'data', 'training', 'inference']);
     const status = JSON.parse((await anneal(['status', '--json'])).stdout) as StackStatus;
     expect(status.healthy).toBe(true);
-    expect(status.endpoints.at(-1)).toEqual({ name: 'inference gRPC', address: state.grpcAddress, answers: true, external: false });
+    expect(status.endpoints.at(-1)).toEqual({
+      name: 'inference gRPC',
+      address: state.grpcAddress,
+      answers: true,
+      ready: false,
+      external: false,
+    });
+    expect(status.executors).toHaveLength(2);
   });
 
   test('says that it runs already, and succeeds', async () => {

@@ -1,10 +1,11 @@
-import { readProtection } from '../../workers/inference/protection.js';
+import { protectionWarnings, readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
 import { CommandError, usageError } from '../command-error.js';
+import { printNote } from '../output.js';
 import { requireExternalServers } from './health.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
-import { requireFreePorts, unusedPort } from './ports.js';
+import { isPortTaken, requireFreePorts, unusedPort } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
 import {
@@ -52,20 +53,26 @@ export async function startStack(
   return stack;
 }
 
-/** Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again. */
+/**
+ * Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again: beside the HTTP
+ * port, as 8081 is beside 8080, so that it mostly is what it was at the last start of the stack.
+ */
 async function withGrpcPort(settings: Settings): Promise<Settings> {
   const { ports, httpHost } = settings;
-  return ports.grpc === 0 ? { ...settings, ports: { ...ports, grpc: await unusedPort(httpHost) } } : settings;
+  if (ports.grpc !== 0) return settings;
+  const beside = ports.http + 1;
+  const isFree = !portNeeds(settings).some(({ port }) => port === beside) && beside <= 65_535 && !(await isPortTaken(beside, httpHost));
+  return { ...settings, ports: { ...ports, grpc: isFree ? beside : await unusedPort(httpHost) } };
 }
 
 /**
- * Make sure that the host can use its certificates and tokens. It would tell as much, but only once everything else runs, and in its log.
+ * Make sure that the host can use its certificates and tokens, and say what of them will keep its clients out. It would tell as much, but only once everything else runs, and in its log.
  *
  * @throws CommandError (usage) that names the variable and the file
  */
 export function requireProtection({ serving }: Settings): void {
   try {
-    readProtection(serving);
+    for (const warning of protectionWarnings(readProtection(serving))) printNote(warning);
   } catch (error) {
     throw usageError((error as Error).message);
   }

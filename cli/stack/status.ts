@@ -1,10 +1,12 @@
 import colors from 'picocolors';
 import type { Settings } from '../../workers/settings.js';
 import { duration, table } from '../output.js';
+import type { ProcessPlaces } from '../../contracts/serving-places.js';
+import { grpcHealth } from './grpc-health.js';
 import { hostHealth, isMlflowHealthy, isTemporalServing } from './health.js';
+import { hostPlaces, placesHead, placesRows } from './host-places.js';
 import { isAlive } from './process-identity.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
-import { accepts } from './ports.js';
 import { stackCondition, type ServiceState } from './stack-state.js';
 import { readTrainingWorkers, type TrainingWorker } from './training-workers.js';
 
@@ -20,12 +22,16 @@ export interface StackStatus {
     readonly address: string;
     readonly ui?: string;
     readonly answers: boolean;
+    /** Of an inference host that answers: it serves what it should. */
+    readonly ready?: boolean;
     /** Why it cannot be asked, where it may well run, and what to do. */
     readonly problem?: string;
     readonly external: boolean;
   }[];
   /** Whoever trains, on this machine or on others. */
   readonly trainingWorkers: readonly TrainingWorker[];
+  /** Where the versions of the host execute; empty where it cannot be asked. */
+  readonly executors: readonly ProcessPlaces[];
   /** Every part runs and answers. */
   readonly healthy: boolean;
 }
@@ -37,12 +43,13 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   const { temporal, mlflow } = settings;
   const httpUrl = inferenceUrl(settings);
   const grpc = grpcAddress(settings);
-  const [temporalAnswers, mlflowAnswers, host, grpcListens, trainingWorkers] = await Promise.all([
+  const [temporalAnswers, mlflowAnswers, host, grpcHost, trainingWorkers, executors] = await Promise.all([
     isTemporalServing(settings),
     isMlflowHealthy(mlflow.trackingUri),
     hostHealth(httpUrl, settings.inference),
-    grpc === undefined ? false : accepts(Number(/\d+$/.exec(grpc)), grpc.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '')),
+    grpc === undefined ? undefined : grpcHealth(grpc, settings.inference, settings.inference.isSecure),
     readTrainingWorkers(settings),
+    hostPlaces(httpUrl, settings.inference),
   ]);
   const services = (state?.services ?? []).map((service) => ({ ...service, alive: isAlive(service) }));
   const running = condition.kind === 'running';
@@ -55,15 +62,21 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
       { name: 'temporal', address: temporal.address, ui: temporal.uiUrl, answers: temporalAnswers, external: temporal.external },
       { name: 'mlflow', address: mlflow.trackingUri, ui: mlflow.uiUrl, answers: mlflowAnswers, external: mlflow.external },
       { name: 'inference', address: httpUrl, ...host, external: false },
-      ...(grpc === undefined ? [] : [{ name: 'inference gRPC', address: grpc, answers: grpcListens, external: false }]),
+      ...(grpc === undefined ? [] : [{ name: 'inference gRPC', address: grpc, ...grpcHost!, external: false }]),
     ],
     trainingWorkers,
+    executors: executors ?? [],
     healthy:
-      running && services.every(({ alive, state: at }) => alive && at === 'ready') && temporalAnswers && mlflowAnswers && host.answers,
+      running &&
+      services.every(({ alive, state: at }) => alive && at === 'ready') &&
+      temporalAnswers &&
+      mlflowAnswers &&
+      host.answers &&
+      (grpcHost?.answers ?? true),
   };
 }
 
-export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, trainingWorkers }: StackStatus): string[] {
+export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, trainingWorkers, executors }: StackStatus): string[] {
   const head =
     stack === 'running'
       ? `The stack in ${home} runs (process ${pid}, up for ${duration(uptimeMs!)}).`
@@ -76,19 +89,25 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, t
     String(own),
     String(restarts),
   ]);
-  const places = endpoints.map(({ name, address, ui, answers, problem, external }) => [
+  const places = endpoints.map(({ name, address, ui, answers, ready, problem, external }) => [
     name,
-    answers ? colors.green('answers') : colors.red(problem === undefined ? 'does not answer' : 'cannot be asked'),
+    answers
+      ? ready === false
+        ? colors.yellow('answers, not ready')
+        : colors.green('answers')
+      : colors.red(problem === undefined ? 'does not answer' : 'cannot be asked'),
     ui ?? address,
     external ? 'run by others' : '',
   ]);
   const trainers = trainingWorkers.map(({ worker, devices }) => [worker, devices ?? 'processor']);
+  const versions = placesRows(executors);
   return [
     head,
     ...(processes.length > 0 ? ['', ...table(['PROCESS', 'STATE', 'PID', 'RESTARTS'], processes)] : []),
     '',
     ...table(['SERVER', 'STATE', 'ADDRESS', ''], places),
     ...endpoints.flatMap(({ problem }) => (problem === undefined ? [] : [colors.yellow(problem)])),
+    ...(versions.length > 0 ? ['', ...table(placesHead, versions)] : []),
     ...(trainingWorkers.length > 0 ? ['', ...table(['TRAINS', 'DEVICES'], trainers)] : []),
   ];
 }

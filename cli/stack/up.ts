@@ -28,7 +28,7 @@ type SupervisorMessage =
 
 /** `anneal up`: start the stack, in the foreground until it is stopped, or detached until it is ready. */
 export async function up(options: UpOptions): Promise<void> {
-  const settings = commandSettings();
+  const settings = commandSettings(process.env, { sendsSpans: true });
   if (options.supervise) return superviseDetached(settings);
   const condition = stackCondition(settings.home);
   if (condition.kind === 'running') return sayRunning(condition.state, options);

@@ -34,6 +34,11 @@ export const servingSpec = z.strictObject({
     })
     .optional(),
   /**
+   * An executor that computes one batch for longer than this is taken for stuck and ended; the requests of the batch are run once more,
+   * each alone. Never less than ten times what as many rows took when the version was measured. 30 where it is left out.
+   */
+  executeTimeoutSeconds: z.number().min(0.1).max(3600).optional(),
+  /**
    * What a crash of native code (onnxruntime, a lack of memory) takes along, whatever the host's `ANNEAL_SERVING_PLACEMENT` says.
    * `process`: an executor process of the version alone. `thread`: the version executes in the serving process. Left out: as the host
    * has it.

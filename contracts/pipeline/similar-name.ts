@@ -7,6 +7,7 @@ const mostEdits = 2;
  */
 export function similarName(given: string, names: readonly string[]): string | undefined {
   const near = names
+    .filter((name) => Math.abs(name.length - given.length) <= mostEdits)
     .map((name) => ({ name, edits: editDistance(given.toLowerCase(), name.toLowerCase()) }))
     .filter(({ name, edits }) => edits <= mostEdits && edits * 2 < Math.max(given.length, name.length))
     .sort((a, b) => a.edits - b.edits);

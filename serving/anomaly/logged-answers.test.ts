@@ -1,10 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { ServingSpec } from '../../contracts/pipeline.js';
 import type { PredictResult } from '../../contracts/serving.js';
+import { entryLines } from '../prediction-log/entry-lines.js';
 import type { SegmentLine } from '../prediction-log/logged-version.js';
+import { headerOf, segmentEntries } from '../prediction-log/read-segment.js';
 import { scoredRows, writeScoredVersion } from '../testing/scored-bundle.js';
 import { startServingProcess } from '../testing/serving-process.js';
 
@@ -44,18 +46,26 @@ it('the prediction log holds what was answered instead of what was held back, an
   expect((await predict('strict', 'refused', [far.row])).status).toBe(422);
   await predict('strict', 'taken', [ordinary.row]);
   await serving.command('drain', null);
-  const lines = readdirSync(join(log, 'closed')).flatMap((name) =>
-    readFileSync(join(log, 'closed', name), 'utf8')
-      .trim()
-      .split('\n')
-      .slice(1)
-      .map((line) => JSON.parse(line) as SegmentLine),
-  );
+  const lines: SegmentLine[] = [];
+  for (const name of readdirSync(join(log, 'closed'))) {
+    const path = join(log, 'closed', name);
+    const header = (await headerOf(path))!;
+    for (const entry of await segmentEntries(path)) {
+      for (const line of entryLines(entry, header, 0)) lines.push(JSON.parse(line) as SegmentLine);
+    }
+  }
   const byId = new Map(lines.map((line) => [line.r, line]));
   expect([...byId.keys()].sort()).toEqual(['mixed', 'replaced', 'taken']);
   // The log holds all digits of the numbers of 32 bits that the answer has nine digits of.
   const probabilities = ({ body }: typeof mixed) => body.predictions.map(({ probability }) => Math.fround(probability!));
-  expect(byId.get('mixed')).toMatchObject({ n: 2, o1: probabilities(mixed), a: [ordinary.anomaly, far.anomaly], d: [null, 'prior'] });
-  expect(byId.get('replaced')).toMatchObject({ n: 1, o1: probabilities(replaced), d: ['prior'] });
+  expect(byId.get('mixed')).toMatchObject({
+    n: 2,
+    o1: probabilities(mixed),
+    a: [ordinary.anomaly, far.anomaly],
+    f: [false, true],
+    d: [null, 'prior'],
+  });
+  expect(byId.get('replaced')).toMatchObject({ n: 1, o1: probabilities(replaced), f: [true], d: ['prior'] });
+  expect(byId.get('taken')).toMatchObject({ f: [false] });
   expect(byId.get('taken')).not.toHaveProperty('d');
 });

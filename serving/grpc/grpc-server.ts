@@ -155,7 +155,7 @@ export class GrpcServer {
       ServerLive: this.#unary(() => ({ live: true })),
       ServerReady: this.#unary(() => ({ ready: this.#isReady })),
       ModelReady: guarded(({ name, version }: ModelTarget) => ({
-        ready: !this.#drained && registry.peek(name, version || undefined) !== undefined,
+        ready: !this.#drained && registry.peek(name, version || undefined)?.executor.isDown === false,
       })),
       ServerMetadata: guarded(() => serverMetadata),
       ModelMetadata: guarded(({ name, version }: ModelTarget) => {

@@ -14,6 +14,15 @@ export interface RemoveMessage {
   readonly remove: readonly string[];
 }
 
+/** Of the limit of a call; so long a loader process calls on without telling of it again. */
+export const silence = 0.25;
+
+/** A call of the model begins, which may take so long. The next word comes within that and `silence`. */
+export interface CallMessage {
+  readonly id: number;
+  readonly callLimitMs: number;
+}
+
 export type PreparedMessage =
   | { readonly id: number; readonly ok: true; readonly prepared: PreparedVersion }
   | { readonly id: number; readonly ok: false; readonly type?: FailureType; readonly message: string };

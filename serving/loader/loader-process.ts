@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { AnnealError } from '../../contracts/failures.js';
 import { lowerProcess } from '../low-priority.js';
-import type { PreparedMessage, PrepareMessage, RemoveMessage } from './loader-messages.js';
+import { silence, type CallMessage, type PreparedMessage, type PrepareMessage, type RemoveMessage } from './loader-messages.js';
 import { prepareVersion } from './prepare-version.js';
 
 /**
@@ -33,14 +33,22 @@ function remove({ remove: paths }: RemoveMessage): void {
 }
 
 async function prepare({ id, files, directory }: PrepareMessage): Promise<PreparedMessage> {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const onCall = (limitMs: number): void => {
+    const now = performance.now();
+    // Calls are measured, and to tell of one takes as long as a short one does.
+    if (now - toldAt < limitMs * silence) return;
+    toldAt = now;
+    reply({ id, callLimitMs: limitMs });
+  };
   try {
-    return { id, ok: true, prepared: await prepareVersion(files, directory) };
+    return { id, ok: true, prepared: await prepareVersion(files, directory, onCall) };
   } catch (error) {
     const type = error instanceof AnnealError ? error.type : undefined;
     return { id, ok: false, type, message: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function reply(message: PreparedMessage): void {
+function reply(message: PreparedMessage | CallMessage): void {
   if (process.connected) process.send!(message, undefined, undefined, () => undefined);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
+import { warmUpLimitMs } from '../execute-limit.js';
 import { loadFailed, messageOf } from '../load-failed.js';
 import { longestCallMs, longestOpenMs } from '../placement.js';
 import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from '../prepared-version.js';
@@ -36,10 +37,11 @@ export function versionDigest(files: VersionFiles): string {
  * What is verified is the very image that serving processes open. Blocks the thread for as long as onnxruntime takes (some hundred
  * milliseconds for a model of 40 MB), so it belongs into a process of its own. Safe to repeat.
  *
+ * @param onCall told before each call of the model how long it may take
  * @param directory takes `<sha256 of the model>.<of the image>.ort`
  * @throws AnnealError `LoadFailed` that names the file, the input or the row that is not as expected
  */
-export async function prepareVersion(files: VersionFiles, directory: string): Promise<PreparedVersion> {
+export async function prepareVersion(files: VersionFiles, directory: string, onCall?: (limitMs: number) => void): Promise<PreparedVersion> {
   const startedAt = performance.now();
   const bytes = readVerified('model', files.model);
   const manifest = parseJson<ModelManifest>('manifest', readVerified('manifest', files.manifest));
@@ -53,7 +55,11 @@ export async function prepareVersion(files: VersionFiles, directory: string): Pr
   const openMs = await leastMs(async () => (await openImage(bytesOfImage, {})).release(), longestOpenMs);
   const session = await openImage(bytesOfImage, {});
   try {
-    const run = (batch: Batch) => runInParts(session, manifest, batch);
+    const limitMs = warmUpLimitMs(manifest);
+    const run = (batch: Batch) => {
+      onCall?.(limitMs);
+      return runInParts(session, manifest, batch);
+    };
     const { difference, rows } = await reproduceGolden(manifest, golden, run);
     const oneRowMs = await leastMs(() => run(tileBatch(rows, 1)));
     const manyRowsMs = await leastMs(() => run(tileBatch(rows, manyRows)), longestCallMs);

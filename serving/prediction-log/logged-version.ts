@@ -6,16 +6,19 @@ export interface LoggedVersion {
   readonly model: string;
   readonly version: string;
   readonly manifest: Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'thresholds' | 'inputs'>;
+  /** Its pipeline says what becomes of anomalous rows: those that are not are said to be none. */
+  readonly hasPolicy?: boolean;
 }
 
-/** First line of a segment. */
+/** First line of a segment, as JSON; then come its entries. */
 export interface SegmentHeader extends LoggedVersion {
-  readonly formatVersion: 1;
+  readonly formatVersion: 2;
 }
 
 /**
- * A line of a segment: the rows of one request, column by column. `i<n>` are the raw inputs in the order of the manifest (images are
- * left out), `o<n>` what was answered, `c` the chosen classes; what is missing is null.
+ * What whoever makes Parquet of a segment writes down in between, a line of JSON: rows of one request, column by column. `i<n>` are the
+ * raw inputs in the order of the manifest (images are left out), `o<n>` what was answered, `c` the chosen classes; what is missing is
+ * null.
  */
 export interface SegmentLine {
   /** Id of the request. */
@@ -24,10 +27,14 @@ export interface SegmentLine {
   readonly t: number;
   /** Milliseconds from its submission to its answer. */
   readonly l: number;
+  /** Place of the first row in the request, and how many there are. */
+  readonly p: number;
   readonly n: number;
   readonly c?: readonly number[];
   /** Anomaly scores, where the model computes them. */
   readonly a?: readonly number[];
+  /** Which rows the version's policy takes for anomalous, where it has one. */
+  readonly f?: readonly boolean[];
   /** What answered each row; null is the version itself. Absent: it answered all. */
   readonly d?: readonly (Degradation | null)[];
   readonly [column: `i${number}` | `o${number}`]: readonly (string | number | null)[];
@@ -41,5 +48,5 @@ export function firstLoggedOutput({ task }: LoggedVersion['manifest']): number {
 /** Directories below that of a log: what is written, and what is whole. */
 export const segmentFolders = { open: 'open', closed: 'closed' } as const;
 
-/** A longer line, of many rows or long texts, is not written: whoever reads it back needs a multiple of that. */
-export const maxLineBytes = 4 << 20;
+/** A larger request, of many rows or long texts, is not logged. */
+export const maxEntryBytes = 4 << 20;

@@ -1,10 +1,9 @@
 import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
 import type { GuardedInference } from '../anomaly/infer-guarded.js';
-import type { Batch, Column } from '../tensors.js';
-import { firstLoggedOutput, type LoggedVersion, maxLineBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
+import type { Batch } from '../tensors.js';
+import { LogEntryWriter, type Slab } from './log-entries.js';
+import { type LoggedVersion, maxEntryBytes, type SegmentHeader, segmentFolders } from './logged-version.js';
 
 export interface PredictionLogOptions {
   /** Where segments are written; of this host alone. */
@@ -21,9 +20,9 @@ export interface PredictionLogOptions {
 }
 
 /** What was sent back. */
-export type LoggedAnswer = Pick<GuardedInference, 'outputs' | 'degraded' | 'replaced'>;
+export type LoggedAnswer = Pick<GuardedInference, 'outputs' | 'degraded' | 'replaced' | 'anomalous'>;
 
-interface Entry {
+interface Waiting {
   readonly of: LoggedVersion;
   readonly batch: Batch;
   readonly answer: LoggedAnswer;
@@ -40,23 +39,36 @@ interface Segment {
   bytes: number;
 }
 
+/** What is logged of one version. */
+interface VersionLog {
+  readonly of: LoggedVersion;
+  readonly writer: LogEntryWriter;
+  /** Positions of the columns that are logged; undefined: all of them. */
+  readonly columns?: readonly number[];
+  segment?: Segment;
+}
+
 const flushEveryMs = 200;
-/** In UTF-8, of a unit of JavaScript's text. */
-const maxBytesOfUnit = 3;
+/** From so much on it is written at once. */
+const flushFromBytes = 512 << 10;
 /** Between two of these the event loop has its turn. */
-const requestsAtOnce = 64;
+const requestsAtOnce = 32;
 
 /**
  * Writes what a serving process predicts into local files, which its supervisor takes away.
  *
- * `record` costs a request nothing but a place in a bounded queue: it never waits and never throws. What the queue cannot take, or
- * the disk, is lost and counted. A process that is killed loses what has waited for less than a second.
+ * `record` costs a request nothing but a place in a bounded queue: it never waits and never throws. Once the requests of a turn are
+ * answered, their numbers are copied into memory that the system then writes out; to make anything else of them is for the supervisor.
+ * What the queue cannot take, or the disk, is lost and counted. A process that is killed loses what has waited for less than a second.
  */
 export class PredictionLog {
   readonly #options: Required<PredictionLogOptions>;
-  readonly #segments = new Map<string, Segment>();
-  #waiting: Entry[] = [];
+  readonly #versions = new Map<LoggedVersion, VersionLog>();
+  #waiting: Waiting[] = [];
+  /** Of requests that wait, as estimated, and of those that are copied and not written. */
   #waitingBytes = 0;
+  #copiedBytes = 0;
+  #isScheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #serial = 0;
@@ -76,10 +88,12 @@ export class PredictionLog {
   record(of: LoggedVersion, batch: Batch, answer: LoggedAnswer, latencyMs: number, requestId: string): void {
     const { maxWaitingBytes, onLost } = this.#options;
     const bytes = 100 + 16 * (batch.rows * (batch.columns.length + 2) + answer.outputs.values.length);
-    if (this.#waitingBytes + bytes > maxWaitingBytes) return onLost(1);
+    if (this.#waitingBytes + this.#copiedBytes + bytes > maxWaitingBytes) return onLost(1);
     this.#waiting.push({ of, batch, answer, latencyMs, requestId, at: Date.now(), bytes });
     this.#waitingBytes += bytes;
-    this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
+    if (this.#isScheduled) return undefined;
+    this.#isScheduled = true;
+    setImmediate(this.#copySome);
     return undefined;
   }
 
@@ -87,135 +101,118 @@ export class PredictionLog {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#writing;
+    this.#copy(this.#waiting.splice(0));
     this.#flush();
     await this.#writing;
+    clearTimeout(this.#timer);
     await this.#closeSegments(() => true);
   }
 
+  readonly #copySome = (): void => {
+    this.#copy(this.#waiting.splice(0, requestsAtOnce));
+    this.#isScheduled = this.#waiting.length > 0;
+    if (this.#isScheduled) setImmediate(this.#copySome);
+    if (this.#copiedBytes >= flushFromBytes) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
+  };
+
+  #copy(waiting: readonly Waiting[]): void {
+    for (const { of, batch, answer, latencyMs, requestId, at, bytes } of waiting) {
+      const { writer, columns } = this.#versionLog(of);
+      const { outputs, degraded, replaced, anomalous } = answer;
+      const marks = { r: requestId, t: at, l: latencyMs, d: degraded, replaced, anomalous };
+      const logged = columns ? { rows: batch.rows, columns: columns.map((i) => batch.columns[i]) } : batch;
+      const copied = writer.write({ marks, batch: logged, outputs }, maxEntryBytes);
+      this.#waitingBytes -= bytes;
+      this.#copiedBytes += copied;
+      if (copied === 0) this.#options.onLost(1);
+    }
+  }
+
+  #versionLog(of: LoggedVersion): VersionLog {
+    let log = this.#versions.get(of);
+    if (!log) {
+      const { inputs } = of.manifest;
+      const columns = inputs.flatMap(({ type }, i) => (type === 'uint8' ? [] : [i]));
+      log = { of, writer: new LogEntryWriter(), ...(columns.length < inputs.length ? { columns } : {}) };
+      this.#versions.set(of, log);
+    }
+    return log;
+  }
+
   #flush(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
-      const isDue = this.#waiting.length > 0 || this.#segments.size > 0;
-      if (isDue) this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
+      if (this.#copiedBytes >= flushFromBytes) this.#flush();
+      // Without requests segments become due all the same; a version that has none is forgotten.
+      else if (this.#versions.size > 0) this.#timer ??= setTimeout(() => this.#flush(), flushEveryMs).unref();
     });
   }
 
   async #write(): Promise<void> {
-    const entries = this.#waiting;
-    this.#waiting = [];
-    for (const [key, own] of byVersion(entries)) {
-      for (let from = 0; from < own.length; from += requestsAtOnce) {
-        const some = own.slice(from, from + requestsAtOnce);
-        await this.#append(key, some).catch(() => this.#lose(key, some.length));
+    for (const [of, log] of this.#versions) {
+      const slabs = log.writer.take();
+      if (slabs.length === 0 && !log.segment) this.#versions.delete(of);
+      for (const slab of slabs) {
+        await this.#append(log, slab).catch(() => this.#lose(log, slab.entries));
         // Only now: what is being written takes memory, too.
-        this.#waitingBytes -= some.reduce((sum, { bytes }) => sum + bytes, 0);
-        await nextTurn();
+        this.#copiedBytes -= slab.bytes.length;
+        log.writer.giveBack(slab);
       }
     }
     const { segmentBytes, segmentMs } = this.#options;
     await this.#closeSegments(({ bytes, openedAt }) => bytes >= segmentBytes || performance.now() - openedAt >= segmentMs);
   }
 
-  async #append(key: string, entries: readonly Entry[]): Promise<void> {
-    const segment = this.#segments.get(key) ?? (await this.#open(key, entries[0].of));
-    if (!segment) return this.#options.onLost(entries.length);
-    const lines = entries.map(lineOf);
-    const written = lines.filter((line) => line.length * maxBytesOfUnit <= maxLineBytes || Buffer.byteLength(line) <= maxLineBytes);
-    const bytes = Buffer.from(written.join(''));
+  async #append(log: VersionLog, { bytes, entries }: Slab): Promise<void> {
+    const segment = (log.segment ??= await this.#open(log.of));
+    if (!segment) return this.#options.onLost(entries);
     await segment.file.appendFile(bytes);
     segment.bytes += bytes.length;
-    if (written.length < lines.length) this.#options.onLost(lines.length - written.length);
+    if (segment.bytes >= this.#options.segmentBytes) await this.#closeSegment(log);
     return undefined;
   }
 
   /** @returns undefined while nobody takes segments away */
-  async #open(key: string, { model, version, manifest }: LoggedVersion): Promise<Segment | undefined> {
+  async #open({ model, version, manifest, hasPolicy }: LoggedVersion): Promise<Segment | undefined> {
     const { directory, maxClosed } = this.#options;
     const folders = Object.values(segmentFolders).map((folder) => mkdir(join(directory, folder), { recursive: true }));
     await Promise.all(folders);
     if ((await readdir(join(directory, segmentFolders.closed))).length >= maxClosed) return undefined;
     const { task, classes, quantiles, thresholds, inputs } = manifest;
     const header: SegmentHeader = {
-      formatVersion: 1,
+      formatVersion: 2,
       model,
       version,
       manifest: { task, classes, ...(quantiles ? { quantiles } : {}), ...(thresholds ? { thresholds } : {}), inputs },
+      ...(hasPolicy ? { hasPolicy } : {}),
     };
-    const name = `${process.pid}-${Date.now()}-${this.#serial++}.jsonl`;
+    const name = `${process.pid}-${Date.now()}-${this.#serial++}.log`;
     const file = await open(join(directory, segmentFolders.open, name), 'ax');
-    const segment: Segment = { name, file, openedAt: performance.now(), bytes: 0 };
-    this.#segments.set(key, segment);
     await file.appendFile(`${JSON.stringify(header)}\n`);
-    return segment;
+    return { name, file, openedAt: performance.now(), bytes: 0 };
   }
 
   async #closeSegments(isDue: (segment: Segment) => boolean): Promise<void> {
+    for (const log of this.#versions.values()) if (log.segment && isDue(log.segment)) await this.#closeSegment(log);
+  }
+
+  async #closeSegment(log: VersionLog): Promise<void> {
+    const { segment } = log;
+    if (!segment) return;
+    log.segment = undefined;
     const { directory } = this.#options;
-    for (const [key, segment] of this.#segments) {
-      if (!isDue(segment)) continue;
-      this.#segments.delete(key);
-      await segment.file.close().catch(() => undefined);
-      const from = join(directory, segmentFolders.open, segment.name);
-      // One that cannot be renamed now is taken away when this process is gone.
-      await rename(from, join(directory, segmentFolders.closed, segment.name)).catch(() => undefined);
-    }
+    await segment.file.close().catch(() => undefined);
+    const from = join(directory, segmentFolders.open, segment.name);
+    // One that cannot be renamed now is taken away when this process is gone.
+    await rename(from, join(directory, segmentFolders.closed, segment.name)).catch(() => undefined);
   }
 
   /** A disk that is full; what is in the segment stays. */
-  async #lose(key: string, requests: number): Promise<void> {
+  async #lose(log: VersionLog, requests: number): Promise<void> {
     this.#options.onLost(requests);
-    const failed = this.#segments.get(key);
-    await this.#closeSegments((segment) => segment === failed);
+    await this.#closeSegment(log);
   }
-}
-
-function byVersion(entries: readonly Entry[]): Map<string, Entry[]> {
-  const groups = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    const key = JSON.stringify([entry.of.model, entry.of.version]);
-    const group = groups.get(key);
-    if (group) group.push(entry);
-    else groups.set(key, [entry]);
-  }
-  return groups;
-}
-
-/** The JSON of a `SegmentLine`, written out column by column: objects and copies of columns would cost several times as much. */
-function lineOf({ of, batch, answer, latencyMs, requestId, at }: Entry): string {
-  const { values, classIndex, anomaly } = answer.outputs;
-  const { rows } = batch;
-  const width = values.length / rows;
-  let line = `{"r":"${requestId}","t":${at},"l":${latencyMs.toFixed(3)},"n":${rows}`;
-  if (classIndex) line += `,"c":[${classIndex.join(',')}]`;
-  if (anomaly) line += `,"a":[${anomaly.join(',')}]`;
-  if (answer.degraded) line += `,"d":${JSON.stringify(degradedRows(rows, answer))}`;
-  of.manifest.inputs.forEach((input, i) => {
-    if (input.type !== 'uint8') line += `,"i${i}":[${listOf(batch.columns[i])}]`;
-  });
-  for (let k = firstLoggedOutput(of.manifest); k < width; k++) {
-    let list = '';
-    for (let row = 0; row < rows; row++) list += row > 0 ? `,${values[row * width + k]}` : `${values[k]}`;
-    line += `,"o${k}":[${list}]`;
-  }
-  return `${line}}\n`;
-}
-
-function degradedRows(rows: number, { degraded, replaced }: LoggedAnswer): (string | null)[] {
-  return Array.from({ length: rows }, (_, row) => (!replaced || replaced.includes(row) ? degraded! : null));
-}
-
-function listOf(column: Column): string {
-  let list = '';
-  for (let row = 0; row < column.length; row++) {
-    if (row > 0) list += ',';
-    list += jsonOf(column[row]);
-  }
-  return list;
-}
-
-function jsonOf(value: Column[number]): string {
-  if (typeof value === 'string') return value === '' ? 'null' : JSON.stringify(value);
-  const isMissing = typeof value === 'bigint' ? value === missingTimestamp : !Number.isFinite(value);
-  return isMissing ? 'null' : value.toString();
 }

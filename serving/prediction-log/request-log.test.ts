@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -7,7 +7,7 @@ import { inferenceServiceName } from '../grpc/grpc-server.js';
 import { loadService } from '../grpc/service-definition.js';
 import { startServingProcess } from '../testing/serving-process.js';
 import { tinyGolden, tinyGraph, tinyManifest, writeVersion } from '../testing/tiny-bundle.js';
-import type { SegmentHeader, SegmentLine } from './logged-version.js';
+import { headerOf, segmentEntries } from './read-segment.js';
 
 const row = { origin: 'SFO', date: 0, distance: 100 };
 const inputs = [
@@ -74,19 +74,17 @@ describe('what a serving process logs of its requests', () => {
     for (let i = 0; i < 400; i++) await post('/v1/models/some:predict', { instances: [row] });
     for (let i = 0; i < 10; i++) await post('/v1/models/none:predict', { instances: [row] });
     await serving.command('drain', null);
-    const lines = new Map<string, SegmentLine[]>();
+    const ids = new Map<string, string[]>();
     for (const name of readdirSync(join(logDirectory, 'closed'))) {
-      const [header, ...rest] = readFileSync(join(logDirectory, 'closed', name), 'utf8')
-        .trim()
-        .split('\n');
-      lines.set(
-        (JSON.parse(header) as SegmentHeader).model,
-        rest.map((line) => JSON.parse(line) as SegmentLine),
+      const path = join(logDirectory, 'closed', name);
+      ids.set(
+        (await headerOf(path))!.model,
+        Array.from(await segmentEntries(path), ({ marks }) => marks.r),
       );
     }
-    expect(lines.get('all')!.map(({ r }) => r)).toEqual(['rows-1', 'tensors-1', 'header-2', made, 'grpc-1', 'metadata-2', fresh]);
+    expect(ids.get('all')!).toEqual(['rows-1', 'tensors-1', 'header-2', made, 'grpc-1', 'metadata-2', fresh]);
     // A quarter of 400, as the host says; 35 are four standard deviations.
-    expect(Math.abs(lines.get('some')!.length - 100)).toBeLessThan(35);
-    expect(lines.has('none')).toBe(false);
+    expect(Math.abs(ids.get('some')!.length - 100)).toBeLessThan(35);
+    expect(ids.has('none')).toBe(false);
   });
 });

@@ -20,6 +20,8 @@ export interface TinyModel {
    * x86-64 has no answer to.
    */
   readonly crashesAt?: number;
+  /** The graph counts to 2^62 for rows of this date, milliseconds, which takes it some thousand years. */
+  readonly hangsAt?: number;
 }
 
 export const tinyInputs: readonly RawInput[] = [
@@ -59,6 +61,7 @@ export function tinyGraph(model: TinyModel): Uint8Array {
     const quotient = graph.node('Div', [graph.scalar('int64', -(2n ** 63n)), divisor]); // [N, 1]
     terms.push(graph.node('Mul', [graph.node('Cast', [quotient], { to: 1 }), graph.scalar('float32', 0)])); // [N, 1]: 0
   }
+  if (model.hangsAt !== undefined) terms.push(endless(graph, graph.node('Equal', [date, graph.scalar('int64', model.hangsAt)])));
   const sum = graph.node('Sum', terms); // [N, 1]
   const late = graph.node('Sigmoid', [sum]); // [N, 1]
   const onTime = graph.node('Sub', [graph.scalar('float32', 1), late]); // [N, 1]
@@ -67,6 +70,21 @@ export function tinyGraph(model: TinyModel): Uint8Array {
   graph.output('probabilities', 'float32', ['N', 2]);
   graph.output('class_index', 'int64', ['N', 1]);
   return graph.encode();
+}
+
+/** @param isMeant [N, 1] @returns a name of zero, shape []; never computed where a row is meant */
+function endless(graph: GraphBuilder, isMeant: string): string {
+  const any = graph.node('ReduceMax', [graph.node('Cast', [isMeant], { to: 7 })], { keepdims: 0 }); // []
+  const turns = graph.node('Mul', [any, graph.scalar('int64', 2n ** 62n)]); // []
+  const body = graph.subgraph('turn');
+  body.input('turn', 'int64', []);
+  body.input('goes_on', 'bool', []);
+  body.input('count', 'float32', []);
+  body.node('Identity', ['goes_on'], {}, 'goes_on_next');
+  body.node('Add', ['count', body.scalar('float32', 1)], {}, 'count_next');
+  body.output('goes_on_next', 'bool', []);
+  body.output('count_next', 'float32', []);
+  return graph.node('Mul', [graph.node('Loop', [turns, '', graph.scalar('float32', 0)], { body }), graph.scalar('float32', 0)]); // []
 }
 
 export const tinyManifest: ModelManifest = {

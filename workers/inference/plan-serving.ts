@@ -4,7 +4,7 @@ import type { ExecutorOptions } from '../../serving/executor.js';
 import type { ServingSettings } from '../settings.js';
 
 /** What may be set of a plan. */
-export type ServingPlanSettings = Omit<ServingSettings, 'tokens' | 'tls'>;
+export type ServingPlanSettings = Omit<ServingSettings, 'tokens' | 'tls' | 'hangSeconds'>;
 
 export interface ServingPlan {
   readonly processes: number;

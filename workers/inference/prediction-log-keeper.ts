@@ -6,7 +6,8 @@ import type { ArtifactStore } from '../../contracts/artifact-store.js';
 import { type LoggedPart, type PredictionLogIndex, predictionLogPointer } from '../../contracts/prediction-log.js';
 import { withScratchDirectory } from '../../ml/scratch-directory.js';
 import { type SegmentHeader, segmentFolders } from '../../serving/prediction-log/logged-version.js';
-import { headerOf, segmentsToParquet } from '../../serving/prediction-log/segments-to-parquet.js';
+import { headerOf } from '../../serving/prediction-log/read-segment.js';
+import { type LoggedRows, segmentsToParquet } from '../../serving/prediction-log/segments-to-parquet.js';
 
 export interface PredictionLogKeeperOptions {
   readonly hostId: string;
@@ -16,7 +17,16 @@ export interface PredictionLogKeeperOptions {
   readonly scratchRoot: string;
   readonly retentionDays: number;
   readonly logger: Logger;
+  /** What does as `segmentsToParquet` in a place where nobody waits for it. @default on this thread */
+  readonly toParquet?: ToParquet;
 }
+
+export type ToParquet = (
+  segments: readonly string[],
+  header: SegmentHeader,
+  path: string,
+  scratchRoot: string,
+) => Promise<LoggedRows | undefined>;
 
 const everyMs = 5000;
 const dayMs = 24 * 60 * 60 * 1000;
@@ -93,7 +103,8 @@ export class PredictionLogKeeper {
   #part(header: SegmentHeader, names: readonly string[], closed: string, scratchRoot: string): Promise<LoggedPart | undefined> {
     return withScratchDirectory(scratchRoot, async (scratch) => {
       const path = join(scratch, 'predictions.parquet');
-      const logged = await segmentsToParquet(
+      const { toParquet = segmentsToParquet } = this.options;
+      const logged = await toParquet(
         names.map((name) => join(closed, name)),
         header,
         path,

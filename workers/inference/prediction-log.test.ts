@@ -12,7 +12,8 @@ import { PredictionLog, type PredictionLogOptions } from '../../serving/predicti
 import type { Batch, BatchOutputs } from '../../serving/tensors.js';
 import { tinyManifest } from '../../serving/testing/tiny-bundle.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
-import { PredictionLogKeeper } from './prediction-log-keeper.js';
+import { LogParquet } from './log-parquet.js';
+import { PredictionLogKeeper, type ToParquet } from './prediction-log-keeper.js';
 
 const version: LoggedVersion = { model: 'tiny', version: '3', manifest: tinyManifest };
 const missing = -(2n ** 63n);
@@ -38,7 +39,7 @@ describe('the prediction log', () => {
 
   const log = (options: Partial<PredictionLogOptions> = {}): PredictionLog =>
     new PredictionLog({ directory, onLost: (requests) => void (lost += requests), ...options });
-  const keeper = (retentionDays = 30): PredictionLogKeeper =>
+  const keeper = (retentionDays = 30, toParquet?: ToParquet): PredictionLogKeeper =>
     new PredictionLogKeeper({
       hostId: 'h-1',
       directory,
@@ -46,6 +47,7 @@ describe('the prediction log', () => {
       scratchRoot: join(root, 'scratch'),
       retentionDays,
       logger: pino({ level: 'silent' }),
+      ...(toParquet ? { toParquet } : {}),
     });
   const closed = (): string[] => readdirSync(join(directory, 'closed'));
 
@@ -82,6 +84,7 @@ describe('the prediction log', () => {
         prediction: 'on-time',
         probability: 0.25,
         anomaly: null,
+        anomalous: null,
         degraded: null,
       },
       {
@@ -96,6 +99,7 @@ describe('the prediction log', () => {
         prediction: 'late',
         probability: 0.5,
         anomaly: null,
+        anomalous: null,
         degraded: null,
       },
     ]);
@@ -110,18 +114,66 @@ describe('the prediction log', () => {
     written.record(version, batch, { outputs: scored }, 1, 'own');
     written.record(version, batch, { outputs: scored, degraded: 'prior', replaced: [1] }, 1, 'one row');
     written.record(version, batch, { outputs, degraded: 'cache' }, 1, 'all');
+    const withPolicy = { ...version, hasPolicy: true };
+    written.record(withPolicy, batch, { outputs: scored, anomalous: [1] }, 1, 'flagged');
+    written.record(withPolicy, batch, { outputs: { ...outputs, anomaly: Float32Array.from([0.1, 0.2]) } }, 1, 'none');
+    written.record(withPolicy, batch, { outputs, degraded: 'prior' }, 1, 'unscored');
     await written.close();
     await keeper().collect();
-    const found = (await rows()).map(({ request_id, row, anomaly, degraded }) => [request_id, Number(row), anomaly, degraded]);
+    const found = (await rows()).map(({ request_id, row, anomaly, anomalous, degraded }) => [
+      request_id,
+      Number(row),
+      anomaly,
+      degraded,
+      anomalous,
+    ]);
     const late = Math.fround(0.9995);
     expect(found).toEqual([
-      ['own', 0, 0.5, null],
-      ['own', 1, late, null],
-      ['one row', 0, 0.5, null],
-      ['one row', 1, late, 'prior'],
-      ['all', 0, null, 'cache'],
-      ['all', 1, null, 'cache'],
+      ['own', 0, 0.5, null, null],
+      ['own', 1, late, null, null],
+      ['one row', 0, 0.5, null, null],
+      ['one row', 1, late, 'prior', null],
+      ['all', 0, null, 'cache', null],
+      ['all', 1, null, 'cache', null],
+      ['flagged', 0, 0.5, null, false],
+      ['flagged', 1, late, null, true],
+      ['none', 0, Math.fround(0.1), null, false],
+      ['none', 1, Math.fround(0.2), null, false],
+      ['unscored', 0, null, 'prior', null],
+      ['unscored', 1, null, 'prior', null],
     ]);
+  });
+
+  it('keeps a request of many rows and long texts whole, in their order, and leaves out one that is larger than it takes', async () => {
+    const origins = Array.from({ length: 9000 }, (_, i) => (i % 3 === 0 ? '' : `København "${i}"\n${'日本😀'.repeat(i % 40)}`));
+    const columns = [origins, BigInt64Array.from(origins, (_, i) => BigInt(i)), Float64Array.from(origins, (_, i) => i / 3)];
+    const outputs = { values: new Float32Array(18_000).fill(0.5), classIndex: new Int32Array(9000) };
+    const written = log();
+    written.record(version, { rows: 9000, columns }, { outputs }, 1, 'long');
+    const huge = [['x'.repeat(5 << 20)], BigInt64Array.of(0n), Float64Array.of(0)];
+    written.record(
+      version,
+      { rows: 1, columns: huge },
+      { outputs: { values: Float32Array.of(0, 1), classIndex: Int32Array.of(1) } },
+      1,
+      'huge',
+    );
+    written.record(version, ...request(7), 1, 'after');
+    await written.close();
+    const converter = new LogParquet();
+    await keeper(30, converter.toParquet).collect();
+    converter.close();
+    const found = await rows();
+    expect(lost).toBe(1);
+    expect(found.map(({ request_id: id, row }) => `${String(id)} ${String(row)}`)).toEqual([
+      ...origins.map((_, i) => `long ${i}`),
+      'after 0',
+      'after 1',
+    ]);
+    expect(found.slice(0, 9000).map(({ input_origin: origin }) => origin)).toEqual(
+      origins.map((origin) => (origin === '' ? null : origin)),
+    );
+    expect(found[8999].input_distance).toBe(8999 / 3);
   });
 
   it('loses what its queue cannot take, and counts it', async () => {
@@ -156,17 +208,19 @@ describe('the prediction log', () => {
     expect({ lost, segments: closed().length }).toEqual({ lost: 4, segments: 2 });
   });
 
-  it('keeps all but the last line of a process that was killed', async () => {
+  it('keeps all but the last request of a process that was killed', async () => {
     const written = log();
     for (let i = 0; i < 3; i++) written.record(version, ...request(i), 1, 'r-1');
     await written.close();
-    // As the process would have left it: still open, its last line cut off.
+    // As the process would have left it: still open, its last request cut off.
     const child = spawn(process.execPath, ['-e', '']);
     await new Promise((resolve) => child.once('exit', resolve));
     const [name] = closed();
     const left = join(directory, 'open', name.replace(/^\d+/, String(child.pid)));
     renameSync(join(directory, 'closed', name), left);
-    appendFileSync(left, readFileSync(left, 'utf8').split('\n')[1].slice(0, 40));
+    const whole = readFileSync(left);
+    const entries = whole.indexOf(10) + 1;
+    appendFileSync(left, whole.subarray(entries, entries + 100));
     await keeper().collect();
     expect((await rows()).length).toBe(6);
     expect(existsSync(left)).toBe(false);

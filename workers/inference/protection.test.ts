@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeCertificates } from '../../serving/testing/certificates.js';
-import { readProtection } from './protection.js';
+import { protectionWarnings, readProtection } from './protection.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -87,6 +87,28 @@ describe('readProtection', () => {
     const message = refusal({ tls: Object.fromEntries(names) as Record<string, string> });
     expect(message).toMatch(problem);
     expect(message).not.toContain('SECRET');
+  });
+
+  it('refuses a certificate that is not valid now, and warns of one that soon is not', () => {
+    const dayMs = 24 * 60 * 60 * 1000;
+    const settings = { tls: { certificate: path('server.pem'), key: path('server.key') } };
+    const now = Date.now();
+    // It was made for two days.
+    expect(refusal(settings, now + 3 * dayMs)).toMatch(
+      /^The certificate of ANNEAL_TLS_CERT \(.*server\.pem\) has expired: it is valid from /,
+    );
+    expect(refusal(settings, now - dayMs)).toMatch(/server\.pem\) is not valid yet: .* set this machine's clock right\.$/);
+    const protection = readProtection(settings, now);
+    expect(protectionWarnings(protection, now)).toEqual([expect.stringMatching(/ANNEAL_TLS_CERT expires in 1 day, .*start it again\.$/)]);
+    expect(protectionWarnings(protection, now + 1.5 * dayMs)).toEqual([expect.stringContaining('in less than a day')]);
+    expect(protectionWarnings(protection, now - 13 * dayMs)).toEqual([]);
+  });
+
+  it('warns of a file of tokens that holds none', () => {
+    expect(protectionWarnings(readProtection({ tokens: file('[]'), tls: {} }))).toEqual([
+      expect.stringMatching(/^The file of ANNEAL_SERVING_TOKENS holds no token, so nobody may ask/),
+    ]);
+    expect(protectionWarnings(readProtection({ tls: {} }))).toEqual([]);
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { AnnealError } from '../../contracts/failures.js';
 import type {
+  CollectedCommand,
   CollectMessage,
   CollectedMessage,
   CommandMessage,
@@ -25,8 +26,8 @@ export interface ServingMemberOptions {
   readonly listen: ServingCommands['listen']['input'];
   /** Load into this process what the host serves. Its failure is its own affair. */
   readonly restore: (member: ServingMember) => Promise<void>;
-  /** Metrics of every process of the host. */
-  readonly collect: () => Promise<CollectedMessage['metrics']>;
+  /** Ask every process of the host. */
+  readonly collect: (command: CollectedCommand) => Promise<CollectedMessage['results']>;
   /** A process that has not answered for this long is taken for hung, and replaced. @default 5000 */
   readonly hangTimeoutMs?: number;
 }
@@ -233,8 +234,8 @@ export class ServingMember {
 
   #receive(child: ChildProcess, message: ReplyMessage | CollectMessage): void {
     if ('collect' in message) {
-      void this.#options.collect().then((metrics) => {
-        const reply: CollectedMessage = { collected: message.collect, metrics };
+      void this.#options.collect(message.command).then((results) => {
+        const reply: CollectedMessage = { collected: message.collect, results };
         if (child.connected) child.send(reply, () => undefined);
       });
       return;

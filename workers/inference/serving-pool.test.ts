@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import type { PredictResult } from '../../contracts/serving.js';
 import { createInferenceClient } from '../../serving/client/inference-client.js';
 import { prepareVersion } from '../../serving/loader/prepare-version.js';
-import { writeTinyVersion } from '../../serving/testing/tiny-bundle.js';
+import { tinyGolden, tinyGraph, tinyManifest, writeTinyVersion, writeVersion } from '../../serving/testing/tiny-bundle.js';
 import type { ServingMember } from './serving-member.js';
 import { ServingPool } from './serving-pool.js';
 
@@ -130,6 +130,31 @@ describe('ServingPool', () => {
     for (let i = 0; i < 10; i++) expect(await predict(pool)).toBe('7');
     await until(async () => (pool.pids.includes(hung) || pool.pids.length < 2 ? undefined : true));
     expect(isAlive(hung)).toBe(false);
+    await settled(pool);
+  });
+
+  it('replaces a process whose model computes for ever on the thread of HTTP, and answers meanwhile', async () => {
+    const files = writeVersion(join(directory, 'endless'), tinyGraph({ bias: 0, hangsAt: 13 }), tinyManifest, tinyGolden({ bias: 0 }));
+    const prepared = await prepareVersion(files, directory);
+    const pool = create(2, async (member) => {
+      await member.request('stage', { model: 'tiny', version: '7', prepared });
+      await member.request('activate', { model: 'tiny', version: '7', epoch: 1 });
+    });
+    await pool.start();
+    await settled(pool);
+    const before = pool.pids;
+    const endless = fetch(`http://127.0.0.1:${pool.port}/v1/models/tiny:predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ instances: [{ origin: 'SFO', date: 13, distance: 1 }] }),
+    });
+    const broken = expect(endless).rejects.toThrow('fetch failed');
+    await sleep(50);
+    for (let i = 0; i < 10; i++) expect(await predict(pool)).toBe('7');
+    await broken;
+
+    await until(async () => (pool.pids.length === 2 && pool.pids.some((pid) => !before.includes(pid)) ? true : undefined));
+    expect(before.filter(isAlive)).toHaveLength(1);
     await settled(pool);
   });
 

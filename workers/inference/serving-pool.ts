@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ExecutorOptions } from '../../serving/executor.js';
 import type { AccessEntry } from '../../serving/access.js';
 import type { HttpLimits, TlsIdentity } from '../../serving/http-server.js';
-import type { CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
+import type { CollectedCommand, CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
 import { MemberEndedError, ServingMember } from './serving-member.js';
 
 export interface ServingPoolOptions {
@@ -128,15 +128,15 @@ export class ServingPool {
       start: () => ({ logLevel: logger.level, processes, limits, executors, predictionLog, tracing, expected: expected() }),
       listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,
-      collect: () => this.#collect(),
+      collect: (command) => this.#collect(command),
       hangTimeoutMs,
     });
   }
 
-  async #collect(): Promise<CollectedMessage['metrics']> {
+  async #collect(command: CollectedCommand): Promise<CollectedMessage['results']> {
     const late = sleep(collectTimeoutMs, undefined, { ref: false });
-    const asked = this.#members.map((member) => Promise.race([member.request('metrics', null).catch(() => undefined), late]));
-    return (await Promise.all(asked)).filter((metrics) => metrics !== undefined);
+    const asked = this.#members.map((member) => Promise.race([member.request(command, null).catch(() => undefined), late]));
+    return (await Promise.all(asked)).filter((result) => result !== undefined);
   }
 }
 

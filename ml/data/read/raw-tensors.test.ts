@@ -85,6 +85,13 @@ describe('rowsToTensors', () => {
     expect(failure.message).not.toContain('secret');
   });
 
+  it('says of a missing column that a key is spelt almost so, without repeating the key', () => {
+    const { distance, ...others } = row;
+    const { message } = failureOf(() => rowsToTensors(inputs, [{ ...others, distanec: distance }]));
+    expect(message).toMatch(/"distance" must be .*, but it is missing; the row has a key that is spelt almost so\./);
+    expect(message).not.toContain('distanec');
+  });
+
   it.each([[null], ['SFO'], [['SFO']], [3]])('refuses the row %p', (value) => {
     expect(failureOf(() => rowsToTensors(inputs, [value])).message).toMatch(/^Row 0 is .*object with a value by column name/);
   });

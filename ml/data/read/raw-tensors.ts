@@ -1,6 +1,7 @@
 import type { ModelInput, RawInput } from '../../../contracts/dataset.js';
 import { type ImageInput, imageSize } from '../../../contracts/image-input.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
+import { similarName } from '../../../contracts/pipeline/similar-name.js';
 import { imageExpectation, readImageValue } from './image-value.js';
 import { parseIsoTimestamp } from './iso-timestamp.js';
 import { missingTimestamp } from './missing-timestamp.js';
@@ -117,8 +118,16 @@ function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, un
 
 function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[], row: number): string | number | undefined {
   // `hasOwn`: a column may be called "constructor".
-  return readValue(input, Object.hasOwn(rows[row], input.name) ? rows[row][input.name] : undefined, row);
+  const record = rows[row];
+  if (Object.hasOwn(record, input.name)) return readValue(input, record[input.name], row);
+  if (input.nullable) return undefined;
+  // The key itself is not repeated: it is what a caller sent.
+  const isMisspelt = similarName(input.name, Object.keys(record).slice(0, comparedKeys)) !== undefined;
+  throw invalidValue(input, row, isMisspelt ? 'it is missing; the row has a key that is spelt almost so' : 'it is missing');
 }
+
+/** A row of very many keys is not worth the time. */
+const comparedKeys = 256;
 
 /** @returns the value, or undefined for a missing one */
 function readValue(input: RawInput, value: unknown, row: number): string | number | undefined {
@@ -126,8 +135,11 @@ function readValue(input: RawInput, value: unknown, row: number): string | numbe
   if (isMissing && input.nullable) return undefined;
   const converted = isMissing ? undefined : convert(input.columnType, value);
   if (converted !== undefined) return converted;
-  const found = value === undefined ? 'it is missing' : `${typeName(value)} was sent`;
-  throw invalidRequest(
+  throw invalidValue(input, row, value === undefined ? 'it is missing' : `${typeName(value)} was sent`);
+}
+
+function invalidValue(input: RawInput, row: number, found: string): AnnealError {
+  return invalidRequest(
     `Row ${row}: column "${input.name}" must be ${expectations[input.columnType]}${input.nullable ? ', or null' : ''}, but ${found}. Correct the value and send the request again.`,
     row,
     input.name,
