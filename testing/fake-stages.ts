@@ -45,6 +45,8 @@ export interface FakeBehaviour {
   /** Test metrics of the model that was trained. */
   readonly test?: Metrics;
   readonly championTest?: Metrics;
+  /** Why the champion could not be measured. */
+  readonly championSkipped?: string;
   /** Number of partitions that the source is said to have; one when absent. */
   readonly partitions?: number;
   /** Called for each training; throw to make it fail. */
@@ -132,7 +134,9 @@ export class FakeStages {
             rows: 150,
             metrics: this.behaviour.test ?? { auc: 0.8 },
             baseline: { auc: 0.5 },
-            champion: champion && { version: champion.version, metrics: this.behaviour.championTest ?? { auc: 0.7 } },
+            ...(this.behaviour.championSkipped
+              ? { championSkipped: this.behaviour.championSkipped }
+              : { champion: champion && { version: champion.version, metrics: this.behaviour.championTest ?? { auc: 0.7 } } }),
             primaryMetric: 'auc',
           },
         };

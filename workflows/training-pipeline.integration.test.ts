@@ -255,6 +255,17 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('replaces no champion that it could not measure, where a gate asks for one', async () => {
+    const stages = new FakeStages({ test: { auc: 0.9 }, championTest: {}, championSkipped: 'Version 3 was not compared: it is lost.' });
+    await run(stages, testPipeline(), async (handle) => {
+      const result = await handle.result();
+      expect(result.status).toBe('rejected');
+      expect(result.reason).toContain('auc 0.9 could not be held against the champion (Version 3 was not compared: it is lost)');
+      expect(result.reason).toContain('anneal promote toy 4');
+      expect(stages.calls).not.toContain('promoteVersion');
+    });
+  });
+
   it('fails with the message of the stage that failed, and closes its page in MLflow', async () => {
     const stages = new FakeStages({
       onActivity: (name) => {

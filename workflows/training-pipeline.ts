@@ -31,6 +31,7 @@ import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { checkEngines } from './training-pipeline/check-engines.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
+import { gateEvidence } from './training-pipeline/gate-evidence.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
 import { RunRecord } from './training-pipeline/run-record.js';
@@ -225,12 +226,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   );
 
   await stage('promote', async () => {
-    const gates = evaluateGates(spec.gates, {
-      metrics: evaluation.summary.metrics,
-      baseline: evaluation.summary.baseline,
-      champion: evaluation.summary.champion,
-      crossValidated: crossValidation?.metrics,
-    });
+    const gates = evaluateGates(spec.gates, gateEvidence(evaluation.summary, crossValidation?.metrics));
     record.learn({ gates });
     const failed = gates.filter((gate) => !gate.passed);
     if (failed.length > 0) {
