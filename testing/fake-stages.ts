@@ -51,6 +51,8 @@ export interface FakeBehaviour {
   readonly partitions?: number;
   /** Called for each training; throw to make it fail. */
   readonly onTrain?: (input: TrainInput) => void | Promise<void>;
+  /** What a training reaches on the validation part. */
+  readonly validation?: (input: TrainInput) => Metrics;
   /** What each validation finds, by its number from 0; default: data that pass. */
   readonly onValidate?: (validation: number) => Partial<ValidationResult>;
   /** What the source looks like at the moment. */
@@ -155,7 +157,7 @@ export class FakeStages {
           checkpoint: ref,
           step: input.untilStep ?? 100,
           epoch: 1,
-          validation: { auc: 0.5 + learningRate },
+          validation: this.behaviour.validation?.(input) ?? { auc: 0.5 + learningRate },
           history: [{ step: 1, metrics: { loss: 0.7 } }],
           stopped: 'completed',
           ...(input.key.includes('/fold-')
