@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { residentBytes } from '../serving/resident-bytes.js';
-import { openLoop, summarize, type Measured, type MeasuredSummary } from './serve/load.js';
+import { openLoop, summarize, type MeasuredSummary } from './serve/load.js';
+import { NoiseMeter } from './serve/machine-noise.js';
 import { writeBenchVersion } from './serve/model.js';
+import { median, pairsTable, pairWindows, type Pair, type Window } from './serve/paired-windows.js';
 import { benchRows } from './serve/rows.js';
 import { startTemporalHosts } from './serve/temporal-host.js';
 
@@ -17,16 +19,20 @@ import { startTemporalHosts } from './serve/temporal-host.js';
  * What has machines of its own in production shares the cores of the host here. So that it is not measured along, Temporal's server
  * and the worker of the workflows have a lower priority than the host once this has started, and the client, where it may, a higher
  * one. With all of them at the same priority Temporal made up most of what the serving threads waited longer while promoting.
+ *
+ * Each group of promotions is held against the calms before and after it, so that what else the machine does falls upon both, and no
+ * request is left out. Beside each group stands what made requests late without a promotion: other processes, the hypervisor, and how
+ * long the client itself was not let run.
  */
 
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     promotions: { type: 'string', default: '50' },
-    turns: { type: 'string', default: '5' },
+    turns: { type: 'string', default: '10' },
     rate: { type: 'string', default: '200' },
     connections: { type: 'string', default: '16' },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
     hosts: { type: 'string', default: '1' },
     hidden: { type: 'string', default: '3072,3072' },
     help: { type: 'boolean', default: false },
@@ -34,7 +40,7 @@ const { values: options } = parseArgs({
 });
 if (options.help) {
   process.stdout
-    .write(`Usage: npm run bench:reload [-- --promotions 50] [--turns 5] [--seconds 5] [--rate 200] [--connections 16] [--hosts 1] [--hidden 3072,3072] [--json]
+    .write(`Usage: npm run bench:reload [-- --promotions 50] [--turns 10] [--seconds 4] [--rate 200] [--connections 16] [--hosts 1] [--hidden 3072,3072] [--json]
 
 --turns    promotions come in so many groups, with calm before and after each
 --seconds  of one calm
@@ -69,15 +75,17 @@ try {
     const load = openLoop(target, Number(options.connections), Number(options.rate));
     await sleep(warmUpMs);
 
-    const calm: Measured[] = [];
-    const promoting: Measured[] = [];
+    const calm: Window[] = [];
+    const promoting: Window[] = [];
+    const noise = await NoiseMeter.start();
+    const take = async (): Promise<Window> => ({ ...load.take(), ...(await noise.take()) });
     const took: number[] = [];
     let memoryAfter5 = 0;
     const measureCalm = async (): Promise<void> => {
       await sleep(settleMs);
-      load.take();
+      await take();
       await sleep(calmMs);
-      calm.push(load.take());
+      calm.push(await take());
     };
     await measureCalm();
     for (let turn = 1; turn <= turns; turn++) {
@@ -85,7 +93,7 @@ try {
         took.push(await fleet.promote(++version));
         if (took.length === 5) memoryAfter5 = await memoryOf(fleet.pids);
       }
-      promoting.push(load.take());
+      promoting.push(await take());
       await measureCalm();
     }
     const memoryAfterAll = await memoryOf(fleet.pids);
@@ -93,6 +101,7 @@ try {
     await report({
       calm: summarize(calm),
       promoting: summarize(promoting),
+      pairs: pairWindows(calm, promoting),
       took,
       memoryAfter5,
       memoryAfterAll,
@@ -109,6 +118,7 @@ try {
 interface Result {
   readonly calm: MeasuredSummary;
   readonly promoting: MeasuredSummary;
+  readonly pairs: readonly Pair[];
   /** Milliseconds of each promotion. */
   readonly took: readonly number[];
   readonly memoryAfter5: number;
@@ -117,11 +127,14 @@ interface Result {
   readonly isClientBefore: boolean;
 }
 
-async function report({ calm, promoting, took, memoryAfter5, memoryAfterAll, processes, isClientBefore }: Result): Promise<void> {
+async function report({ calm, promoting, pairs, took, memoryAfter5, memoryAfterAll, processes, isClientBefore }: Result): Promise<void> {
   const sorted = took.toSorted((a, b) => a - b);
   const promotionP50Ms = sorted[sorted.length >> 1];
   const promotionMaxMs = sorted.at(-1)!;
   const p99Ratio = promoting.p99Ms / calm.p99Ms;
+  const ratios = pairs.map(({ ratio }) => ratio);
+  const medianRatio = median(ratios);
+  const worstRatio = Math.max(...ratios);
   const modelBytes = (await stat(join(directory, 'model.onnx'))).size;
   if (options.json) {
     const result = {
@@ -134,6 +147,9 @@ async function report({ calm, promoting, took, memoryAfter5, memoryAfterAll, pro
       calm,
       promoting,
       p99Ratio,
+      medianRatio,
+      worstRatio,
+      pairs,
       memoryAfter5,
       memoryAfterAll,
     };
@@ -150,7 +166,11 @@ async function report({ calm, promoting, took, memoryAfter5, memoryAfterAll, pro
 ${line('calm', calm)}
 ${line('while promoting', promoting)}
 
-p99 while promoting: ${p99Ratio.toFixed(2)} × that in the calms between
+Each group of ${Math.round(promotions / turns)} promotions by the calms before and after it, calm / promoting; others: processes that are none of the bench's
+
+${pairsTable(pairs)}
+
+p99 while promoting: ${medianRatio.toFixed(2)} × that of the calms around it (median of the groups), ${worstRatio.toFixed(2)} × in the worst group; all requests together ${p99Ratio.toFixed(2)} ×
 promotion → all hosts acknowledged: p50 ${promotionP50Ms.toFixed(0)} ms, max ${promotionMaxMs.toFixed(0)} ms
 memory of the serving processes and their executors: ${(memoryAfter5 / 1e6).toFixed(0)} MB after 5 promotions, ${(memoryAfterAll / 1e6).toFixed(0)} MB after ${promotions} (${((memoryAfterAll / memoryAfter5 - 1) * 100).toFixed(1)} %)
 `);

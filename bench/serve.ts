@@ -10,6 +10,7 @@ import { binaryTensors, type BinaryBody } from './serve/binary-tensors.js';
 import { startHost } from './serve/host.js';
 import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/load.js';
 import { writeBenchVersion } from './serve/model.js';
+import { median } from './serve/paired-windows.js';
 import { benchRows, type Row } from './serve/rows.js';
 import { typescriptExecArgv } from '../ml/child/typescript-child.js';
 import type { Placement } from '../serving/placement.js';
@@ -165,12 +166,6 @@ async function measureAll(measured: readonly Subject[], cells: Cell[], times: nu
       }
     }
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** @param first whose figures the others' are held against */

@@ -7,12 +7,13 @@ import { metricsContentType, type Protocol, type ServingMetrics } from './metric
 import type { ModelRegistry } from './model-registry.js';
 import { inferTensors, modelMetadata, serverMetadata, type TensorResult } from './oip.js';
 import { isObject } from './oip-input.js';
-import { computeRows, rowsJson } from './predictions.js';
+import { computeRows } from './predictions.js';
 import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
 import { confirmLoaded, refuseUnload } from './repository.js';
 import { openApiDocument } from './openapi.js';
 import { plainRequestId } from './request-id.js';
 import { OverloadedError, type RequestTerms } from './request-terms.js';
+import { rowsJson } from './rows-json.js';
 import type { ServedRequest } from './served-request.js';
 import { termsOfRequest } from './terms-of-request.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';

@@ -117,6 +117,8 @@ export interface OpenLoop {
 export interface Measured {
   readonly latenciesMs: readonly number[];
   readonly failed: number;
+  /** Longest that the client itself was kept from running; what it sent late by that counts in the latencies. */
+  readonly clientHeldUpMs: number;
 }
 
 export interface MeasuredSummary extends Pick<LoadResult, 'p50Ms' | 'p99Ms' | 'failed'> {
@@ -138,6 +140,9 @@ export function summarize(windows: readonly Measured[]): MeasuredSummary {
   };
 }
 
+/** How often the open loop looks for what is due. */
+const everyMs = 1;
+
 /**
  * Open loop: requests are due at fixed times whatever the server does, and a request's latency counts from when it was due, so a
  * server that stalls is charged for all that should have been sent meanwhile (no coordinated omission).
@@ -150,9 +155,11 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   const due: number[] = [];
   let latencies: number[] = [];
   let failed = 0;
+  let clientHeldUpMs = 0;
   let sent = 0;
   let isStopping = false;
   const startedAt = performance.now();
+  let lastTurnAt = startedAt;
   let onDrained = (): void => undefined;
 
   const dispatch = (): void => {
@@ -171,16 +178,18 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   let scheduled = 0;
   const timer = setInterval(() => {
     const now = performance.now();
+    clientHeldUpMs = Math.max(clientHeldUpMs, now - lastTurnAt - everyMs);
+    lastTurnAt = now;
     const target = Math.floor(((now - startedAt) / 1000) * requestsPerSecond);
     while (scheduled < target) due.push(startedAt + (++scheduled / requestsPerSecond) * 1000);
     dispatch();
-  }, 1);
+  }, everyMs);
 
   return {
     take() {
-      const taken: Measured = { latenciesMs: latencies, failed };
+      const taken: Measured = { latenciesMs: latencies, failed, clientHeldUpMs };
       latencies = [];
-      failed = 0;
+      failed = clientHeldUpMs = 0;
       return taken;
     },
     async stop() {

@@ -51,6 +51,11 @@ const cases: readonly { readonly label: string; readonly inputs: Record<string, 
     compute: gradients(({ x, filter, bias }) => tf.relu(tf.add(tf.conv2d(x, filter, 1, 'same'), bias)), 'x', 'filter', 'bias'),
   },
   {
+    label: 'a convolution by filters of many elements, with bias',
+    inputs: { x: whole(2, 8, 7, 2), filter: whole(6, 6, 2, 16), bias: whole(16) },
+    compute: gradients(({ x, filter, bias }) => tf.relu(tf.add(tf.conv2d(x, filter, 1, 'same'), bias)), 'x', 'filter', 'bias'),
+  },
+  {
     label: 'windows of three by two with equal elements, and windows that overlap',
     inputs: { x: whole(2, 6, 6, 16), filter: whole(1, 1, 16, 16) },
     compute: gradients(

@@ -1,7 +1,7 @@
 import { fusedActivation, fusedRefusal } from './fused-activation.js';
 import { convolutionWindow, type ImageWindow } from './image-window.js';
 import { blockedConvolution, blockedInputGradient } from './blocked-convolution.js';
-import { slidingProduct, slidingProductOfBlocks } from './filter-gradient.js';
+import { makesBias, slidingProduct, slidingProductOfBlocks, sumOfPlaces } from './filter-gradient.js';
 import type { ImageResult, KernelCall, LoweringTable } from './kernel-call.js';
 
 const window = ['strides', 'pad', 'dataFormat', 'dilations', 'dimRoundingMode'];
@@ -89,13 +89,14 @@ function inputGradient(call: KernelCall, depthwise: boolean): ImageResult {
  * as many copies of the image, the image convolved by the output's gradient, the batch in the place of the channels, strides and
  * dilations swapped.
  */
-function filterGradient(call: KernelCall): string {
+function filterGradient(call: KernelCall): string[] {
   const made = convolutionWindow(call, call.shape('x'), call.integers('filterShape'), false);
   if (made.filter[0] * made.filter[1] <= mostCopies) return slidingProductOfBlocks(call, made) ?? slidingProduct(call, made);
   const x = call.node('Transpose', [call.channelsFirst('x')], { perm: [1, 0, 2, 3] }); // [in, N, H, W]
   const dy = call.node('Transpose', [call.channelsFirst('dy')], { perm: [1, 0, 2, 3] }); // [out, N, H', W']
   const gradient = slide(call, x, dy, made, 1); // [in, out, h, w]
-  return call.node('Transpose', [gradient], { perm: [2, 3, 0, 1] }); // [h, w, in, out]
+  const turned = call.node('Transpose', [gradient], { perm: [2, 3, 0, 1] }); // [h, w, in, out]
+  return makesBias(call) ? [turned, sumOfPlaces(call, call.reshape(call.input('dy'), [-1, call.shape('dy')[3]]))] : [turned];
 }
 
 const mostCopies = 25;

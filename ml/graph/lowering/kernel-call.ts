@@ -150,21 +150,36 @@ export class KernelCall {
     return channelsFirstName(this.state, this.value(input).id);
   }
 
+  /** The same with zeros around each image. @param pads top, left, bottom, right */
+  paddedChannelsFirst(input: string, pads: readonly number[]): string {
+    const [batch, height, width, channels] = this.shape(input);
+    const [top, left, bottom, right] = pads;
+    return this.channelsFirstOf(input, [batch, top + height + bottom, left + width + right, channels], (image, pad) => pad(image, pads));
+  }
+
   /**
-   * The same with zeros around each image; added while it still lies in blocks, where it does, since a row of blocks is copied at once.
+   * Change images before their channels are moved to the front: where they lie in blocks a row of blocks is copied at once.
    *
-   * @param pads top, left, bottom, right
+   * @param shape of the changed images, [N, H, W, C]
+   * @param change the images, whose height and width are the axes 2 and 3, with a function that adds zeros around them
+   * @returns [N, C, H, W]
    */
-  paddedChannelsFirst(input: string, [top, left, bottom, right]: readonly number[]): string {
-    if (top + left + bottom + right === 0) return this.channelsFirst(input);
-    const { builder, channelBlock, blocked } = this.state;
-    const { id, shape } = this.value(input);
-    const inBlocks = blocked.get(id);
-    const pad = (name: string, ...rest: 0[]) =>
-      this.node('Pad', [name, this.int64(0, 0, top, left, ...rest, 0, 0, bottom, right, ...rest), this.scalar(0)]);
-    if (inBlocks === undefined || shape[3] % channelBlock !== 0) return pad(this.channelsFirst(input));
-    const padded = [shape[0], shape[3], shape[1] + top + bottom, shape[2] + left + right];
-    return builder.blockedNode('ReorderOutput', [this.reshape(pad(inBlocks, 0), padded)], { channels: shape[3] });
+  channelsFirstOf(
+    input: string,
+    shape: readonly number[],
+    change: (image: string, pad: (image: string, pads: readonly number[]) => string) => string,
+  ): string {
+    const { builder, blocked } = this.state;
+    const { id, shape: given } = this.value(input);
+    const inBlocks = fillsBlocks(this.state, given[3]) ? blocked.get(id) : undefined;
+    const pad = (image: string, [top, left, bottom, right]: readonly number[]) => {
+      if (top + left + bottom + right === 0) return image;
+      const rest = inBlocks === undefined ? [] : [0];
+      return this.node('Pad', [image, this.int64(0, 0, top, left, ...rest, 0, 0, bottom, right, ...rest), this.scalar(0)]);
+    };
+    if (inBlocks === undefined) return change(this.channelsFirst(input), pad);
+    const changed = this.reshape(change(inBlocks, pad), channelsFirstShape(shape));
+    return builder.blockedNode('ReorderOutput', [changed], { channels: shape[3] });
   }
 
   /** @returns the same, if it is there already */

@@ -6,6 +6,7 @@ import { arithmeticLowerings } from './arithmetic.js';
 import { comparisonLowerings } from './comparison.js';
 import { convolutionLowerings } from './convolution.js';
 import { gatherLowerings } from './gather.js';
+import { foldBiasGradients } from './fold-bias-gradients.js';
 import { fuseConvolutions } from './fuse-convolutions.js';
 import { type ImageResult, KernelCall, type Lowering, type LoweringTable, refusal } from './kernel-call.js';
 import { elementwiseLayout, type LoweringState, valueName } from './lowering-state.js';
@@ -57,7 +58,7 @@ export function lowerTape<Outputs extends string = string>(
   inputs: Readonly<Record<string, string>>,
   options: LowerOptions = {},
 ): Record<Outputs, string> {
-  const tape = rectifyBeforePooling(fuseConvolutions(recorded));
+  const tape = foldBiasGradients(rectifyBeforePooling(fuseConvolutions(recorded)));
   const state: LoweringState = {
     builder,
     values: tape.values,
