@@ -1,4 +1,4 @@
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from './tracing/span-record.js';
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ProcessPlaces } from '../contracts/serving-places.js';
@@ -229,7 +229,7 @@ export class ServingHost {
 
   async #predict({ trace = {}, ...input }: ServingCommands['predict']['input']): Promise<PredictResult> {
     try {
-      const run = (span?: Span): Promise<PredictResult> =>
+      const run = (span?: RequestSpan): Promise<PredictResult> =>
         this.#metrics.measure('activity', input, () => predictRows(this.#registry, input, this.#maxRows, span && requestTerms({ span })));
       return await (this.#tracer ? this.#tracer.activity(trace, input, run) : run());
     } catch (error) {

@@ -11,7 +11,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from '../tracing/span-record.js';
 import type { AccessControl } from '../access.js';
 import { clientClosedRequest } from '../answer-status.js';
 import { HttpError, toHttpError } from '../http-error.js';
@@ -164,7 +164,7 @@ export class GrpcServer {
       }),
       ModelInfer: guarded(async (request: InferRequestMessage, call, id) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
-        const run = (span?: Span): Promise<TensorResult> =>
+        const run = (span?: RequestSpan): Promise<TensorResult> =>
           metrics.measure('grpc', target, () => {
             const terms = termsOfCall(request, call);
             terms.requestId = id;
