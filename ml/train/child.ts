@@ -12,9 +12,9 @@ const progressEveryMs = 100;
 
 let running: { readonly job: TrainingJob; readonly controller: AbortController } | undefined;
 
-function tell(message: ChildMessage): void {
+function tell(message: ChildMessage, onSent: () => void = () => {}): void {
   // With a callback, a parent that has just gone is no uncaught error; `disconnect` follows.
-  process.send?.(message, () => {});
+  process.send?.(message, () => onSent());
 }
 
 async function run(job: TrainingJob): Promise<void> {
@@ -30,6 +30,8 @@ async function run(job: TrainingJob): Promise<void> {
   try {
     const outcome = await runTrainingJob(job, {
       signal: controller.signal,
+      onBuilding: (module) => new Promise((resolve) => tell({ kind: 'building', module }, resolve)),
+      onBuilt: () => tell({ kind: 'built' }),
       onProgress: (progress) => {
         if (performance.now() - told >= progressEveryMs) tellProgress(progress);
         else untold = progress;

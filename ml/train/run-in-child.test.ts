@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
@@ -275,6 +276,29 @@ describe('TrainingChildren', () => {
     expect(otherPlan.result.resumedAtStep).toBe(0);
     const tooFar = await children.run(jobOf(100, { candidates: kept, untilStep: 1 }), silent);
     expect(tooFar.result).toMatchObject({ step: 1, stopped: 'rung' });
+  });
+});
+
+describe('a model file with a loop without an end', () => {
+  it.each([
+    ['when it is imported', 'for (;;); export default () => 1;'],
+    ['in its forward pass', 'export default () => ({ parameters: { w: { shape: [4, 1] } }, forward() { for (;;); } });'],
+  ])('%s is ended by name, and the next job runs', async (_, text) => {
+    const pool = new TrainingChildren([], 1000);
+    try {
+      const path = join(root, 'endless.mjs');
+      writeFileSync(path, text);
+      const source = { uri: 'artifact:x', sha256: createHash('sha256').update(text).digest('hex'), sizeBytes: text.length };
+      const job = jobOf(1, { module: path });
+      const model = { family: 'module', module: './models/endless.ts', options: {}, source } as const;
+      await expect(pool.run({ ...job, request: { ...job.request, model } }, silent)).rejects.toMatchObject({
+        type: 'InvalidModel',
+        message: expect.stringContaining("The model's module ./models/endless.ts was still building the model after 1 seconds"),
+      });
+      expect((await pool.run(jobOf(1), silent)).result.step).toBe(80);
+    } finally {
+      await pool.close();
+    }
   });
 });
 

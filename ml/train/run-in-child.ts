@@ -1,15 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { AnnealError } from '../../contracts/failures.js';
 import { toError } from '../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
+import { moduleFailure } from '../models/module/module-failure.js';
 import { CheckpointQueue } from './checkpoint-queue.js';
 import { largePages } from './large-pages.js';
 import { trainingFlags } from './training-flags.js';
+import { TrainingChildError } from './training-child-error.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
 const cancelGraceMs = 1500;
+
+/** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
+const mostBuildMs = 120_000;
 
 const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
 
@@ -31,8 +37,14 @@ export class TrainingChildren {
   /** Which of `devices` a child that can work has to itself. */
   readonly #deviceOf = new Map<TypescriptChild, string>();
 
-  /** @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees */
-  constructor(private readonly devices: readonly string[] = []) {}
+  /**
+   * @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees
+   * @param buildLimitMs how long the code of a user's module may take to build its model
+   */
+  constructor(
+    private readonly devices: readonly string[] = [],
+    private readonly buildLimitMs: number = mostBuildMs,
+  ) {}
 
   /** Of the living children, idle or at work. */
   get processIds(): number[] {
@@ -47,8 +59,8 @@ export class TrainingChildren {
   /**
    * Run a job to its end.
    *
-   * @throws AnnealError when the job failed for good; `Error` with the end of its output when the child died, so a retry
-   *   may help; the signal's reason when it was aborted, within 2 seconds and after a last checkpoint if the child could make one
+   * @throws AnnealError when the job failed for good; `TrainingChildError`, with the end of its output when the child died, so a
+   *   retry may help; the signal's reason when it was aborted, within 2 seconds and after a last checkpoint if the child could make one
    */
   async run(job: TrainingJob, callbacks: ChildCallbacks, signal?: AbortSignal): Promise<JobOutcome> {
     signal?.throwIfAborted();
@@ -126,14 +138,23 @@ export class TrainingChildren {
   ): Promise<JobOutcome | undefined> {
     return new Promise((resolve, reject) => {
       let killTimer: NodeJS.Timeout | undefined;
+      let buildTimer: NodeJS.Timeout | undefined;
       const finish = (settle: () => void): void => {
         clearTimeout(killTimer);
+        clearTimeout(buildTimer);
         child.process.off('message', onMessage).off('close', onClose).off('error', onError);
         signal?.removeEventListener('abort', onAbort);
         settle();
       };
       const onMessage = (message: ChildMessage): void => {
         switch (message.kind) {
+          case 'building':
+            // Whoever waits for the outcome discards the child, which would not hear of a cancellation.
+            buildTimer = setTimeout(() => finish(() => reject(endless(message.module, this.buildLimitMs))), this.buildLimitMs);
+            break;
+          case 'built':
+            clearTimeout(buildTimer);
+            break;
           case 'progress':
             callbacks.onProgress(message.progress);
             break;
@@ -147,12 +168,12 @@ export class TrainingChildren {
             finish(() => resolve(undefined));
             break;
           case 'failed':
-            finish(() => reject(toError(message)));
+            finish(() => reject(retryable(toError(message))));
             break;
         }
       };
       const onClose = (code: number | null, exitSignal: NodeJS.Signals | null): void =>
-        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal))));
+        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal), code ?? undefined)));
       const onError = (error: Error): void => finish(() => reject(error));
       const onAbort = (): void => {
         send(child.process, { kind: 'cancel' });
@@ -170,8 +191,21 @@ function send(child: ChildProcess, message: ParentMessage): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function crash(how: string): Error {
-  return new Error(`The training process ${how} It is tried again from the last checkpoint.`);
+function crash(how: string, exitCode: number | undefined): Error {
+  return new TrainingChildError(`The training process ${how}`, exitCode);
+}
+
+function endless(module: string, limitMs: number): Error {
+  return moduleFailure(
+    module,
+    `was still building the model after ${limitMs / 1000} seconds, and was ended`,
+    'Look for a loop without an end in the function and in what runs when the file is imported; what takes long to compute belongs into the data.',
+  );
+}
+
+function retryable(error: Error): Error {
+  if (error instanceof AnnealError) return error;
+  return new TrainingChildError(`The training failed: ${error.message.replace(/[.\s]+$/, '')}.`, undefined, { cause: error });
 }
 
 function hold(child: ChildProcess): void {

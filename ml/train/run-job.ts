@@ -17,6 +17,9 @@ import { planDigest, type TrainingPlan } from './training-plan.js';
 
 export interface JobCallbacks {
   readonly signal: AbortSignal;
+  /** Awaited: what runs next may never come to its end. @param module as the pipeline names it */
+  onBuilding?(module: string): Promise<void>;
+  onBuilt?(): void;
   onProgress(progress: JobProgress): void;
   /** A complete file in the job's directory. */
   onCheckpoint(path: string, step: number): void;
@@ -40,7 +43,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const startedAt = performance.now();
   const { request } = job;
   const { plan, validation } = data;
-  const network = await recordedModule(job, plan.step);
+  const network = await recordedModule(job, plan.step, callbacks);
   const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
   const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
@@ -103,10 +106,17 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
  *
  * @returns its part of the checkpoints; nothing for a built-in family
  */
-async function recordedModule({ module, directory }: TrainingJob, plan: StepPlan): Promise<Pick<Checkpoint, 'network'>> {
+async function recordedModule(
+  { module, directory }: TrainingJob,
+  plan: StepPlan,
+  callbacks: JobCallbacks,
+): Promise<Pick<Checkpoint, 'network'>> {
   if (plan.model.family !== 'module') return {};
+  await callbacks.onBuilding?.(plan.model.module);
   await loadModule(plan.model, module, directory);
-  return { network: recordNetwork(networkOf(plan)) };
+  const network = recordNetwork(networkOf(plan));
+  callbacks.onBuilt?.();
+  return { network };
 }
 
 /** A file of this name is whole, also when the process dies meanwhile. */

@@ -208,6 +208,17 @@ describe('train', () => {
     await expect(failing).rejects.toMatchObject({ type: 'TrainingDiverged', details: { step: at } });
   });
 
+  it('suspects no learning rate when the first loss is none, before any update', async () => {
+    const diverging = (plan: TrainingPlan) =>
+      run(plan, { wrap: (session) => ({ ...session, runSteps: async (_, rates) => rates.map(() => Number.NaN) }) });
+    const plan = planOf();
+    await expect(diverging(plan)).rejects.toThrow(/diverged at step 1, before anything was learnt: the loss was NaN\. .* numeric features/);
+    const model = { family: 'module', module: './net.ts', options: {} } as const;
+    const failing = diverging({ ...plan, step: { ...plan.step, model } });
+    await expect(failing).rejects.toThrow(/Look at what \.\/net\.ts computes/);
+    await expect(failing).rejects.not.toThrow(/learningRate/);
+  });
+
   it('has diverged when a validation logit is not finite', async () => {
     const failing = run(planOf(), {
       wrap: (session) => ({ ...session, logits: async ({ rows }) => new Float32Array(rows).fill(Number.NaN) }),

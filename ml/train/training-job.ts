@@ -22,7 +22,7 @@ export interface TrainingJob {
   readonly directory: string;
 }
 
-export type JobProgress = Omit<TrainProgress, 'checkpoint'>;
+export type JobProgress = Omit<TrainProgress, 'checkpoint' | 'inVain'>;
 
 /** What the best state predicts for the rows that were held out. */
 export interface HeldOutFile {
@@ -44,6 +44,9 @@ export type ParentMessage = { readonly kind: 'run'; readonly job: TrainingJob } 
 /** Child → parent. After `done`, `failed` or `cancelled` the child waits for the next job. */
 export type ChildMessage =
   | { readonly kind: 'progress'; readonly progress: JobProgress }
+  /** The code of a module of the user's runs from here until `built`, and the child answers nothing. */
+  | { readonly kind: 'building'; readonly module: string }
+  | { readonly kind: 'built' }
   /** The file is complete; the parent removes it when it has stored it. */
   | { readonly kind: 'checkpoint'; readonly path: string; readonly step: number }
   | { readonly kind: 'done'; readonly outcome: JobOutcome }
