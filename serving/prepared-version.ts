@@ -4,7 +4,7 @@ import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { runInParts } from './run-session.js';
 import { tileBatch, type Batch, type BatchOutputs } from './tensors.js';
-import { readVerified, readVerifiedBesideRequests, type LocalFile } from './verified-file.js';
+import { checkVerified, readVerified, readVerifiedBesideRequests, type LocalFile } from './verified-file.js';
 
 /** What a version costs on this machine, in milliseconds; the least of some tries. */
 export interface VersionProfile {
@@ -61,9 +61,8 @@ export interface OpenModel {
 export async function openPrepared(prepared: PreparedVersion, options: OpenOptions = {}): Promise<OpenModel> {
   const { manifest } = prepared;
   const read = options.isServing ? readVerifiedBesideRequests : readVerified;
-  const bytes = await read('prepared image', prepared.image);
   const golden = JSON.parse(new TextDecoder().decode(await read('golden outputs', prepared.golden))) as GoldenOutputs;
-  const session = await openImage(bytes, options);
+  const { session, bytes } = options.isServing ? await openCopied(prepared, options) : await openMapped(prepared, options);
   const run = (batch: Batch) => runInParts(session, manifest, batch);
   const rows = goldenBatch(manifest, golden);
   for (const size of [1, manyRows]) await run(tileBatch(rows, size));
@@ -71,20 +70,49 @@ export async function openPrepared(prepared: PreparedVersion, options: OpenOptio
   return { run, release: () => session.release().then(() => void bytes) };
 }
 
-/** @throws AnnealError `LoadFailed` */
-export async function openImage(bytes: Uint8Array, { threads = 1, prepack = false }: OpenOptions): Promise<InferenceSession> {
+interface OpenedImage {
+  readonly session: InferenceSession;
+  readonly bytes?: Uint8Array;
+}
+
+/** The thread that serves holds what it computes with: what becomes of the file must not take its process along. */
+async function openCopied({ image }: PreparedVersion, options: OpenOptions): Promise<OpenedImage> {
+  const bytes = await readVerifiedBesideRequests('prepared image', image);
+  return { session: await openImage(bytes, options), bytes };
+}
+
+/** Neither read nor copied: the system's one copy is mapped by every process that opens it, and stays when the file is deleted. */
+async function openMapped({ image }: PreparedVersion, options: OpenOptions): Promise<OpenedImage> {
+  const confirm = checkVerified('prepared image', image);
+  const session = await openImage(image.path, options);
   try {
-    return await InferenceSession.create(bytes, {
-      ...sessionOptions(threads),
-      graphOptimizationLevel: 'disabled',
-      extra: {
-        session: {
-          use_ort_model_bytes_directly: '1',
-          use_ort_model_bytes_for_initializers: '1',
-          disable_prepacking: prepack ? '0' : '1',
-        },
+    confirm();
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+  return { session };
+}
+
+/**
+ * @param image its bytes, which must stay as long as the session; or the path of its file, which is mapped
+ * @throws AnnealError `LoadFailed`
+ */
+export async function openImage(image: Uint8Array | string, { threads = 1, prepack = false }: OpenOptions): Promise<InferenceSession> {
+  const isMapped = typeof image === 'string';
+  const options = {
+    ...sessionOptions(threads),
+    graphOptimizationLevel: 'disabled' as const,
+    extra: {
+      session: {
+        ...(isMapped ? { use_memory_mapped_ort_model: '1' } : { use_ort_model_bytes_directly: '1' }),
+        use_ort_model_bytes_for_initializers: '1',
+        disable_prepacking: prepack ? '0' : '1',
       },
-    });
+    },
+  };
+  try {
+    return await (isMapped ? InferenceSession.create(image, options) : InferenceSession.create(image, options));
   } catch (error) {
     throw loadFailed(
       `onnxruntime does not open the image that was prepared of it: ${messageOf(error)}. The host prepares it again.`,

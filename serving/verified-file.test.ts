@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, statSync, truncateSync, utimesSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { readNew, readVerified, readVerifiedBesideRequests, stampOf, type LocalFile } from './verified-file.js';
+import { checkVerified, hashNew, readVerified, readVerifiedBesideRequests, stampOf, type LocalFile } from './verified-file.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'anneal-verified-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -55,12 +55,36 @@ describe.each([
   });
 });
 
-describe('readNew', () => {
-  it('gives a file with its digest, which then stands', () => {
+describe('checkVerified', () => {
+  beforeEach(() => writeFileSync(path, content));
+
+  it('takes a file with the expected digest, and one that was hashed just now as it is', () => {
+    expect(checkVerified('weights', { path, sha256 })).not.toThrow();
+    expect(checkVerified('weights', { path, sha256: never, hashed: { stamp: stamp(), atMs: Date.now() } })).not.toThrow();
+  });
+
+  it('refuses another content, a file that is not there, and what was hashed long ago and is another', () => {
+    expect(() => checkVerified('weights', { path, sha256: never })).toThrow(`weights has the SHA-256 ${sha256}, expected ${never}`);
+    expect(() => checkVerified('weights', { path: join(directory, 'absent'), sha256 })).toThrow(/cannot be read .*ENOENT/);
+    const hashed = { stamp: stamp(), atMs: Date.now() - 61_000 };
+    expect(() => checkVerified('weights', { path, sha256: never, hashed })).toThrow('SHA-256');
+  });
+
+  it('tells that the file was replaced while it was opened', () => {
+    const confirm = checkVerified('weights', { path, sha256 });
+    confirm();
+    rmSync(path);
+    expect(confirm).toThrow(/cannot be read .*ENOENT/);
     writeFileSync(path, content);
-    const { bytes, sha256: found, ...hashed } = readNew(path);
-    expect(found).toBe(sha256);
-    expect(Buffer.from(bytes).equals(content)).toBe(true);
+    expect(confirm).toThrow('it was replaced while it was opened');
+  });
+});
+
+describe('hashNew', () => {
+  it('gives the digest of a file, which then stands', () => {
+    writeFileSync(path, content);
+    const { sizeBytes, sha256: found, ...hashed } = hashNew(path);
+    expect([found, sizeBytes]).toEqual([sha256, content.byteLength]);
     expect(readVerified('weights', { path, sha256: never, hashed })).toHaveLength(content.byteLength);
   });
 });

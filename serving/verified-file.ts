@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { AnnealError } from '../contracts/failures.js';
 import { loadFailed, messageOf } from './load-failed.js';
@@ -49,10 +49,36 @@ export function readVerified(what: string, file: LocalFile): Uint8Array {
   return verified(what, file, content);
 }
 
-/** Read a file that this host has just made. Blocks the thread. @throws Error of the system */
-export function readNew(path: string): HashedFile & { readonly sha256: string; readonly bytes: Uint8Array } {
-  const { bytes, stamp, digest } = read(path, undefined);
-  return { bytes, sha256: digest()!, stamp, atMs: Date.now() };
+/** Hash a file that this host has just made, without holding it in memory. Blocks the thread. @throws Error of the system */
+export function hashNew(path: string): HashedFile & { readonly sha256: string; readonly sizeBytes: number } {
+  const { stamp, sizeBytes, sha256 } = hashFile(path, undefined);
+  return { sha256: sha256!, sizeBytes, stamp, atMs: Date.now() };
+}
+
+/**
+ * Check a file's digest as `readVerified` does, for who maps it: it is not held in memory. Blocks the thread while it is hashed.
+ *
+ * @returns what is to be called when the file is mapped: it throws the same when there is another one by now
+ * @throws AnnealError `LoadFailed`
+ */
+export function checkVerified(what: string, file: LocalFile): () => void {
+  let checked: { readonly stamp: string; readonly sha256?: string };
+  try {
+    checked = hashFile(file.path, file.hashed);
+  } catch (error) {
+    throw unreadable(what, error);
+  }
+  const { stamp, sha256 } = checked;
+  if (sha256 !== undefined && sha256 !== file.sha256) throw damaged(what, file, sha256);
+  return () => {
+    let found: string;
+    try {
+      found = stampOf(statSync(file.path, { bigint: true }));
+    } catch (error) {
+      throw unreadable(what, error);
+    }
+    if (found !== stamp) throw unreadable(what, new Error('it was replaced while it was opened'));
+  };
 }
 
 /** The same as `readVerified`, a small piece at a time, for a thread that serves meanwhile: it is never held up for long. */
@@ -87,6 +113,32 @@ function read(path: string, hashed: HashedFile | undefined): Content {
   }
 }
 
+/** @returns no digest where that stands from before */
+function hashFile(
+  path: string,
+  hashed: HashedFile | undefined,
+): { readonly stamp: string; readonly sizeBytes: number; readonly sha256?: string } {
+  const descriptor = openSync(path, 'r');
+  try {
+    const found = fstatSync(descriptor, { bigint: true });
+    const stamp = stampOf(found);
+    const sizeBytes = Number(found.size);
+    if (stands(stamp, sizeBytes, hashed)) return { stamp, sizeBytes };
+    const hash = createHash('sha256');
+    const piece = new Uint8Array(Math.min(pieceBytes, Math.max(1, sizeBytes)));
+    for (let bytes = readSync(descriptor, piece); bytes > 0; bytes = readSync(descriptor, piece)) hash.update(piece.subarray(0, bytes));
+    if (stampOf(fstatSync(descriptor, { bigint: true })) !== stamp) throw new Error('it was written to while it was read');
+    return { stamp, sizeBytes, sha256: hash.digest('hex') };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Whether the digest of a file that looks like this is known from before. */
+function stands(stamp: string, sizeBytes: number, hashed: HashedFile | undefined): boolean {
+  return hashed?.stamp === stamp && Math.abs(Date.now() - hashed.atMs) < hashStandsMs && sizeBytes >= leastUnhashedBytes;
+}
+
 /** The bytes of a file, taken from its beginning on, and their digest where that is not known. */
 class Content {
   readonly bytes: Uint8Array;
@@ -97,8 +149,7 @@ class Content {
   constructor(found: BigIntStats, hashed: HashedFile | undefined) {
     this.bytes = new Uint8Array(new ArrayBuffer(Number(found.size)));
     this.stamp = stampOf(found);
-    const isKnown = hashed?.stamp === this.stamp && Math.abs(Date.now() - hashed.atMs) < hashStandsMs;
-    if (!isKnown || this.bytes.byteLength < leastUnhashedBytes) this.#hash = createHash('sha256');
+    if (!stands(this.stamp, this.bytes.byteLength, hashed)) this.#hash = createHash('sha256');
   }
 
   get at(): number {
@@ -129,7 +180,11 @@ class Content {
 function verified(what: string, file: LocalFile, { bytes, digest }: Content): Uint8Array {
   const sha256 = digest();
   if (sha256 === undefined || sha256 === file.sha256) return bytes;
-  throw loadFailed(
+  throw damaged(what, file, sha256);
+}
+
+function damaged(what: string, file: LocalFile, sha256: string): AnnealError {
+  return loadFailed(
     `the file of its ${what} has the SHA-256 ${sha256}, expected ${file.sha256}. It was damaged on this machine; the host downloads it again on the next try.`,
   );
 }
