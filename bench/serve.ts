@@ -13,7 +13,7 @@ import { writeBenchVersion } from './serve/model.js';
 import { median } from './serve/paired-windows.js';
 import { benchRows, type Row } from './serve/rows.js';
 import { typescriptExecArgv } from '../ml/child/typescript-child.js';
-import type { Placement } from '../serving/placement.js';
+import type { Placement } from '../serving/executors/placement.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**

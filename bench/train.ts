@@ -5,8 +5,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
 import type { EngineSession } from '../ml/train/engine.js';
-import { largePages } from '../ml/train/large-pages.js';
-import { trainingFlags } from '../ml/train/training-flags.js';
+import { largePages } from '../ml/train/child/large-pages.js';
+import { trainingFlags } from '../ml/train/child/training-flags.js';
 import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
 import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 

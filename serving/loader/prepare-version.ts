@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
-import { warmUpLimitMs } from '../execute-limit.js';
-import { loadFailed, messageOf } from '../load-failed.js';
-import { longestCallMs, longestOpenMs } from '../placement.js';
-import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from '../prepared-version.js';
-import { runInParts } from '../run-session.js';
+import { warmUpLimitMs } from '../executors/execute-limit.js';
+import { loadFailed, messageOf } from './load-failed.js';
+import { longestCallMs, longestOpenMs } from '../executors/placement.js';
+import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from './prepared-version.js';
+import { runInParts } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
-import { hashNew, readVerified, type LocalFile } from '../verified-file.js';
+import { hashNew, readVerified, type LocalFile } from './verified-file.js';
 
 /** Of what the placement does not hang on. */
 const callTries = 2;
