@@ -13,7 +13,7 @@ import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { openModel, predictWith } from '../ml/export/run-model.js';
 import { bundleModule } from '../ml/models/module/bundle-module.js';
 import { loadedModule } from '../ml/models/module/load-module.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createExportActivities } from './export.js';
 import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TrainingSpec } from '../../contracts/pipeline.js';
-import { decodeCheckpoint, encodeCheckpoint, parametersDigest } from './checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint, parametersDigest } from './checkpoint/checkpoint.js';
 import type { EncodedData, EngineSession } from './engine.js';
 import { openLogisticSession, syntheticData } from './logistic-test-engine.js';
 import { train, type RunState, type TrainerOptions, type TrainerOutcome } from './trainer.js';
 import { createTrainingPlan, planDigest, standardizeTarget, type TrainingPlan, type TrainingRequest } from './training-plan.js';
-import { ResidentRows } from './training-rows.js';
-import { residentSlices, validationSubset } from './validation.js';
+import { ResidentRows } from './rows/training-rows.js';
+import { residentSlices, validationSubset } from './rows/validation.js';
 
 const width = 3;
 const layout = { categorical: [], numeric: ['a', 'b', 'c'] };

@@ -2,16 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { isLowerBetter, type Metrics } from '../../contracts/pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
-import type { Checkpoint } from './checkpoint.js';
-import { ChunkSize } from './chunk-size.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { ChunkSize } from './rows/chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
 import type { EngineSession } from './engine.js';
-import { servedParameters } from './engine-state.js';
-import { addLosses, addValidation, emptyHistory } from './history.js';
-import { learningRates } from './schedule.js';
+import { servedParameters } from './checkpoint/engine-state.js';
+import { addLosses, addValidation, emptyHistory } from './checkpoint/history.js';
+import { learningRates } from './optimizer/schedule.js';
 import type { TrainingPlan } from './training-plan.js';
-import type { TrainingRows } from './training-rows.js';
-import { type SlicedRows, assess, splitLogits } from './validation.js';
+import type { TrainingRows } from './rows/training-rows.js';
+import { type SlicedRows, assess, splitLogits } from './rows/validation.js';
 
 /** A call into the engine cannot be interrupted; so long is a cancellation or a heartbeat kept waiting. */
 const maxChunkMs = 500;
