@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FailuresInVain } from '../contracts/training.js';
-import { TrainingChildError } from '../ml/train/training-child-error.js';
+import { TrainingChildError } from '../ml/train/child/training-child-error.js';
 import { countFailure } from './failures-in-vain.js';
 
 const exit = new TrainingChildError('It was ended with exit code 7.', 7);

@@ -1,6 +1,6 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { FailuresInVain } from '../contracts/training.js';
-import type { TrainingChildError } from '../ml/train/training-child-error.js';
+import type { TrainingChildError } from '../ml/train/child/training-child-error.js';
 
 /** Of exits of its own accord that a training process makes without a checkpoint between them: what runs in it asks for them. */
 const mostExits = 3;

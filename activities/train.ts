@@ -8,7 +8,7 @@ import { withScratchDirectory } from '../ml/scratch-directory.js';
 import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
 import { checkEngines } from '../ml/train/engines/check-engines.js';
 import { TrainingChildren } from '../ml/train/child/run-in-child.js';
-import { TrainingChildError } from '../ml/train/training-child-error.js';
+import { TrainingChildError } from '../ml/train/child/training-child-error.js';
 import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
 import { countFailure } from './failures-in-vain.js';

@@ -185,6 +185,8 @@ export interface RungReport {
   readonly rung: number;
   readonly metric?: number;
   readonly failure?: string;
+  /** The file of the user's model failed, which is the same for every trial of the same `model`. */
+  readonly isOfModelFile?: true;
 }
 
 export const rungReportSignal = defineSignal<[RungReport]>('rungReport');

@@ -25,6 +25,14 @@ export function isSuperseded(error: unknown): boolean {
   return root instanceof ApplicationFailure && root.type === failureTypes.superseded;
 }
 
+/** Whether the file of the user's model cannot be used; so it fails for all who give it the same. */
+export function isOfModelFile(error: unknown): boolean {
+  const root = rootOf(error);
+  if (!(root instanceof ApplicationFailure) || root.type !== failureTypes.invalidModel) return false;
+  const [details] = (root.details ?? []) as readonly ({ readonly module?: unknown } | null | undefined)[];
+  return typeof details?.module === 'string';
+}
+
 function rootOf(error: unknown): unknown {
   let root = error;
   while ((root instanceof ActivityFailure || root instanceof ChildWorkflowFailure) && root.cause) root = root.cause;

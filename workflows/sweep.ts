@@ -27,13 +27,15 @@ import { applyParameters } from '../ml/search/apply-parameters.js';
 import { sampleParameters } from '../ml/search/sample-parameters.js';
 import { selectSurvivors } from '../ml/search/successive-halving.js';
 import { failureReason } from './failure-reason.js';
+import { sweepFailure } from './sweep/sweep-failure.js';
 import { SweepRecord } from './sweep/sweep-record.js';
 import type { trial } from './trial.js';
 
 /**
  * Random search with successive halving: all trials run to the first rung, the best ⌊n / eta⌋ (at least one) go on, until the last.
  *
- * A trial that fails, or that somebody terminates, is out; the others go on.
+ * A trial that fails, or that somebody terminates, is out; the others go on. Where the file of the user's model fails and all trials
+ * have the same `model`, no further trial begins.
  *
  * @throws `SweepFailed` when no trial finished the first rung
  * @see Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization"
@@ -51,9 +53,12 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
     parameters.map((values, index) => ({ trial: index, workflowId: trialWorkflowId(workflowId, index), parameters: values })),
   );
 
+  const hasOneModel = !Object.keys(space).some((path) => path.startsWith('model.'));
+  let isHopeless = false;
   setHandler(sweepStatusQuery, () => record.status());
   setHandler(rungReportSignal, (report) => {
     record.report(report);
+    if (report.isOfModelFile && hasOneModel && !record.best()) isHopeless = true;
     setCurrentDetails(record.details());
   });
 
@@ -61,14 +66,15 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
   let alive = parameters.map((_, index) => index);
   for (const rung of rungs.keys()) {
     for (const index of alive) {
-      await condition(() => record.running() < concurrency);
+      await condition(() => record.running() < concurrency || isHopeless);
+      if (isHopeless) break;
       if (record.hasFailed(index)) continue;
       record.begin(index, rung);
       if (rung > 0) await decide(index, rung - 1, true);
       else watch(index, (handles[index] = await start(index)));
     }
     await condition(() => record.running() === 0);
-    if (rung === rungs.length - 1) break;
+    if (isHopeless || rung === rungs.length - 1) break;
     const survivors = new Set(selectSurvivors(record.results(alive), eta, lowerIsBetter));
     for (const index of alive.filter((candidate) => !survivors.has(candidate) && !record.hasFailed(candidate))) {
       record.prune(index);
@@ -80,7 +86,8 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
   const results = await Promise.all(handles.map((handle) => handle.result().catch(throwWhenCancelled)));
 
   const best = record.best();
-  if (!best) throw ApplicationFailure.create({ type: failureTypes.sweepFailed, nonRetryable: true, message: sweepFailure(record) });
+  if (!best)
+    throw ApplicationFailure.create({ type: failureTypes.sweepFailed, nonRetryable: true, message: sweepFailure(record.status().trials) });
   setCurrentDetails(record.details());
   const trained = results.find((result) => result?.trial === best.trial)?.training;
   return {
@@ -127,9 +134,4 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
 /** What became of a single trial stands in the record. */
 function throwWhenCancelled(error: unknown): undefined {
   if (CancellationScope.current().consideredCancelled) throw error;
-}
-
-function sweepFailure(record: SweepRecord): string {
-  const failures = record.status().trials.map(({ trial: index, failure }) => `trial ${index}: ${failure ?? 'no metric'}`);
-  return `None of the ${failures.length} trials of the sweep finished a rung with a usable metric. First failures: ${failures.slice(0, 3).join(' | ')}. Narrow the search space (sweep.space), lower the learning rate, or run one configuration without a sweep to see what is wrong.`;
 }

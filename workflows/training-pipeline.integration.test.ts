@@ -247,6 +247,36 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('stops a sweep at the first failure of the model file, unless what the file is given is searched', async () => {
+    const failing = () =>
+      new FakeStages({
+        onTrain: () => {
+          throw ApplicationFailure.create({
+            type: 'InvalidModel',
+            nonRetryable: true,
+            message: 'The file threw. Correct it.',
+            details: [{ module: './net.ts' }],
+          });
+        },
+      });
+    const stages = failing();
+    await run(stages, testPipeline(), async (handle) => {
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      expect((await handle.query(statusQuery)).reason).toMatch(
+        /stopped at its first failure, .* 8 trials would meet: The file threw\. Correct it\.$/,
+      );
+      expect(stages.trained.length).toBeLessThan(8);
+    });
+    const searched = failing();
+    const sweep = testPipeline().sweep!;
+    const space = { 'model.hidden': { kind: 'choice' as const, values: [[4], [8]] } };
+    await run(searched, testPipeline({ model: { family: 'mlp' }, sweep: { ...sweep, space } }), async (handle) => {
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      expect((await handle.query(statusQuery)).reason).toContain('All failed alike: The file threw. Correct it.');
+      expect(searched.trained).toHaveLength(8);
+    });
+  });
+
   it('skips the sweep of a pipeline that has none', async () => {
     const stages = new FakeStages();
     await run(stages, testPipeline({ sweep: undefined }), async (handle) => {

@@ -2,7 +2,7 @@ import { condition, getExternalWorkflowHandle, isCancellation, setHandler, workf
 import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { rungDecisionSignal, rungReportSignal, type TrialInput, type TrialResult } from '../contracts/training-pipeline.js';
 import type { TrainResult } from '../contracts/training.js';
-import { failureReason } from './failure-reason.js';
+import { failureReason, isOfModelFile } from './failure-reason.js';
 import { tracking, training } from './proxies.js';
 
 /**
@@ -38,7 +38,8 @@ export async function trial(input: TrialInput): Promise<TrialResult> {
     } catch (error) {
       if (isCancellation(error)) throw error;
       state = 'failed';
-      await sweep.signal(rungReportSignal, { trial: input.trial, rung, failure: failureReason(error) });
+      const cause = isOfModelFile(error) ? { isOfModelFile: true as const } : {};
+      await sweep.signal(rungReportSignal, { trial: input.trial, rung, failure: failureReason(error), ...cause });
       break;
     }
     await sweep.signal(rungReportSignal, { trial: input.trial, rung, metric: trained.validation[metric] });

@@ -1,9 +1,9 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { placeOf } from './source-place.js';
 
-/** A module that cannot be used; `problem` goes on after its name, `remedy` is a sentence. */
+/** A module that cannot be used; `problem` goes on after its name, `remedy` is a sentence. The details name it to who looks for a file's failures. */
 export function moduleFailure(module: string, problem: string, remedy: string, cause?: unknown): AnnealError {
-  return new AnnealError(failureTypes.invalidModel, `The model's module ${module} ${problem}. ${remedy}`, undefined, { cause });
+  return new AnnealError(failureTypes.invalidModel, `The model's module ${module} ${problem}. ${remedy}`, { module }, { cause });
 }
 
 export function messageOf(error: unknown): string {

@@ -8,7 +8,7 @@ import { moduleFailure } from '../../models/module/module-failure.js';
 import { CheckpointQueue } from '../checkpoint/checkpoint-queue.js';
 import { largePages } from './large-pages.js';
 import { trainingFlags } from './training-flags.js';
-import { TrainingChildError } from '../training-child-error.js';
+import { TrainingChildError } from './training-child-error.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
 /** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
