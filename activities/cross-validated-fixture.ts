@@ -3,7 +3,7 @@ import type { PreparedDataset, PreparedManifest } from '../contracts/dataset.js'
 import { type PipelineSpec, primaryMetric } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { TrainInput, TrainResult } from '../contracts/training.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import type { DataFixture } from './data-fixture.js';
 import { createPrepareActivities } from './prepare.js';
 import { createTrainingActivities } from './train.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { computeMetrics } from '../ml/evaluate/metrics.js';
+import { computeMetrics } from '../ml/evaluate/metrics/metrics.js';
 import { type CrossValidated, crossValidated } from './cross-validated-fixture.js';
 import { DataFixture, pipelineOf } from './data-fixture.js';
 

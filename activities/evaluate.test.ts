@@ -10,7 +10,7 @@ import type { EvaluationReport, ModelBundle, ModelManifest } from '../contracts/
 import type { Task } from '../contracts/pipeline.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
-import { auc } from '../ml/evaluate/auc.js';
+import { auc } from '../ml/evaluate/metrics/auc.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { openModel, predictWith } from '../ml/export/run-model.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';

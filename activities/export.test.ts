@@ -11,7 +11,7 @@ import type { GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/mod
 import type { Task } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
-import { decodeCheckpoint, encodeCheckpoint } from '../ml/train/checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createExportActivities } from './export.js';
 import { trainedFixture, type TrainedFixture } from './trained-fixture.js';

@@ -6,7 +6,7 @@ import type { FittedTransform, PreparedManifest } from '../contracts/dataset.js'
 import type { ModelBundle } from '../contracts/model.js';
 import type { TrainingProfile } from '../contracts/training-profile.js';
 import { exportModel } from '../ml/export/export-model.js';
-import { decodeCheckpoint } from '../ml/train/checkpoint.js';
+import { decodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
 import type { DataDependencies } from './data-stage.js';
 import { withActivityFailures } from './failures.js';
 

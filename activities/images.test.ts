@@ -5,10 +5,10 @@ import type { FittedTransform, PreparedManifest, ValidationReport } from '../con
 import { type PipelineSpec, primaryMetric } from '../contracts/pipeline.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { exportModel, type ExportedModel } from '../ml/export/export-model.js';
-import { decodeCheckpoint } from '../ml/train/checkpoint.js';
-import { runTrainingJob } from '../ml/train/run-job.js';
+import { decodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
+import { runTrainingJob } from '../ml/train/child/run-job.js';
 import { prepareVersion } from '../serving/loader/prepare-version.js';
-import { openPrepared, type OpenModel, type PreparedVersion } from '../serving/prepared-version.js';
+import { openPrepared, type OpenModel, type PreparedVersion } from '../serving/loader/prepared-version.js';
 import { writeVersion } from '../serving/testing/tiny-bundle.js';
 import { DataFixture, pipelineOf } from './data-fixture.js';
 import { localFiles } from './trained-fixture.js';

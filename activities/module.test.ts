@@ -13,7 +13,7 @@ import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { openModel, predictWith } from '../ml/export/run-model.js';
 import { bundleModule } from '../ml/models/module/bundle-module.js';
 import { loadedModule } from '../ml/models/module/load-module.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createExportActivities } from './export.js';
 import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';
@@ -118,7 +118,28 @@ it('does not retry a module whose bundle was not submitted, or whose options mak
   });
   await expect(attempt('negative', { model: { ...model, options: { units: -1 } } }).result).rejects.toMatchObject({
     type: 'InvalidModel',
-    message: expect.stringContaining('./penguin-net.ts threw while it built the model'),
+    message: expect.stringMatching(
+      /\.\/penguin-net\.ts threw while it built the model: .* \(penguin-net\.ts:\d+:\d+\)\. Correct the function, or the options .*\{"units":-1\}/,
+    ),
+  });
+});
+
+it('gives up a module that ends its process, the third time, and counts anew after a checkpoint', async () => {
+  const path = join(root, 'quits.ts');
+  writeFileSync(path, 'export default () => { console.log("good bye"); process.exit(0); };');
+  const source = await store.putBytes(await bundleModule('./quits.ts', path));
+  const changes = { model: { family: 'module' as const, module: './quits.ts', options: {}, source } };
+  let details: unknown;
+  for (const exits of [1, 2]) {
+    const { result, beats } = attempt('quits', changes, details);
+    await expect(result).rejects.toThrow(/ended with exit code 0 .* Its last output: good bye\. It is tried again/);
+    details = beats.at(-1);
+    expect(details).toMatchObject({ inVain: { step: 0, failures: exits, exits } });
+  }
+  await expect(attempt('quits', changes, details).result).rejects.toMatchObject({
+    type: 'TrainingCrashed',
+    nonRetryable: true,
+    message: expect.stringMatching(/exited by itself 3 times without a new checkpoint in between, so it is not tried again.*process\.exit/),
   });
 });
 

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { PreparedManifest } from '../contracts/dataset.js';
 import type { ModelBundle } from '../contracts/model.js';
-import { outputMetadata } from '../serving/oip.js';
+import { outputMetadata } from '../serving/oip/oip.js';
 import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { DataFixture, failureOf, pipelineOf } from './data-fixture.js';

@@ -6,7 +6,7 @@ import type { Prediction } from '../contracts/serving.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { prepareVersion } from '../serving/loader/prepare-version.js';
-import { openPrepared } from '../serving/prepared-version.js';
+import { openPrepared } from '../serving/loader/prepared-version.js';
 import { toPredictions } from '../serving/predictions.js';
 import type { BatchOutputs } from '../serving/tensors.js';
 import type { FileArtifactStore } from '../stores/file-artifact-store.js';

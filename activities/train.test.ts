@@ -10,7 +10,7 @@ import { primaryMetric } from '../contracts/pipeline.js';
 import type { NamedEngine } from '../contracts/pipeline/training.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { TrainInput, TrainProgress } from '../contracts/training.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { checkpointPointer } from './checkpoint-keeper.js';
 import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';

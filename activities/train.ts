@@ -5,15 +5,20 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
 import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
 import { withScratchDirectory } from '../ml/scratch-directory.js';
-import type { EncodedFiles } from '../ml/train/encoded-files.js';
+import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
 import { checkEngines } from '../ml/train/engines/check-engines.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
-import type { TrainingJob } from '../ml/train/training-job.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
+import { TrainingChildError } from '../ml/train/training-child-error.js';
+import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
+import { countFailure } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
 
 /** A step or the reading of the data may take longer than the time between two reports of the child. */
 const heartbeatEveryMs = 1000;
+
+/** Of an attempt that has not come to its first step. */
+const noProgress: TrainProgress = { step: 0, totalSteps: 0, epoch: 0, epochs: 0, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
 
 export interface TrainingDependencies {
   readonly store: ArtifactStore;
@@ -62,6 +67,7 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
   const signal = context.cancellationSignal;
   // The details of a heartbeat replace those before: without progress of its own yet, the earlier attempt's must stay.
   let progress = before;
+  let furthestStep = before?.inVain?.step ?? 0;
   const beat = (changes: Partial<TrainProgress> = {}): void => {
     if (progress) progress = { ...progress, ...changes };
     context.heartbeat(progress);
@@ -76,10 +82,14 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
         job,
         {
           onProgress: (next) => {
-            progress = { ...next, checkpoint: progress?.checkpoint };
+            progress = { ...next, checkpoint: progress?.checkpoint, ...(before?.inVain ? { inVain: before.inVain } : {}) };
             beat();
           },
-          onCheckpoint: async (path) => beat({ checkpoint: await keeper.save(path) }),
+          onCheckpoint: async (path, step) => {
+            const checkpoint = await keeper.save(path);
+            furthestStep = Math.max(furthestStep, step);
+            beat({ checkpoint });
+          },
         },
         signal,
       );
@@ -89,7 +99,12 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
-    throw error;
+    if (!(error instanceof TrainingChildError)) throw error;
+    const counted = countFailure(before?.inVain, error, furthestStep);
+    // The last details before a failure are those that the next attempt is given.
+    progress = { ...(progress ?? noProgress), inVain: counted.failures };
+    beat();
+    throw counted.error;
   } finally {
     clearInterval(timer);
   }

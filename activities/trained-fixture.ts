@@ -4,8 +4,8 @@ import type { EncodedSplit } from '../contracts/dataset.js';
 import { primaryMetric, type Task, type TrainingSpec } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
-import type { EncodedFiles } from '../ml/train/encoded-files.js';
-import { runTrainingJob } from '../ml/train/run-job.js';
+import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
+import { runTrainingJob } from '../ml/train/child/run-job.js';
 import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';
 
 export interface TrainedFixture extends PreparedFixture {

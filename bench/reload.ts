@@ -59,8 +59,8 @@ const beforeHosts = -5;
 const warmUpMs = 8000;
 /** What a group of promotions leaves behind belongs to neither side. */
 const settleMs = 1000;
-/** Promoted before anything counts. */
-const warmUpPromotions = 2;
+/** Promoted before anything counts: by then a host has executors for the version that answers, the one before and the next. */
+const warmUpPromotions = 3;
 
 const directory = await mkdtemp(join(tmpdir(), 'anneal-bench-reload-'));
 try {

@@ -1,6 +1,9 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBareServer } from './serve/bare.js';
 import { binaryTensors, type BinaryBody } from './serve/binary-tensors.js';
@@ -9,7 +12,8 @@ import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/lo
 import { writeBenchVersion } from './serve/model.js';
 import { median } from './serve/paired-windows.js';
 import { benchRows, type Row } from './serve/rows.js';
-import type { Placement } from '../serving/placement.js';
+import { typescriptExecArgv } from '../ml/child/typescript-child.js';
+import type { Placement } from '../serving/executors/placement.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
 /**
@@ -28,6 +32,7 @@ const { values: options } = parseArgs({
     client: { type: 'string' },
     placements: { type: 'string' },
     log: { type: 'string' },
+    trace: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -39,6 +44,7 @@ if (options.help) {
           temporary files (uv is needed; some minutes the first time)
 --client  wrk, or own; default: wrk where it is installed
 --log     beside the first host one that logs this share of its requests (ANNEAL_PREDICTION_LOG), instead of the bare server
+--trace   beside the first host one for each of these shares of the requests that make spans, e.g. 0.01,1, instead of the bare server
 --placements  hosts that execute the model so, instead of one that chooses for itself and the bare server
 `);
   process.exit(0);
@@ -67,6 +73,10 @@ interface Cell {
 
 const directory = await mkdtemp(join(tmpdir(), 'anneal-bench-serve-'));
 const leftOut: string[] = [];
+/** Ours are held against each other, not against others. */
+const isCompared = options.log !== undefined || options.trace !== undefined;
+let collector: ChildProcess | undefined;
+let collectorPort: number | undefined;
 const subjects: Subject[] = [];
 try {
   const files = await writeBenchVersion(directory, [128, 64], 1);
@@ -79,7 +89,7 @@ try {
     const { port } = host;
     const name = asked ?? 'anneal';
     subjects.push({ name, port, path: '/v1/models/flights:predict', body: instances, stop: () => host.stop() });
-    if (!asked && options.log === undefined)
+    if (!asked && !isCompared)
       subjects.push({ name: 'anneal, tensors', port, path: '/v2/models/flights/infer', body: binaryTensors, stop: async () => undefined });
     described.push(`${placement}, one row ${prepared.profile.oneRowMs.toFixed(3)} ms, ${host.plan.processes} processes`);
   }
@@ -88,7 +98,20 @@ try {
     const host = await startHost({}, { logShare: Number(options.log) });
     await host.promote('1', files);
     subjects.push({ ...first, name: `anneal, log ${options.log}`, port: host.port, stop: () => host.stop() });
-  } else if (!placements)
+  }
+  for (const share of options.trace?.split(',') ?? []) {
+    collector ??= fork(fileURLToPath(new URL('./serve/collector-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+    collectorPort ??= ((await once(collector, 'message')) as [number])[0];
+    const tracing = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collectorPort}`,
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: share,
+    };
+    const host = await startHost({}, { tracing });
+    await host.promote('1', files);
+    subjects.push({ ...first, name: `anneal, trace ${share}`, port: host.port, stop: () => host.stop() });
+  }
+  if (!isCompared && !placements)
     subjects.push({ name: 'bare node:http', path: '/', body: instances, ...(await startBareServer(files.model.path)) });
   const cells: Cell[] = [];
   await measureAll(subjects, cells, rounds);
@@ -111,6 +134,7 @@ try {
   report(cells, first.name, described.join('; '));
 } finally {
   await Promise.all(subjects.map((subject) => subject.stop()));
+  collector?.disconnect();
   await rm(directory, { recursive: true, force: true });
 }
 

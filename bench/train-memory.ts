@@ -3,10 +3,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
-import type { EncodedFiles } from '../ml/train/encoded-files.js';
-import { encodedRowBytes } from '../ml/train/encoded-reader.js';
-import { TrainingChildren } from '../ml/train/run-in-child.js';
-import type { TrainingJob } from '../ml/train/training-job.js';
+import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
+import { encodedRowBytes } from '../ml/train/rows/encoded-reader.js';
+import { TrainingChildren } from '../ml/train/child/run-in-child.js';
+import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { flightsLayout } from './workloads.js';
 
 /**

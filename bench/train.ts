@@ -5,8 +5,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
 import type { EngineSession } from '../ml/train/engine.js';
-import { largePages } from '../ml/train/large-pages.js';
-import { trainingFlags } from '../ml/train/training-flags.js';
+import { largePages } from '../ml/train/child/large-pages.js';
+import { trainingFlags } from '../ml/train/child/training-flags.js';
 import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
 import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 
@@ -44,22 +44,16 @@ interface Measurement {
   readonly leftOut?: string;
 }
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    threads: { type: 'string', default: '1,2' },
-    only: { type: 'string' },
-    python: { type: 'string' },
-    peers: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const options = readOptions();
 if (options.help) {
   process.stdout.write(`Usage: npm run bench:train [-- --json] [--threads 1,2] [--only mlp|cnn|wide-and-deep] [--python <path>] [--peers]
 
---threads  numbers of threads to measure with, a table each
---python   a Python that may have JAX, PyTorch and scikit-learn; default python3
+--threads  numbers of threads to measure with, a table each; default 1,2
+--only     one of the three networks; default: all, one after the other
+--python   a Python that may have JAX, PyTorch and scikit-learn; default: that of --peers where it is installed, else python3
 --peers    install them first, into an environment of their own among the temporary files (gigabytes); nothing is installed without it
+--json     the measurements as JSON instead of tables: for each network and number of threads the milliseconds a step of each subject
+           (median, least disturbed round, the processors' time), and why a subject was left out
 `);
   process.exit(0);
 }
@@ -106,6 +100,25 @@ try {
   await rm(directory, { recursive: true, force: true });
 }
 if (options.json) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        json: { type: 'boolean', default: false },
+        threads: { type: 'string', default: '1,2' },
+        only: { type: 'string' },
+        python: { type: 'string' },
+        peers: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message.replace(/\s+/g, ' ').replace(/\.$/, '') : String(error);
+    process.stderr.write(`The command line cannot be read: ${problem}. Expected the options that --help shows.\n`);
+    process.exit(2);
+  }
+}
 
 function refuse(problem: string): never {
   process.stderr.write(`${problem} Leave it out for the default.\n`);

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { registerApprove } from './commands/approve.js';
 import { registerBatch } from './commands/batch.js';
 import { registerBatches } from './commands/batches.js';
+import { registerCancel } from './commands/cancel.js';
 import { registerDown } from './commands/down.js';
 import { registerInit } from './commands/init.js';
 import { registerLabels } from './commands/labels.js';
@@ -55,6 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     registerShow,
     registerReport,
     registerLabels,
+    registerCancel,
     registerApprove,
     registerReject,
     registerOverride,

@@ -53,7 +53,7 @@ export async function run(pipeline: string, { wait, set = [], since, until, json
     const output = json ? process.stderr : process.stdout;
     const ended = (await watchRun(client, workflowId, { output, signal: stop.signal, leave }).finally(() => stop.release())) ?? waiting;
     if (!ended) {
-      say(`The run ${id} goes on. "anneal show ${id}" shows how far it is.`);
+      say(`The run ${id} goes on. "anneal show ${id}" shows how far it is; "anneal cancel ${id}" ends it.`);
       process.exitCode = exitCodes.interrupted;
       return;
     }

@@ -21,7 +21,7 @@ export async function show(run: string, { wait, json }: { readonly wait?: boolea
       const output = json ? process.stderr : process.stdout;
       const ended = await watchRun(client, workflowId, { output, signal: stop.signal }).finally(() => stop.release());
       if (!ended) {
-        printNote(`The run ${run} goes on. "anneal show ${run}" shows how far it is.`);
+        printNote(`The run ${run} goes on. "anneal show ${run}" shows how far it is; "anneal cancel ${run}" ends it.`);
         process.exitCode = exitCodes.interrupted;
         return;
       }

@@ -13,6 +13,8 @@ export const failureTypes = {
   artifactCorrupt: 'ArtifactCorrupt',
   /** Training diverged (NaN or explosion). */
   diverged: 'TrainingDiverged',
+  /** The process that trains ended again and again without getting any further. */
+  trainingCrashed: 'TrainingCrashed',
   /** The model cannot be built or lowered as configured. */
   invalidModel: 'InvalidModel',
   /** Every trial of a sweep failed. */

@@ -245,6 +245,21 @@ describe('the training', () => {
     expect(definePipeline({ ...pipelineWithColumn('values'), sweep: { space } }).sweep!.space).toEqual(space);
   });
 
+  it('of convolutions is not for an engine without their gradients, neither in a sweep', () => {
+    const define = (training: object, more: object = {}) =>
+      definePipeline({
+        ...pipelineWithColumn('values'),
+        columns: { values: { type: 'image', height: 8, width: 8 } },
+        features: { pixels: { kind: 'image', column: 'values' } },
+        model: { family: 'cnn' },
+        training,
+        ...more,
+      } as PipelineInput);
+    expect(() => define({ engine: 'tfjs-wasm' })).toThrow('training.engine: tfjs-wasm cannot train convolutions');
+    const space = { 'training.engine': { kind: 'choice', values: ['auto', 'tfjs-wasm'] } };
+    expect(() => define({}, { sweep: { space } })).toThrow('sweep.space.training.engine: "tfjs-wasm" is not possible');
+  });
+
   it('has no noise for features without numbers', () => {
     const categories = { size: { kind: 'categorical', column: 'values' } };
     const define = () =>

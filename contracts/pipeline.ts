@@ -3,6 +3,7 @@ import { AnnealError, failureTypes } from './failures.js';
 import { crossReferenceProblems } from './pipeline/cross-references.js';
 import { meantAlternative, plainMessage } from './pipeline/definition-messages.js';
 import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipeline/schema.js';
+import { checkSpace } from './pipeline/sweep-space.js';
 
 /**
  * A pipeline definition is plain JSON: it crosses process boundaries, it is the input of the workflow,
@@ -48,9 +49,10 @@ export function definePipeline(input: PipelineInput): PipelineSpec {
       sorted.map(({ path, message }) => `${path.join('.') || '(top level)'}: ${message}`),
     );
   }
-  const problems = crossReferenceProblems(parsed.data);
+  const { space, problems: ofSpace } = checkSpace(parsed.data);
+  const problems = [...crossReferenceProblems(parsed.data), ...ofSpace];
   if (problems.length > 0) throw invalid(name, problems);
-  return parsed.data;
+  return parsed.data.sweep ? { ...parsed.data, sweep: { ...parsed.data.sweep, space } } : parsed.data;
 }
 
 type Issue = z.core.$ZodIssue;

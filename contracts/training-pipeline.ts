@@ -157,7 +157,13 @@ export interface SweepInput {
 }
 
 export interface SweepResult {
-  readonly best: { readonly trial: number; readonly parameters: Readonly<Record<string, unknown>>; readonly metric: number };
+  readonly best: {
+    readonly trial: number;
+    readonly parameters: Readonly<Record<string, unknown>>;
+    readonly metric: number;
+    /** Up to its last rung; absent in results of before it was there. */
+    readonly training?: TrainResult;
+  };
   readonly trials: readonly TrialStatus[];
 }
 

@@ -60,6 +60,15 @@ export interface TrainResult {
   readonly resumedAtStep: number;
 }
 
+/** Of the training processes of an activity, since they last got further. */
+export interface FailuresInVain {
+  /** Of the furthest checkpoint; 0 without one. */
+  readonly step: number;
+  readonly failures: number;
+  /** Those of `failures` in which the process exited by itself. */
+  readonly exits: number;
+}
+
 /** Heartbeat details of a training activity; the terminal shows them live. */
 export interface TrainProgress {
   readonly step: number;
@@ -72,4 +81,6 @@ export interface TrainProgress {
   readonly validation?: Metrics;
   /** The newest checkpoint, complete and in the store. */
   readonly checkpoint?: ArtifactRef;
+  /** Failures of earlier attempts. */
+  readonly inVain?: FailuresInVain;
 }

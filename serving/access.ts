@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { HttpError } from './http-error.js';
+import { HttpError } from './http/http-error.js';
 
 /** Who may ask for which models. The token itself is stored nowhere. */
 export interface AccessEntry {

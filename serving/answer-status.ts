@@ -1,5 +1,5 @@
-import { toHttpError } from './http-error.js';
-import { ClientGone } from './request-body.js';
+import { toHttpError } from './http/http-error.js';
+import { ClientGone } from './http/request-body.js';
 import { RequestCancelledError } from './request-terms.js';
 
 /** What a client that went away would have been told, had it stayed; as in the logs of nginx. */

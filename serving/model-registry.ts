@@ -1,7 +1,7 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { VersionPlace } from '../contracts/serving-places.js';
-import type { ModelExecutor } from './executor.js';
-import { HttpError } from './http-error.js';
+import type { ModelExecutor } from './executors/executor.js';
+import { HttpError } from './http/http-error.js';
 
 export interface ServedModel {
   readonly name: string;

@@ -2,7 +2,7 @@ import type { ModelManifest } from '../contracts/model.js';
 import type { Prediction, PredictResult } from '../contracts/serving.js';
 import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
-import { badRequest } from './http-error.js';
+import { badRequest } from './http/http-error.js';
 import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
 import type { ModelRegistry } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';

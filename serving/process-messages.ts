@@ -2,13 +2,13 @@ import type { FailureType } from '../contracts/failures.js';
 import type { PredictInput, PredictResult } from '../contracts/serving.js';
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { AccessEntry } from './access.js';
-import type { HttpLimits, TlsIdentity } from './http-server.js';
-import type { ExecutorOptions } from './executor.js';
+import type { HttpLimits, TlsIdentity } from './http/http-server.js';
+import type { ExecutorOptions } from './executors/executor.js';
 import type { ModelState } from './model-registry.js';
 import type { PredictionLogOptions } from './prediction-log/prediction-log.js';
 import type { ProcessPlaces } from '../contracts/serving-places.js';
-import type { Placement } from './placement.js';
-import type { PreparedVersion } from './prepared-version.js';
+import type { Placement } from './executors/placement.js';
+import type { PreparedVersion } from './loader/prepared-version.js';
 
 export type ListenerName = 'http' | 'grpc';
 

@@ -1,4 +1,4 @@
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from './tracing/span-record.js';
 
 /** Requests of a higher priority are executed first, and are the last to be refused. */
 export type Priority = 'high' | 'normal' | 'low';
@@ -16,7 +16,7 @@ export interface RequestTerms {
   /** Under which it is logged; empty: it has none. */
   requestId: string;
   /** Of a request that is traced. */
-  span?: Span;
+  span?: RequestSpan;
 }
 
 export function requestTerms(terms: Partial<RequestTerms> = {}): RequestTerms {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from './tracing/span-record.js';
 
 /** A request over HTTP, and what the host knows of it beside what was sent. */
 export interface ServedRequest extends IncomingMessage {
@@ -8,5 +8,5 @@ export interface ServedRequest extends IncomingMessage {
   /** Which model a request for predictions asks, once that is known. */
   target?: { readonly model: string; readonly version?: string };
   /** Of a request that is traced. */
-  span?: Span;
+  span?: RequestSpan;
 }

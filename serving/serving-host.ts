@@ -1,4 +1,4 @@
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from './tracing/span-record.js';
 import type { Logger } from 'pino';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ProcessPlaces } from '../contracts/serving-places.js';
@@ -6,22 +6,22 @@ import type { PredictResult } from '../contracts/serving.js';
 import { AccessControl } from './access.js';
 import { monitorOf } from './anomaly/anomaly-monitor.js';
 import { certificateEndMs } from './certificate-end.js';
-import { ModelExecutor, type ExecutorOptions } from './executor.js';
-import { toHttpError } from './http-error.js';
+import { ModelExecutor, type ExecutorOptions } from './executors/executor.js';
+import { toHttpError } from './http/http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
-import { HttpServer, type AnsweredRequest, type HttpLimits } from './http-server.js';
-import { rollUp, ServingMetrics } from './metrics.js';
-import type { BatchObserver } from './micro-batcher.js';
+import { HttpServer, type AnsweredRequest, type HttpLimits } from './http/http-server.js';
+import { rollUp, ServingMetrics } from './metrics/metrics.js';
+import type { BatchObserver } from './batching/micro-batcher.js';
 import { ModelRegistry } from './model-registry.js';
 import type { LoggedVersion } from './prediction-log/logged-version.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
-import type { PreparedVersion } from './prepared-version.js';
+import type { PreparedVersion } from './loader/prepared-version.js';
 import type { CollectedCommand, CommandName, ListenerName, ServingCommands } from './process-messages.js';
-import { newRequestId } from './request-id.js';
+import { newRequestId } from './http/request-id.js';
 import { requestTerms } from './request-terms.js';
-import type { RunnerObserver } from './runner-pool.js';
-import { RequestCrashedError, RequestStuckError, RunnerDiedError } from './runner.js';
+import type { RunnerObserver } from './executors/runner-pool.js';
+import { RequestCrashedError, RequestStuckError, RunnerDiedError } from './executors/runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -229,7 +229,7 @@ export class ServingHost {
 
   async #predict({ trace = {}, ...input }: ServingCommands['predict']['input']): Promise<PredictResult> {
     try {
-      const run = (span?: Span): Promise<PredictResult> =>
+      const run = (span?: RequestSpan): Promise<PredictResult> =>
         this.#metrics.measure('activity', input, () => predictRows(this.#registry, input, this.#maxRows, span && requestTerms({ span })));
       return await (this.#tracer ? this.#tracer.activity(trace, input, run) : run());
     } catch (error) {

@@ -12,13 +12,6 @@ export interface TracingOptions {
   /** Spans that could not be sent; told at most once a minute. */
   readonly onProblem: (message: string) => void;
   /**
-   * Whether the span at hand follows asynchronous calls by itself. Costs something with every promise: a process that hands its
-   * spans on in what it calls does without.
-   *
-   * @default true
-   */
-  readonly followsCalls?: boolean;
-  /**
    * How long whoever ends waits for a collector, and a request to it may take, milliseconds.
    *
    * @default 3 seconds, and what OpenTelemetry's variables say of a request
@@ -48,7 +41,7 @@ const problemEveryMs = 60_000;
  *
  * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
-export function startTracing({ serviceName, instanceId, onProblem, followsCalls = true, patienceMs }: TracingOptions): Tracing {
+export function startTracing({ serviceName, instanceId, onProblem, patienceMs }: TracingOptions): Tracing {
   diag.setLogger(problemLogger(onProblem), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const own = new Resource({ 'service.name': serviceName, ...(instanceId === undefined ? {} : { 'service.instance.id': instanceId }) });
   const resource = Resource.default()
@@ -57,7 +50,7 @@ export function startTracing({ serviceName, instanceId, onProblem, followsCalls 
   const processor = new BatchSpanProcessor(new OTLPTraceExporter(patienceMs === undefined ? {} : { timeoutMillis: patienceMs }));
   // Sampler, limits and the queue's size are read from OpenTelemetry's variables by the SDK.
   const provider = new NodeTracerProvider({ resource, spanProcessors: [processor] });
-  provider.register(followsCalls ? {} : { contextManager: null });
+  provider.register();
   return {
     tracer: provider.getTracer('anneal'),
     processor,

@@ -45,10 +45,14 @@ export interface FakeBehaviour {
   /** Test metrics of the model that was trained. */
   readonly test?: Metrics;
   readonly championTest?: Metrics;
+  /** Why the champion could not be measured. */
+  readonly championSkipped?: string;
   /** Number of partitions that the source is said to have; one when absent. */
   readonly partitions?: number;
   /** Called for each training; throw to make it fail. */
   readonly onTrain?: (input: TrainInput) => void | Promise<void>;
+  /** What a training reaches on the validation part. */
+  readonly validation?: (input: TrainInput) => Metrics;
   /** What each validation finds, by its number from 0; default: data that pass. */
   readonly onValidate?: (validation: number) => Partial<ValidationResult>;
   /** What the source looks like at the moment. */
@@ -132,7 +136,9 @@ export class FakeStages {
             rows: 150,
             metrics: this.behaviour.test ?? { auc: 0.8 },
             baseline: { auc: 0.5 },
-            champion: champion && { version: champion.version, metrics: this.behaviour.championTest ?? { auc: 0.7 } },
+            ...(this.behaviour.championSkipped
+              ? { championSkipped: this.behaviour.championSkipped }
+              : { champion: champion && { version: champion.version, metrics: this.behaviour.championTest ?? { auc: 0.7 } } }),
             primaryMetric: 'auc',
           },
         };
@@ -151,7 +157,7 @@ export class FakeStages {
           checkpoint: ref,
           step: input.untilStep ?? 100,
           epoch: 1,
-          validation: { auc: 0.5 + learningRate },
+          validation: this.behaviour.validation?.(input) ?? { auc: 0.5 + learningRate },
           history: [{ step: 1, metrics: { loss: 0.7 } }],
           stopped: 'completed',
           ...(input.key.includes('/fold-')

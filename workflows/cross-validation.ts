@@ -13,7 +13,7 @@ import type { CrossValidationInput, CrossValidationSummary, FoldResult, Prepared
 import { failureTypes } from '../contracts/failures.js';
 import { foldWorkflowId } from '../contracts/ids.js';
 import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
-import { foldFigures } from '../ml/evaluate/fold-figures.js';
+import { foldFigures } from '../ml/evaluate/metrics/fold-figures.js';
 import { failureReason } from './failure-reason.js';
 import type { fold } from './fold.js';
 import { data, tracking } from './proxies.js';

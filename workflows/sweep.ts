@@ -77,12 +77,16 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
     alive = alive.filter((candidate) => survivors.has(candidate));
     if (alive.length === 0) break;
   }
-  await Promise.all(handles.map((handle) => handle.result().catch(throwWhenCancelled)));
+  const results = await Promise.all(handles.map((handle) => handle.result().catch(throwWhenCancelled)));
 
   const best = record.best();
   if (!best) throw ApplicationFailure.create({ type: failureTypes.sweepFailed, nonRetryable: true, message: sweepFailure(record) });
   setCurrentDetails(record.details());
-  return { best: { trial: best.trial, parameters: best.parameters, metric: best.metric }, trials: record.status().trials };
+  const trained = results.find((result) => result?.trial === best.trial)?.training;
+  return {
+    best: { trial: best.trial, parameters: best.parameters, metric: best.metric, ...(trained ? { training: trained } : {}) },
+    trials: record.status().trials,
+  };
 
   /** A trial that somebody ends from outside reports no rung; the sweep must not wait for it. */
   function watch(index: number, handle: ChildWorkflowHandle<typeof trial>): void {
@@ -121,7 +125,7 @@ export async function sweep(input: SweepInput): Promise<SweepResult> {
 }
 
 /** What became of a single trial stands in the record. */
-function throwWhenCancelled(error: unknown): void {
+function throwWhenCancelled(error: unknown): undefined {
   if (CancellationScope.current().consideredCancelled) throw error;
 }
 

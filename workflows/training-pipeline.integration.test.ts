@@ -165,6 +165,28 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('keeps the model of the trial where the long training did worse on the same validation rows', async () => {
+    const validation: FakeBehaviour['validation'] = ({ untilStep, training }) => ({
+      auc: untilStep === undefined ? 0.4 : 0.5 + training.learningRate,
+    });
+    const stages = new FakeStages({ validation });
+    await run(stages, testPipeline(), async (handle) => {
+      await handle.result();
+      expect(stages.registered[0].training).toMatchObject({ step: 30, validation: { auc: expect.any(Number) } });
+      expect(stages.registered[0].training.validation.auc).toBeGreaterThan(0.5);
+      const { stages: told } = await handle.query(statusQuery);
+      expect(told.find(({ name }) => name === 'train')!.summary).toMatch(
+        /^auc 0\.4000 .*; trial \d did better with 30 steps \(auc 0\.5.*its model is kept$/,
+      );
+    });
+    const few = new FakeStages({ validation });
+    const { sweep, ...others } = testPipeline();
+    await run(few, { ...others, sweep: { ...sweep!, validationRows: 139 } }, async (handle) => {
+      await handle.result();
+      expect(few.registered[0].training).toMatchObject({ step: 100, validation: { auc: 0.4 } });
+    });
+  });
+
   it('never runs more trials at a time than the sweep allows', async () => {
     let now = 0;
     let most = 0;
@@ -252,6 +274,17 @@ describe('trainingPipeline', () => {
       const result = await handle.result();
       expect(result.status).toBe('rejected');
       expect((await handle.query(statusQuery)).champion).toEqual({ version: '3', metrics: { auc: 0.75 } });
+    });
+  });
+
+  it('replaces no champion that it could not measure, where a gate asks for one', async () => {
+    const stages = new FakeStages({ test: { auc: 0.9 }, championTest: {}, championSkipped: 'Version 3 was not compared: it is lost.' });
+    await run(stages, testPipeline(), async (handle) => {
+      const result = await handle.result();
+      expect(result.status).toBe('rejected');
+      expect(result.reason).toContain('auc 0.9 could not be held against the champion (Version 3 was not compared: it is lost)');
+      expect(result.reason).toContain('anneal promote toy 4');
+      expect(stages.calls).not.toContain('promoteVersion');
     });
   });
 

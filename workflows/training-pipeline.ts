@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
-import type { Metrics, PipelineSpec } from '../contracts/pipeline.js';
+import type { PipelineSpec } from '../contracts/pipeline.js';
 import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { coarseThreshold } from '../contracts/pipeline/coarse-threshold.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
@@ -19,22 +19,25 @@ import {
   type RunResult,
   type StageName,
   type SweepInput,
+  type SweepResult,
   type TrainingPipelineInput,
 } from '../contracts/training-pipeline.js';
 import { evaluateGates } from '../ml/evaluate/gates.js';
 import { applyParameters } from '../ml/search/apply-parameters.js';
 import { failureReason, isSuperseded } from './failure-reason.js';
-import { data, promotion, tracking, training } from './proxies.js';
+import { data, promotion, tracking } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
 import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { checkEngines } from './training-pipeline/check-engines.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
+import { gateEvidence } from './training-pipeline/gate-evidence.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
 import { RunRecord } from './training-pipeline/run-record.js';
-import { count, type RunStage, stagedBy } from './training-pipeline/staged.js';
+import { count, metricText, type RunStage, stagedBy } from './training-pipeline/staged.js';
+import { train } from './training-pipeline/train.js';
 import { validate } from './training-pipeline/validate.js';
 import { TrackedRunHandle } from './training-pipeline/tracked-run.js';
 
@@ -125,6 +128,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
 
   let chosen = spec;
   let parameters: Readonly<Record<string, unknown>> = {};
+  let found: SweepResult['best'] | undefined;
   if (spec.sweep) {
     const sweepId = sweepWorkflowId(workflowId);
     const { trials: size, rungs } = spec.sweep;
@@ -144,27 +148,15 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
       },
       ({ best, trials }) => `${trials.length} trials, best ${metric} ${best.metric.toFixed(4)} (trial ${best.trial})`,
     );
-    parameters = result.best.parameters;
+    found = result.best;
+    parameters = found.parameters;
     chosen = applyParameters(spec, parameters);
   } else record.skip('sweep', 'the pipeline has none');
 
   const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
   const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
-  const trained = await staged(
-    'train',
-    () =>
-      training.trainModel.executeWithOptions({ summary: `${chosen.model.family}, ${chosen.training.epochs} epochs` }, [
-        { key: workflowId, prepared: prepared.manifest, model: chosen.model, training: chosen.training, primaryMetric: metric },
-      ]),
-    (result) => {
-      if (result.step < fewSteps) record.warn(fewStepsWarning(result.step));
-      const wanted = spec.training.engine;
-      if (wanted === 'auto' && result.engine.name !== 'onnxruntime')
-        record.warn(`Trained on ${result.engine.name}: ${result.engine.reason}`);
-      return `${metricText(result.validation, metric)} on validation, ${count(result.step)} steps, ${count(Math.round(result.rowsPerSecond))} rows/s on ${result.engine.name}`;
-    },
-  );
+  const trained = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
 
   let champion;
   const { bundle, evaluation } = await staged(
@@ -225,12 +217,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   );
 
   await stage('promote', async () => {
-    const gates = evaluateGates(spec.gates, {
-      metrics: evaluation.summary.metrics,
-      baseline: evaluation.summary.baseline,
-      champion: evaluation.summary.champion,
-      crossValidated: crossValidation?.metrics,
-    });
+    const gates = evaluateGates(spec.gates, gateEvidence(evaluation.summary, crossValidation?.metrics));
     record.learn({ gates });
     const failed = gates.filter((gate) => !gate.passed);
     if (failed.length > 0) {
@@ -278,16 +265,4 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
     }
     return tracked.get();
   }
-}
-
-/** Below this many steps a network has hardly moved from where it began. */
-const fewSteps = 100;
-
-function fewStepsWarning(steps: number): string {
-  return `The training had only ${steps} steps; a smaller training.batchSize or more training.epochs will fit the data better.`;
-}
-
-function metricText(metrics: Metrics, name: keyof Metrics): string {
-  const value = metrics[name];
-  return `${name} ${value === undefined ? 'n/a' : value.toFixed(4)}`;
 }

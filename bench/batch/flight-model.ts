@@ -9,8 +9,8 @@ import { ingestSource } from '../../ml/data/ingest/ingest-source.js';
 import { prepareDataset } from '../../ml/data/prepare/prepare-dataset.js';
 import { validateDataset } from '../../ml/data/validate/validate-dataset.js';
 import { exportModel } from '../../ml/export/export-model.js';
-import { decodeCheckpoint } from '../../ml/train/checkpoint.js';
-import { runTrainingJob } from '../../ml/train/run-job.js';
+import { decodeCheckpoint } from '../../ml/train/checkpoint/checkpoint.js';
+import { runTrainingJob } from '../../ml/train/child/run-job.js';
 import { localFiles } from '../../activities/trained-fixture.js';
 import flightDelay from '../../pipelines/flight-delay.js';
 

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { VersionLoader } from '../../serving/loader/version-loader.js';
 import { stageVersion } from '../../serving/loader/stage-version.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
-import type { PreparedVersion } from '../../serving/prepared-version.js';
+import type { PreparedVersion } from '../../serving/loader/prepared-version.js';
 import { LogParquet } from '../../workers/inference/log-parquet.js';
 import { PredictionLogKeeper } from '../../workers/inference/prediction-log-keeper.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';

@@ -11,7 +11,7 @@ import { buildNetwork } from '../../ml/models/build-network.js';
 import { benchProfile } from './profile.js';
 import { airports, benchRows } from './rows.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
-import type { LocalFile } from '../../serving/verified-file.js';
+import type { LocalFile } from '../../serving/loader/verified-file.js';
 
 /** The shape of the flights' model: two airports, a timestamp taken apart, a distance; embeddings and a network. */
 

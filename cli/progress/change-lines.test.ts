@@ -66,6 +66,12 @@ describe('ChangeLines', () => {
     expect(said).toEqual([0, 1, 0, 0, 1]);
   });
 
+  test('says of a training that no worker takes that others may have the slots', () => {
+    const idle = [{ activity: 'trainModel', lacks: 'worker' as const, seconds: 5 }];
+    const lines = new ChangeLines().next({ status: runAt('train'), trainings: [], idle }, 2000);
+    expect(lines.join('\n')).toContain('waiting for a training slot for 5 s: all are taken by other trainings, or no training worker runs');
+  });
+
   test('says why a step is tried again, once for each cause', () => {
     const changes = new ChangeLines();
     changes.next({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [] }, 40_000);

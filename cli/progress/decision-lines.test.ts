@@ -56,7 +56,7 @@ describe('a run that waits for a decision about its data', () => {
       status: 'awaiting-override',
       reason: 'The data are bad.',
       anomalies: waiting().anomalies,
-      commands: [`anneal override ${id} --reason "…"`, `anneal recheck ${id}`],
+      commands: [`anneal override ${id} --reason "…"`, `anneal recheck ${id}`, `anneal cancel ${id}`],
       durationMs: 19_000,
     });
   });

@@ -10,6 +10,7 @@ export function decisionCommands({ run, awaitsOverride }: PipelineStatus): { rea
   return [
     ...(awaitsOverride?.canOverride ? [{ command: `anneal override ${run} --reason "…"`, effect: 'goes on with these data' }] : []),
     { command: `anneal recheck ${run}`, effect: 'reads the source again now, after it was corrected' },
+    { command: `anneal cancel ${run}`, effect: 'ends the run' },
   ];
 }
 

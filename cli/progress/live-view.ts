@@ -66,7 +66,13 @@ function trainingLine({ progress, attempt, fold, waits }: RunningTraining, metri
   const again = attempt > 1 ? colors.yellow(` (attempt ${attempt})`) : '';
   return (
     (fold === undefined ? '' : `fold ${fold}: `) +
-    (waits ? 'waiting for a training slot' : progress ? trainingText(progress, metric) : 'starting') +
+    (waits
+      ? attempt > 1
+        ? 'waiting to be tried again'
+        : 'waiting for a training slot'
+      : progress
+        ? trainingText(progress, metric)
+        : 'starting') +
     again
   );
 }

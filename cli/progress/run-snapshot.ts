@@ -127,13 +127,15 @@ async function readPending(client: Client, workflowId: string, place: Place = {}
 function trainingOf({ activityType, heartbeatDetails, attempt, state, trial, fold }: PendingActivity): RunningTraining[] {
   if (activityType?.name !== 'trainModel') return [];
   const payload = heartbeatDetails?.payloads?.[0];
+  const progress = payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined;
   return [
     {
       ...(trial === undefined ? {} : { trial }),
       ...(fold === undefined ? {} : { fold }),
       attempt: attempt ?? 1,
       ...(state === scheduled ? { waits: true } : {}),
-      progress: payload ? defaultPayloadConverter.fromPayload<TrainProgress>(payload) : undefined,
+      // Of what failed before its first step, only the failures are known.
+      progress: progress && progress.totalSteps > 0 ? progress : undefined,
     },
   ];
 }

@@ -31,6 +31,9 @@ export function setbackText({ trial, activity, failedAttempts, reason }: Setback
 
 /** `trial 1: waiting for a worker: nothing heard for 7 s from the one that runs trainModel` */
 export function idleText({ trial, fold, activity, lacks, seconds }: Idle): string {
+  // Whether others train in the slots there are is not known here.
+  if (lacks === 'worker' && activity === 'trainModel')
+    return `${placeText({ trial, fold })}waiting for a training slot for ${seconds} s: all are taken by other trainings, or no training worker runs`;
   const found =
     lacks === 'worker'
       ? `none has taken ${activity} for ${seconds} s`

@@ -1,11 +1,17 @@
 import { z } from 'zod';
 
+/** `uniform` and `log-uniform` become `integer` and `log-integer` for a field of whole numbers, when the definition is checked. */
 const parameterRange = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('uniform'), low: z.number(), high: z.number() }),
   z.strictObject({ kind: z.literal('log-uniform'), low: z.number().gt(0), high: z.number().gt(0) }),
   z.strictObject({ kind: z.literal('integer'), low: z.int(), high: z.int() }),
+  /** Whole numbers, evenly in the logarithm. */
+  z.strictObject({ kind: z.literal('log-integer'), low: z.int().min(1), high: z.int().min(1) }),
   z.strictObject({ kind: z.literal('choice'), values: z.array(z.json()).min(1) }),
 ]);
+
+/** Names that would reach an object's prototype are none. */
+const parameterPath = z.string().regex(/^(training|model)(\.(?!(constructor|prototype)(\.|$))[A-Za-z]\w*)+$/);
 
 export const sweepSpec = z.strictObject({
   trials: z.int().min(1).max(300).default(8),
@@ -18,7 +24,7 @@ export const sweepSpec = z.strictObject({
   /** Rows of the validation part that compare trials. */
   validationRows: z.int().min(100).default(100_000),
   /** Path into the definition (`training.learningRate`, `model.hidden`, …) → what to draw from. */
-  space: z.record(z.string().regex(/^(training|model)(\.[A-Za-z]+)+$/), parameterRange),
+  space: z.record(parameterPath, parameterRange),
   seed: z.int().min(0).default(1),
 });
 

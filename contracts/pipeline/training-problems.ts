@@ -4,7 +4,13 @@ const classLosses: ReadonlySet<string> = new Set(['cross-entropy', 'focal']);
 
 /** What of `training` does not go together with the target and the features; a sentence for each. */
 export function trainingProblems(spec: PipelineSpec): string[] {
-  return [...optimizerProblems(spec), ...imbalanceProblems(spec), ...augmentationProblems(spec)];
+  return [...engineProblems(spec), ...optimizerProblems(spec), ...imbalanceProblems(spec), ...augmentationProblems(spec)];
+}
+
+function engineProblems({ model, training }: PipelineSpec): string[] {
+  return training.engine === 'tfjs-wasm' && model.family === 'cnn'
+    ? ['training.engine: tfjs-wasm cannot train convolutions, whose gradients it lacks; choose another engine, or auto']
+    : [];
 }
 
 function optimizerProblems({ training: { optimizer, gradientClipping } }: PipelineSpec): string[] {

@@ -1,5 +1,5 @@
 import type { Metrics, Task } from '../../contracts/pipeline.js';
-import { computeMetrics } from './metrics.js';
+import { computeMetrics } from './metrics/metrics.js';
 
 /**
  * Metrics of the naive model that predicts the training prior for every row: the class shares, the mean, or the quantiles.

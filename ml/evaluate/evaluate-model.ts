@@ -4,11 +4,11 @@ import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { type DataSession, withDataSession } from '../data/duckdb-session.js';
 import { type ModelOutputs, openModel, predictClassesWith, tensorParts } from '../export/run-model.js';
 import { baselineMetrics } from './baseline.js';
-import { calibrationBins } from './calibration.js';
+import { calibrationBins } from './calibration/calibration.js';
 import { championProblem } from './champion-fit.js';
 import type { EvaluationJob, LocalModel } from './evaluation-job.js';
-import { anomalousShares } from './anomalous-shares.js';
-import { computeMetrics, labelReport, predictionConfusion, predictionWidth, type Predictions } from './metrics.js';
+import { anomalousShares } from './metrics/anomalous-shares.js';
+import { computeMetrics, labelReport, predictionConfusion, predictionWidth, type Predictions } from './metrics/metrics.js';
 import { sliceMetrics } from './slices.js';
 import { readTestRows } from './test-rows.js';
 

@@ -60,6 +60,20 @@ describe('evaluateGates', () => {
       'auc 0.7384; there is no champion to compare with',
     ],
     [
+      'a champion that could not be measured',
+      { metric: 'auc', betterThan: 'champion', by: -0.5 },
+      { ...withoutChampion, championSkipped: 'Version 3 was not compared: its file is lost.' },
+      false,
+      'auc 0.7384 could not be held against the champion (Version 3 was not compared: its file is lost)',
+    ],
+    [
+      'a champion that could not be measured, for a gate that does not ask for it',
+      { metric: 'auc', min: 0.7 },
+      { ...withoutChampion, championSkipped: 'Version 3 was not compared: its file is lost.' },
+      true,
+      'auc 0.7384 ≥ 0.7',
+    ],
+    [
       'a champion without that metric',
       { metric: 'logLoss', betterThan: 'champion', by: 0 },
       evidence,

@@ -8,6 +8,8 @@ export interface GateEvidence {
   readonly metrics: Metrics;
   readonly baseline: Metrics;
   readonly champion?: { readonly version: string; readonly metrics: Metrics };
+  /** Why there is a champion all the same, and no figures of it. */
+  readonly championSkipped?: string;
   readonly crossValidated?: CrossValidationSummary['metrics'];
 }
 
@@ -22,7 +24,8 @@ interface Verdict {
  * Decide which conditions of a promotion hold.
  *
  * Pure: no clock, no randomness, no I/O, so it is safe in a workflow and on replay. A gate on a metric that was not
- * measured does not pass; a gate against the champion passes when there is none.
+ * measured does not pass; a gate against the champion passes when there is none, and does not when there is one that could not
+ * be measured: whoever serves is not replaced unseen.
  */
 export function evaluateGates(gates: readonly GateSpec[], evidence: GateEvidence): GateResult[] {
   return gates.map((gate) => ({ gate, ...evaluateGate(gate, evidence) }));
@@ -33,6 +36,10 @@ function evaluateGate(gate: GateSpec, evidence: GateEvidence): Verdict {
   const value = evidence.metrics[gate.metric];
   if (value === undefined || Number.isNaN(value)) return { passed: false, explanation: `${gate.metric} was not measured` };
   if ('min' in gate || 'max' in gate) return within(gate, value);
+  if (gate.betterThan === 'champion' && evidence.championSkipped !== undefined) {
+    const why = evidence.championSkipped.replace(/\.$/, '');
+    return { passed: false, explanation: `${gate.metric} ${format(value)} could not be held against the champion (${why})` };
+  }
   if (gate.betterThan === 'champion' && !evidence.champion) {
     return { passed: true, explanation: `${gate.metric} ${format(value)}; there is no champion to compare with` };
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Predictions } from './metrics.js';
+import type { Predictions } from './metrics/metrics.js';
 import { sliceMetrics } from './slices.js';
 
 /** `sizes[code]` rows of each value; a row of value c is predicted right with a margin that shrinks with c. */

@@ -1,6 +1,6 @@
 import type { SliceMetrics } from '../../contracts/model.js';
 import { isLowerBetter, type MetricName } from '../../contracts/pipeline.js';
-import { computeMetrics, predictionWidth, type Predictions } from './metrics.js';
+import { computeMetrics, predictionWidth, type Predictions } from './metrics/metrics.js';
 
 /** Which value of a slice column each row has, as an index into the distinct values. */
 export interface SliceColumn {

@@ -7,7 +7,7 @@ import { type ImageInput, imageSize } from '../../contracts/image-input.js';
 import { rowsToTensors } from '../data/read/raw-tensors.js';
 import { networkOf } from '../models/build-network.js';
 import { replayNetwork } from '../models/module/recorded-network.js';
-import type { Checkpoint } from '../train/checkpoint.js';
+import type { Checkpoint } from '../train/checkpoint/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
 import { encodeModelGraph } from './model-graph.js';

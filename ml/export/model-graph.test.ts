@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FittedTransform } from '../../contracts/dataset.js';
-import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration } from '../evaluate/calibration/prediction-calibration.js';
 import { layoutOf } from '../data/transform/transform-kinds.js';
 import { rowsToTensors } from '../data/read/raw-tensors.js';
 import { buildNetwork } from '../models/build-network.js';

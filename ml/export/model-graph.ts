@@ -1,7 +1,7 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, reservedOutputs } from '../../contracts/model.js';
-import type { Calibration } from '../evaluate/prediction-calibration.js';
+import type { Calibration } from '../evaluate/calibration/prediction-calibration.js';
 import { lowerTransform } from '../data/transform/transform-kinds.js';
 import { lowerPixels } from '../graph/lower-pixels.js';
 import { lowerNetwork } from '../graph/lower-network.js';

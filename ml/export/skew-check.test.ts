@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { FittedTransform } from '../../contracts/dataset.js';
 import type { FittedFeature } from '../../contracts/fitted-feature.js';
 import { layoutOf } from '../data/transform/transform-kinds.js';
-import { applyCalibration, type Calibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration, type Calibration } from '../evaluate/calibration/prediction-calibration.js';
 import { buildNetwork } from '../models/build-network.js';
 import type { StepPlan } from '../train/engine.js';
 import { tfjsCpuEngine } from '../train/engines/tfjs.js';

@@ -1,10 +1,10 @@
 import type { FittedTransform } from '../../contracts/dataset.js';
 import type { AnomalyScore } from '../../contracts/training-profile.js';
-import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration } from '../evaluate/calibration/prediction-calibration.js';
 import type { Network } from '../models/network.js';
-import type { BestState } from '../train/checkpoint.js';
+import type { BestState } from '../train/checkpoint/checkpoint.js';
 import type { StepPlan } from '../train/engine.js';
-import { predictingState } from '../train/engine-state.js';
+import { predictingState } from '../train/checkpoint/engine-state.js';
 import { openEager } from '../train/engines/tfjs.js';
 import { cpuBackend } from '../train/engines/tfjs-backend.js';
 import { expectedScores } from '../monitor/expected-scores.js';

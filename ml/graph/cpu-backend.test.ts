@@ -7,7 +7,7 @@ import { typescriptExecArgv } from '../child/typescript-child.js';
 test('a process that trains prints no advice of TensorFlow.js when it makes its first tensor', async () => {
   const module = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const program = `
-    await import(${JSON.stringify(module('../train/run-job.ts'))});
+    await import(${JSON.stringify(module('../train/child/run-job.ts'))});
     const tf = await import('@tensorflow/tfjs-core');
     const values = [...tf.tensor1d([1, 2]).dataSync()];
     console.log(tf.getBackend(), values);`;

@@ -54,6 +54,17 @@ describe('sampleParameters', () => {
     );
   });
 
+  it('draws whole numbers evenly in the logarithm', () => {
+    const range: ParameterRange = { kind: 'log-integer', low: 1, high: 63 };
+    const drawn = Array.from({ length: 600 }, (_, trial) => sampleParameters({ 'training.batchSize': range }, 3, trial)).map(
+      (parameters) => parameters['training.batchSize'] as number,
+    );
+    expect(drawn.every((value) => Number.isInteger(value) && value >= 1 && value <= 63)).toBe(true);
+    // From 1 to 64 are six doublings; the first three end below 8.
+    expect(drawn.filter((value) => value < 8).length).toBeGreaterThan(250);
+    expect(drawn.filter((value) => value < 8).length).toBeLessThan(350);
+  });
+
   it('reaches the whole of each range', () => {
     const drawn = trials(7, 400);
     const rates = drawn.map((parameters) => parameters['training.learningRate'] as number);

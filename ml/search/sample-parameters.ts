@@ -31,6 +31,11 @@ function draw(range: ParameterRange, uniform: number): unknown {
     }
     case 'integer':
       return range.low + Math.floor(uniform * (range.high - range.low + 1));
+    case 'log-integer': {
+      // Up to high + 1, so that the last number has its share.
+      const value = Math.exp(Math.log(range.low) + uniform * (Math.log(range.high + 1) - Math.log(range.low)));
+      return Math.min(range.high, Math.max(range.low, Math.floor(value)));
+    }
     case 'choice':
       return range.values[Math.floor(uniform * range.values.length)];
   }

@@ -2,8 +2,8 @@ import type { FeatureLayout } from '../../contracts/dataset.js';
 import type { LossSpec, ModelSpec, Task } from '../../contracts/pipeline.js';
 import type { NamedEngine } from '../../contracts/pipeline/training.js';
 import type { AugmentationPlan } from './augmentation/augmentation-plan.js';
-import type { EngineState } from './engine-state.js';
-import type { OptimizerPlan } from './optimizer-plan.js';
+import type { EngineState } from './checkpoint/engine-state.js';
+import type { OptimizerPlan } from './optimizer/optimizer-plan.js';
 
 /** An encoded split in memory; row-major. */
 export interface EncodedData {
@@ -46,7 +46,7 @@ export interface StepPlan {
 /** A plan without its model, for a network that is given. */
 export type NetworkPlan = Omit<StepPlan, 'model' | 'layout' | 'outputs'>;
 
-export type { EngineState } from './engine-state.js';
+export type { EngineState } from './checkpoint/engine-state.js';
 
 export interface EngineSession {
   /**

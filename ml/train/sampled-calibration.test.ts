@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TrainingSpec } from '../../contracts/pipeline.js';
-import { applyCalibration } from '../evaluate/prediction-calibration.js';
+import { applyCalibration } from '../evaluate/calibration/prediction-calibration.js';
 import { createRandom } from '../models/random.js';
 import type { EncodedData } from './engine.js';
 import { onnxruntimeEngine } from './engines/onnxruntime.js';
 import { train } from './trainer.js';
 import { createTrainingPlan } from './training-plan.js';
-import { ResidentRows } from './training-rows.js';
-import { residentSlices } from './validation.js';
+import { ResidentRows } from './rows/training-rows.js';
+import { residentSlices } from './rows/validation.js';
 
 const layout = { categorical: [], numeric: ['a', 'b'] };
 

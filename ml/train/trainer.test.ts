@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TrainingSpec } from '../../contracts/pipeline.js';
-import { decodeCheckpoint, encodeCheckpoint, parametersDigest } from './checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint, parametersDigest } from './checkpoint/checkpoint.js';
 import type { EncodedData, EngineSession } from './engine.js';
 import { openLogisticSession, syntheticData } from './logistic-test-engine.js';
 import { train, type RunState, type TrainerOptions, type TrainerOutcome } from './trainer.js';
 import { createTrainingPlan, planDigest, standardizeTarget, type TrainingPlan, type TrainingRequest } from './training-plan.js';
-import { ResidentRows } from './training-rows.js';
-import { residentSlices, validationSubset } from './validation.js';
+import { ResidentRows } from './rows/training-rows.js';
+import { residentSlices, validationSubset } from './rows/validation.js';
 
 const width = 3;
 const layout = { categorical: [], numeric: ['a', 'b', 'c'] };
@@ -206,6 +206,17 @@ describe('train', () => {
       }),
     });
     await expect(failing).rejects.toMatchObject({ type: 'TrainingDiverged', details: { step: at } });
+  });
+
+  it('suspects no learning rate when the first loss is none, before any update', async () => {
+    const diverging = (plan: TrainingPlan) =>
+      run(plan, { wrap: (session) => ({ ...session, runSteps: async (_, rates) => rates.map(() => Number.NaN) }) });
+    const plan = planOf();
+    await expect(diverging(plan)).rejects.toThrow(/diverged at step 1, before anything was learnt: the loss was NaN\. .* numeric features/);
+    const model = { family: 'module', module: './net.ts', options: {} } as const;
+    const failing = diverging({ ...plan, step: { ...plan.step, model } });
+    await expect(failing).rejects.toThrow(/Look at what \.\/net\.ts computes/);
+    await expect(failing).rejects.not.toThrow(/learningRate/);
   });
 
   it('has diverged when a validation logit is not finite', async () => {

@@ -2,16 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { isLowerBetter, type Metrics } from '../../contracts/pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
-import type { Checkpoint } from './checkpoint.js';
-import { ChunkSize } from './chunk-size.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { ChunkSize } from './rows/chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
 import type { EngineSession } from './engine.js';
-import { servedParameters } from './engine-state.js';
-import { addLosses, addValidation, emptyHistory } from './history.js';
-import { learningRates } from './schedule.js';
+import { servedParameters } from './checkpoint/engine-state.js';
+import { addLosses, addValidation, emptyHistory } from './checkpoint/history.js';
+import { learningRates } from './optimizer/schedule.js';
 import type { TrainingPlan } from './training-plan.js';
-import type { TrainingRows } from './training-rows.js';
-import { type SlicedRows, assess, splitLogits } from './validation.js';
+import type { TrainingRows } from './rows/training-rows.js';
+import { type SlicedRows, assess, splitLogits } from './rows/validation.js';
 
 /** A call into the engine cannot be interrupted; so long is a cancellation or a heartbeat kept waiting. */
 const maxChunkMs = 500;
@@ -131,6 +131,7 @@ class Trainer {
     this.trainingMs += elapsedMs;
 
     const bad = losses.findIndex((loss) => !(Math.abs(loss) <= maxLoss));
+    if (step === 0 && bad === 0) throw this.neverFinite(`the loss was ${losses[0]}`);
     if (bad >= 0) throw this.diverged(step + bad + 1, `the loss was ${losses[bad]}`);
     this.lastLoss = losses.reduce((sum, loss) => sum + loss, 0) / count;
     this.state = { ...this.state, step: step + count, history: addLosses(this.state.history, losses, step, totalSteps) };
@@ -225,6 +226,19 @@ class Trainer {
       failureTypes.diverged,
       `Training diverged at step ${step}: ${found}. Expected a finite loss below ${maxLoss}. Lower training.learningRate (it is ${this.plan.learningRate}), or look for extreme values among the numeric features.`,
       { step },
+    );
+  }
+  /** Of the parameters that the model starts with; no learning rate has had a part in it. */
+  private neverFinite(found: string): AnnealError {
+    const { model } = this.plan.step;
+    const suspects =
+      model.family === 'module'
+        ? `Look at what ${model.module} computes (a logarithm or a root of what may be 0 or less, a division by 0, large initial numbers), and for extreme values among the numeric features`
+        : 'Look for extreme values among the numeric features and, of a regression, in the target';
+    return new AnnealError(
+      failureTypes.diverged,
+      `Training diverged at step 1, before anything was learnt: ${found}. Expected a finite loss below ${maxLoss}. ${suspects}.`,
+      { step: 1 },
     );
   }
 }

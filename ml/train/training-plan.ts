@@ -10,15 +10,15 @@ import {
   taskMetrics,
   type TrainingSpec,
 } from '../../contracts/pipeline.js';
-import { targetScaling } from '../evaluate/prediction-calibration.js';
+import { targetScaling } from '../evaluate/calibration/prediction-calibration.js';
 import { createAugmentationPlan } from './augmentation/augmentation-plan.js';
-import { type ImbalancePlan, createImbalancePlan } from './imbalance-plan.js';
+import { type ImbalancePlan, createImbalancePlan } from './rows/imbalance-plan.js';
 import { codeVersion } from './code-version.js';
-import { encodedRowBytes } from './encoded-reader.js';
+import { encodedRowBytes } from './rows/encoded-reader.js';
 import type { EncodedData, StepPlan } from './engine.js';
-import { createOptimizerPlan } from './optimizer-plan.js';
-import { epochBatches } from './order.js';
-import { type StreamingPlan, planStreaming, windowSteps } from './streamed-order.js';
+import { createOptimizerPlan } from './optimizer/optimizer-plan.js';
+import { epochBatches } from './rows/order.js';
+import { type StreamingPlan, planStreaming, windowSteps } from './rows/streamed-order.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 
 /** What is asked for: a part of `TrainInput`, with what the prepared data set says about itself. */

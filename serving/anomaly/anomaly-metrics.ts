@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { LeanHistogram } from '../lean-histogram.js';
+import { LeanHistogram } from '../metrics/lean-histogram.js';
 import type { AnomalyObserver } from './anomaly-monitor.js';
 
 /** Half of the rows of training lie below 0.5, one in a thousand from 0.999 on. */

@@ -1,5 +1,5 @@
-import { answerInstead, inferOrDegrade, type Inference } from '../degradation.js';
-import { HttpError } from '../http-error.js';
+import { answerInstead, inferOrDegrade, type Inference } from '../degradation/degradation.js';
+import { HttpError } from '../http/http-error.js';
 import type { ModelRegistry, ServedModel } from '../model-registry.js';
 import type { RequestTerms } from '../request-terms.js';
 import { type Batch, type BatchOutputs, outputWidth, pickRows } from '../tensors.js';

@@ -1,6 +1,6 @@
 import type { ModelManifest } from '../../contracts/model.js';
 import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
-import type { ModelExecutor } from '../executor.js';
+import type { ModelExecutor } from '../executors/executor.js';
 import type { Batch, Column } from '../tensors.js';
 import { type AnomalyKind, newIn } from './column-checks.js';
 

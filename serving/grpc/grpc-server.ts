@@ -11,16 +11,16 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import type { Span } from '@opentelemetry/api';
+import type { RequestSpan } from '../tracing/span-record.js';
 import type { AccessControl } from '../access.js';
 import { clientClosedRequest } from '../answer-status.js';
-import { HttpError, toHttpError } from '../http-error.js';
-import type { TlsIdentity } from '../http-server.js';
-import type { ServingMetrics } from '../metrics.js';
+import { HttpError, toHttpError } from '../http/http-error.js';
+import type { TlsIdentity } from '../http/http-server.js';
+import type { ServingMetrics } from '../metrics/metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
-import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip.js';
-import { confirmLoaded, refuseUnload } from '../repository.js';
-import { newRequestId, plainRequestId } from '../request-id.js';
+import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip/oip.js';
+import { confirmLoaded, refuseUnload } from '../oip/repository.js';
+import { newRequestId, plainRequestId } from '../http/request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
@@ -164,7 +164,7 @@ export class GrpcServer {
       }),
       ModelInfer: guarded(async (request: InferRequestMessage, call, id) => {
         const target = { model: request.model_name, version: request.model_version || undefined };
-        const run = (span?: Span): Promise<TensorResult> =>
+        const run = (span?: RequestSpan): Promise<TensorResult> =>
           metrics.measure('grpc', target, () => {
             const terms = termsOfCall(request, call);
             terms.requestId = id;

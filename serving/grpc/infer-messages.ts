@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import type { ModelInput } from '../../contracts/dataset.js';
 import { imageSize } from '../../contracts/image-input.js';
 import type { ModelManifest } from '../../contracts/model.js';
-import { bytesToColumn, numbersToColumn } from '../binary-tensor.js';
-import { badRequest } from '../http-error.js';
-import { numbersToImages } from '../image-tensor.js';
-import { outputBytes, requestedOutputs, type OutputTensor, type TensorRequest, type TensorResult } from '../oip.js';
-import { assembleColumns } from '../oip-input.js';
+import { bytesToColumn, numbersToColumn } from '../oip/binary-tensor.js';
+import { badRequest } from '../http/http-error.js';
+import { numbersToImages } from '../oip/image-tensor.js';
+import { outputBytes, requestedOutputs, type OutputTensor, type TensorRequest, type TensorResult } from '../oip/oip.js';
+import { assembleColumns } from '../oip/oip-input.js';
 import type { Column } from '../tensors.js';
 import type { Long } from './service-definition.js';
 

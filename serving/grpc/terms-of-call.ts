@@ -1,6 +1,6 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { RequestTerms } from '../request-terms.js';
-import { termsOfRequest } from '../terms-of-request.js';
+import { termsOfRequest } from '../http/terms-of-request.js';
 import type { InferRequestMessage } from './infer-messages.js';
 import type { Long } from './service-definition.js';
 

@@ -2,9 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../contracts/failures.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
-import { largePages } from '../../ml/train/large-pages.js';
-import { loadFailed } from '../load-failed.js';
-import type { PreparedVersion } from '../prepared-version.js';
+import { largePages } from '../../ml/train/child/large-pages.js';
+import { loadFailed } from './load-failed.js';
+import type { PreparedVersion } from './prepared-version.js';
 import { silence, type CallMessage, type PreparedMessage, type PrepareMessage, type RemoveMessage } from './loader-messages.js';
 import type { VersionFiles } from './prepare-version.js';
 

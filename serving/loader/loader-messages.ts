@@ -1,5 +1,5 @@
 import type { FailureType } from '../../contracts/failures.js';
-import type { PreparedVersion } from '../prepared-version.js';
+import type { PreparedVersion } from './prepared-version.js';
 import type { VersionFiles } from './prepare-version.js';
 
 /** What a supervisor asks of its loader process; answered once. */

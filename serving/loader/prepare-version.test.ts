@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AnnealError } from '../../contracts/failures.js';
-import { openPrepared } from '../prepared-version.js';
+import { openPrepared } from './prepared-version.js';
 import { prepareVersion, type VersionFiles } from './prepare-version.js';
 import { tinyGolden, tinyGraph, tinyManifest, tinyProbability, writeTinyVersion, writeVersion } from '../testing/tiny-bundle.js';
 

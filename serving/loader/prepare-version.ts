@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
-import { warmUpLimitMs } from '../execute-limit.js';
-import { loadFailed, messageOf } from '../load-failed.js';
-import { longestCallMs, longestOpenMs } from '../placement.js';
-import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from '../prepared-version.js';
-import { runInParts } from '../run-session.js';
+import { warmUpLimitMs } from '../executors/execute-limit.js';
+import { loadFailed, messageOf } from './load-failed.js';
+import { longestCallMs, longestOpenMs } from '../executors/placement.js';
+import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from './prepared-version.js';
+import { runInParts } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
-import { readNew, readVerified, type LocalFile } from '../verified-file.js';
+import { hashNew, readVerified, type LocalFile } from './verified-file.js';
 
 /** Of what the placement does not hang on. */
 const callTries = 2;
@@ -51,9 +51,9 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
       'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
     );
   }
-  const { bytes: bytesOfImage, ...image } = await writeImage(bytes, manifest, join(directory, files.model.sha256));
-  const openMs = await leastMs(async () => (await openImage(bytesOfImage, {})).release(), longestOpenMs);
-  const session = await openImage(bytesOfImage, {});
+  const image = await writeImage(bytes, manifest, join(directory, files.model.sha256));
+  const openMs = await leastMs(async () => (await openImage(image.path, {})).release(), longestOpenMs);
+  const session = await openImage(image.path, {});
   try {
     const limitMs = warmUpLimitMs(manifest);
     const run = (batch: Batch) => {
@@ -80,11 +80,7 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
   }
 }
 
-async function writeImage(
-  bytes: Uint8Array,
-  manifest: ModelManifest,
-  stem: string,
-): Promise<PreparedVersion['image'] & { readonly bytes: Uint8Array }> {
+async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: string): Promise<PreparedVersion['image']> {
   const temporary = `${stem}.${randomUUID()}.tmp`;
   let session: InferenceSession;
   try {
@@ -100,11 +96,11 @@ async function writeImage(
   }
   try {
     checkSignature(session, manifest);
-    const { bytes: image, sha256, ...hashed } = readNew(temporary);
+    const { sha256, sizeBytes, ...hashed } = hashNew(temporary);
     // Two preparations of one model differ in some bytes: each keeps a file of its own.
     const path = `${stem}.${sha256.slice(0, 16)}.ort`;
     await rename(temporary, path);
-    return { bytes: image, path, sha256, hashed, sizeBytes: image.byteLength };
+    return { path, sha256, hashed, sizeBytes };
   } finally {
     await rm(temporary, { force: true });
     await session.release();

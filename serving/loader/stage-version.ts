@@ -1,5 +1,5 @@
 import { AnnealError } from '../../contracts/failures.js';
-import type { PreparedVersion } from '../prepared-version.js';
+import type { PreparedVersion } from './prepared-version.js';
 import type { CommandName, ServingCommands } from '../process-messages.js';
 import type { VersionFiles } from './prepare-version.js';
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PreparedVersion } from '../prepared-version.js';
+import type { PreparedVersion } from './prepared-version.js';
 import { LoaderLink } from './loader-link.js';
 import { versionDigest, type VersionFiles } from './prepare-version.js';
 

@@ -1,5 +1,5 @@
 import type { Degradation } from '../../contracts/serving.js';
-import { frameBytes, FrameWriter, readFromExecutor, readToExecutor } from '../executor-frames.js';
+import { frameBytes, FrameWriter, readFromExecutor, readToExecutor } from '../executors/executor-frames.js';
 import type { Batch, BatchOutputs } from '../tensors.js';
 
 /**

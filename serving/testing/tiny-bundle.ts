@@ -5,7 +5,7 @@ import type { RawInput } from '../../contracts/dataset.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { GraphBuilder } from '../../ml/graph/onnx-builder.js';
 import type { VersionFiles } from '../loader/prepare-version.js';
-import type { LocalFile } from '../verified-file.js';
+import type { LocalFile } from '../loader/verified-file.js';
 
 /** A real, tiny version for tests: late = sigmoid(bias + weight of the origin + distance / 1000), with the hour of the day read but not weighed. */
 

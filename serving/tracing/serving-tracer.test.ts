@@ -31,6 +31,7 @@ describe('a serving process with an endpoint for spans', () => {
         OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=flights',
         OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
         OTEL_BSP_SCHEDULE_DELAY: '50',
+        OTEL_TRACES_SAMPLER: 'parentbased_always_on',
       },
     });
     await serving.stage('tiny', '1', writeTinyVersion(directory, { bias: 0, failsBeyond: 100_000 }));

@@ -1,4 +1,4 @@
-import type { HashedFile } from '../../serving/verified-file.js';
+import type { HashedFile } from '../../serving/loader/verified-file.js';
 
 export interface DigestRequest {
   readonly id: number;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { lowerThread } from '../../serving/low-priority.js';
-import { stampOf, type HashedFile } from '../../serving/verified-file.js';
+import { stampOf, type HashedFile } from '../../serving/loader/verified-file.js';
 import type { DigestReply, DigestRequest, FileDigest } from './digest-messages.js';
 
 /** A thread that hashes, copies and deletes files behind the requests that are being served: Linux gives each thread a priority of its own. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { stampOf } from '../../serving/verified-file.js';
+import { stampOf } from '../../serving/loader/verified-file.js';
 import { FileDigests } from './file-digests.js';
 
 describe('FileDigests', () => {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { ExecutorOptions } from '../../serving/executor.js';
+import type { ExecutorOptions } from '../../serving/executors/executor.js';
 import type { ServingSettings } from '../settings.js';
 
 /** What may be set of a plan. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { AccessEntry } from '../../serving/access.js';
 import { certificateEndMs } from '../../serving/certificate-end.js';
-import type { TlsIdentity } from '../../serving/http-server.js';
+import type { TlsIdentity } from '../../serving/http/http-server.js';
 import type { ServingSettings } from '../settings.js';
 import { readAuthority, readIdentity, readSettingFile } from '../tls-files.js';
 

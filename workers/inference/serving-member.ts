@@ -15,7 +15,7 @@ import type {
   ServingCommands,
 } from '../../serving/process-messages.js';
 import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
-import { largePages } from '../../ml/train/large-pages.js';
+import { largePages } from '../../ml/train/child/large-pages.js';
 
 export interface ServingMemberOptions {
   readonly logger: Logger;

@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { ExecutorOptions } from '../../serving/executor.js';
+import type { ExecutorOptions } from '../../serving/executors/executor.js';
 import type { AccessEntry } from '../../serving/access.js';
-import type { HttpLimits, TlsIdentity } from '../../serving/http-server.js';
+import type { HttpLimits, TlsIdentity } from '../../serving/http/http-server.js';
 import type { CollectedCommand, CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
 import { MemberEndedError, ServingMember } from './serving-member.js';
 

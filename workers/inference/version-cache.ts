@@ -8,7 +8,7 @@ import type { ArtifactRef } from '../../contracts/reference.js';
 import type { ServedVersion } from '../../contracts/serving.js';
 import { withArtifactsInUse } from '../../stores/artifact-use.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
-import type { HashedFile, LocalFile } from '../../serving/verified-file.js';
+import type { HashedFile, LocalFile } from '../../serving/loader/verified-file.js';
 import { FileDigests } from './file-digests.js';
 
 /** What a host served last of one model; enough to serve it again with nothing but this directory. */

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../contracts/pipeline/metrics.js';
 import type { StageName } from '../../contracts/training-pipeline.js';
 
 /** Runs a stage of the pipeline and records it; what `work` returns is its summary. */
@@ -20,4 +21,10 @@ export function stagedBy(stage: RunStage): StageWithResult {
 /** 1234567 → "1,234,567". */
 export function count(value: number): string {
   return value.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `auc 0.7384` */
+export function metricText(metrics: Metrics, name: keyof Metrics): string {
+  const value = metrics[name];
+  return `${name} ${value === undefined ? 'n/a' : value.toFixed(4)}`;
 }

@@ -7,7 +7,8 @@ import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { ModelFunction } from '../../../contracts/model-function.js';
 import type { ModuleModelSpec } from '../../../contracts/pipeline.js';
 import { addChainedOps } from './chained-ops.js';
-import { messageOf, moduleFailure } from './module-failure.js';
+import { moduleFailure, problemOf } from './module-failure.js';
+import { rememberSources } from './source-place.js';
 import { tfjsSpecifiers } from './tfjs-specifiers.js';
 
 /** By the digest of the bundle. */
@@ -33,13 +34,17 @@ export async function loadModule(spec: ModuleModelSpec, path: string | undefined
       `The bundle of the model's module ${module} has the digest ${digest}, expected ${source.sha256}. It is not imported. Start the run again, which submits it anew.`,
     );
   const file = join(directory, `model-${digest.slice(0, 16)}.mjs`);
-  writeFileSync(file, resolved(bytes.toString('utf8')));
+  const text = bytes.toString('utf8');
+  writeFileSync(file, resolved(text));
+  rememberSources(file, text);
+  // What the user calls lies deeper in TensorFlow.js than a stack shows.
+  Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 50);
   addChainedOps();
   let namespace: { readonly default?: unknown };
   try {
     namespace = (await import(pathToFileURL(file).href)) as { default?: unknown };
   } catch (error) {
-    throw moduleFailure(module, `could not be imported: ${messageOf(error)}`, 'Correct the file and start the run again.', error);
+    throw moduleFailure(module, `could not be imported: ${problemOf(error, module)}`, 'Correct the file and start the run again.', error);
   }
   if (typeof namespace.default !== 'function')
     throw moduleFailure(

@@ -7,13 +7,11 @@ import { bundleModule } from './bundle-module.js';
 import { loadModule } from './load-module.js';
 import { createHash } from 'node:crypto';
 
-let files = 0;
-
 /** Bundle and load the text of a module as a submission and a training child do. */
 export async function moduleOf(text: string, options: ModuleModelSpec['options'] = {}): Promise<ModuleModelSpec> {
   const folder = mkdtempSync(join(tmpdir(), 'anneal-module-'));
   try {
-    const path = join(folder, `net-${files++}.ts`);
+    const path = join(folder, 'net.ts');
     writeFileSync(path, text);
     const bundle = await bundleModule('./net.ts', path);
     const bundlePath = join(folder, 'bundle');

@@ -223,11 +223,26 @@ describe('a module', () => {
     `${coreImport} export default () => ({ parameters: { w: { shape: ${shape} } }, forward: ({ w }, { numeric }, { dropout }) => ${forward} });`;
 
   test.each([
-    ['export default () => { throw new Error("out of ideas"); }', 'threw while it built the model: out of ideas'],
+    [
+      'export default () => {\n  throw new Error("out of ideas");\n};',
+      'threw while it built the model: out of ideas (net.ts:2:9). Correct the function; the pipeline gives it no options.',
+    ],
+    ['interface Lines {}\nexport default ({ options }: any) => options.very.deep', "reading 'deep') (net.ts:2:"],
+    [dense('tf.layers.dense({ units: outputs.units })'), /but got undefined \(net\.ts:1:\d+\)\. Correct the function/],
+    ['export default () => {}', 'returned nothing.'],
+    ['export default () => ({})', 'returned an object of another kind.'],
+    ['\n\nthrow new Error("not today"); export default 1', 'could not be imported: not today (net.ts:3:7)'],
+    [
+      `${coreImport} export default () => ({ parameters: { w: { shape: [3, 1] }, unused: { shape: [1] } }, forward: ({ w }, { numeric }) => tf.matMul(numeric, w) });`,
+      'has parameters that its result does not depend on, so they cannot be trained: "unused". Use them',
+    ],
+    [
+      'export default () => ({ parameters: {}, forward: (_, { numeric }) => numeric.slice([0, 0], [-1, 1]) });',
+      'gives a model without parameters to train',
+    ],
     ['export default () => 7', 'returned a number'],
     ['export default async () => ({})', 'returned a promise'],
     ['export default 7', 'exports a number by default'],
-    ['throw new Error("not today"); export default 1', 'could not be imported: not today'],
     [dense('tf.layers.dense({ units: 2 })'), 'gives float32 [N, 2]. Expected the logits, float32 [N, 1]'],
     [dense('tf.layers.dense({ units: 1, activation: "sigmoid" })'), 'ends with the activation sigmoid'],
     [dense('tf.layers.gaussianNoise({ stddev: 1 }), tf.layers.dense({ units: 1 })'), 'whose random numbers would be the same'],
@@ -235,7 +250,7 @@ describe('a module', () => {
     [dense('tf.layers.dense({ units: 1, kernelConstraint: "nonNeg" })'), 'constrains the weight'],
     [dense('tf.layers.dense({ units: 1 })', 'batchInputShape: [8, 3]'), 'fixes the size of the batch at 8'],
     [dense('tf.layers.dense({ units: 1 })', 'inputShape: [5]'), 'of the shape [N, 5], expected [N, 3]'],
-    [ops('tf.matMul(numeric, tf.matMul(w, w))'), 'threw in the forward pass'],
+    [ops('tf.matMul(numeric, tf.matMul(w, w))'), /threw in the forward pass: .* \(net\.ts:1:\d+\)/],
     [ops('tf.add(tf.cast(tf.greater(numeric, 0), "float32"), tf.floor(w))'), 'gives float32 [N, 3]'],
     [ops('tf.cast(tf.greater(tf.matMul(numeric, w), 0), "float32")'), 'cannot be differentiated'],
     [ops('tf.matMul(tf.dropout(numeric, 0.5), w)'), 'draws random numbers in the forward pass'],
@@ -248,6 +263,16 @@ describe('a module', () => {
     const building = moduleOf(text).then((model) => networkOf(planOf(model, numbers, 'binary')));
     await expect(building).rejects.toMatchObject({ type: 'InvalidModel' });
     await expect(building).rejects.toThrow(message);
+  });
+
+  test('that throws may be given the wrong options, which are said', async () => {
+    const model = await moduleOf(
+      `${layersImport} export default ({ inputs, options }) => tf.sequential({ layers: [tf.layers.dense({ units: options.units, inputShape: inputs.numeric.shape })] });`,
+      { unit: 8 },
+    );
+    expect(() => networkOf(planOf(model, numbers, 'binary'))).toThrow(
+      /but got undefined \(net\.ts:1:\d+\)\. Correct the function, or the options that the pipeline gives it: \{"unit":8\}\./,
+    );
   });
 
   test('starts from the seed of the run, initializers without one included', async () => {

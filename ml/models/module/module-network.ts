@@ -6,11 +6,11 @@ import { AnnealError } from '../../../contracts/failures.js';
 import type { ModuleModelSpec, Task } from '../../../contracts/pipeline.js';
 import { freePrime, recordForward } from '../../graph/lower-network.js';
 import type { Tape } from '../../graph/tape.js';
-import type { Network } from '../network.js';
+import type { Network, NetworkParameter } from '../network.js';
 import { layersNetwork, shapeText } from './layers-network.js';
 import { loadedModule } from './load-module.js';
 import { modelContext } from './model-context.js';
-import { messageOf, moduleFailure } from './module-failure.js';
+import { messageOf, moduleFailure, problemOf } from './module-failure.js';
 import { isOpsModel, opsNetwork } from './ops-network.js';
 import { watchMathRandom, withSeededMathRandom } from './seeded-math-random.js';
 
@@ -60,16 +60,33 @@ function createNetwork(spec: ModuleModelSpec, layout: FeatureLayout, outputs: nu
     model = loadedModule(spec)(context);
   } catch (error) {
     if (error instanceof AnnealError) throw error;
-    throw moduleFailure(spec.module, `threw while it built the model: ${messageOf(error)}`, 'Correct the function.', error);
+    throw moduleFailure(spec.module, `threw while it built the model: ${problemOf(error, spec.module)}`, correction(spec), error);
   }
   if (model instanceof LayersModel) return layersNetwork(model, context, layout, outputs, seed);
   if (isOpsModel(model)) return opsNetwork(model, layout, outputs, seed);
-  const found = model instanceof Promise ? 'a promise' : model === null ? 'null' : `a ${typeof model}`;
+  const found =
+    model === undefined
+      ? 'nothing'
+      : model === null
+        ? 'null'
+        : model instanceof Promise
+          ? 'a promise'
+          : typeof model === 'object'
+            ? 'an object of another kind'
+            : `a ${typeof model}`;
   throw moduleFailure(
     spec.module,
     `returned ${found}`,
     'Expected what tf.sequential or tf.model give, or an object with parameters and a forward function, and no promise of it.',
   );
+}
+
+/** A function that throws may be right, and what it is given wrong. */
+function correction({ options }: ModuleModelSpec): string {
+  const text = JSON.stringify(options);
+  return Object.keys(options).length === 0
+    ? 'Correct the function; the pipeline gives it no options.'
+    : `Correct the function, or the options that the pipeline gives it: ${text.length > 200 ? `${text.slice(0, 197)}…` : text}.`;
 }
 
 /** @returns name of the first parameter in which the networks differ */
@@ -87,9 +104,15 @@ function inspect({ module }: ModuleModelSpec, network: Network): Network {
       return recordForward(network, batch, training);
     } catch (error) {
       if (error instanceof AnnealError) throw error;
-      throw moduleFailure(module, `threw in the forward pass: ${messageOf(error)}`, 'Correct the model.', error);
+      throw moduleFailure(module, `threw in the forward pass: ${problemOf(error, module)}`, 'Correct the model.', error);
     }
   };
+  if (network.trainedCount === 0)
+    throw moduleFailure(
+      module,
+      'gives a model without parameters to train',
+      'Give it layers with weights that are trainable, or entries in "parameters" that the forward function reads.',
+    );
   // Of one row, no length is the batch's, so what is found belongs to the network.
   const single = record(1);
   const { shape, dtype } = single.values[single.outputs.logits];
@@ -125,21 +148,62 @@ function inspect({ module }: ModuleModelSpec, network: Network): Network {
 /** Some operations of TensorFlow.js have no gradient, or not with every attribute; better said now than by the engine. */
 function tryGradient(module: string, network: Network): void {
   try {
-    recordForward(
-      {
-        ...network,
-        forward: (parameters, inputs) => {
-          const trained = parameters.filter((_, i) => network.parameters[i].offset < network.trainedCount);
-          const fixed = parameters.slice(trained.length);
-          const gradients = tf.grads((...given) => tf.sum(network.forward([...given, ...fixed], inputs)))(trained);
-          return tf.concat1d(gradients.map((gradient) => tf.reshape(gradient, [-1]) as tf.Tensor1D)) as unknown as tf.Tensor2D;
-        },
-      },
-      2,
-    );
+    recordGradient(network, () => true);
   } catch (error) {
-    throw moduleFailure(module, `cannot be differentiated: ${messageOf(error)}`, 'Write it with operations that have a gradient.', error);
+    const unused = messageOf(error).startsWith('Cannot compute gradient of y=f(x)') ? parametersWithoutGradient(network) : [];
+    if (unused.length > 0)
+      throw moduleFailure(
+        module,
+        `has parameters that its result does not depend on, so they cannot be trained: ${unused.map((name) => JSON.stringify(name)).join(', ')}`,
+        'Use them in the forward pass by operations that have a gradient, or leave them out.',
+        error,
+      );
+    throw moduleFailure(
+      module,
+      `cannot be differentiated: ${problemOf(error, module)}`,
+      'Write it with operations that have a gradient.',
+      error,
+    );
   }
+}
+
+/** @returns names, as the user gave them */
+function parametersWithoutGradient(network: Network): string[] {
+  const trained = network.parameters.filter(({ offset }) => offset < network.trainedCount);
+  return trained
+    .filter((parameter) => {
+      try {
+        recordGradient(network, (each) => each === parameter);
+        return false;
+      } catch {
+        return true;
+      }
+    })
+    .map(({ name }) => name.replace(/^\d+\//, ''));
+}
+
+/** @param isWanted of which parameters among those that train */
+function recordGradient(network: Network, isWanted: (parameter: NetworkParameter) => boolean): void {
+  recordForward(
+    {
+      ...network,
+      forward: (parameters, inputs) => {
+        const isGiven = network.parameters.map((parameter) => parameter.offset < network.trainedCount && isWanted(parameter));
+        const given = parameters.filter((_, i) => isGiven[i]);
+        const gradients = tf.grads((...variables) => {
+          const left = [...variables];
+          return tf.sum(
+            network.forward(
+              parameters.map((parameter, i) => (isGiven[i] ? left.shift()! : parameter)),
+              inputs,
+            ),
+          );
+        })(given);
+        return tf.concat1d(gradients.map((gradient) => tf.reshape(gradient, [-1]) as tf.Tensor1D)) as unknown as tf.Tensor2D;
+      },
+    },
+    2,
+  );
 }
 
 function dropoutsOf({ calls }: Tape): number {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { randomUniform } from '../../graph/random-uniform-kernel.js';
 import type { Batch } from '../engines/training-step.js';
-import { mix } from '../loss.js';
+import { mix } from '../losses/loss.js';
 import { augmentImages } from './augment-images.js';
 import type { AugmentationPlan } from './augmentation-plan.js';
 import { betaQuantiles } from './beta-quantiles.js';

@@ -5,7 +5,7 @@ import { networkOf } from '../../models/build-network.js';
 import { statisticsOf } from '../../models/network.js';
 import { createRandom } from '../../models/random.js';
 import type { AugmentationPlan } from '../augmentation/augmentation-plan.js';
-import { stateNames } from '../engine-state.js';
+import { stateNames } from '../checkpoint/engine-state.js';
 import type { EncodedData, EngineSession, EngineState, StepPlan, TrainingEngine } from '../engine.js';
 import { engines } from './index.js';
 import { openInLanes } from './lanes/open-in-lanes.js';

@@ -5,7 +5,7 @@ import { createRandom } from '../../models/random.js';
 import type { EncodedData, EngineSession, NetworkPlan } from '../engine.js';
 import { openCompiled } from './onnxruntime.js';
 import { openEager } from './tfjs.js';
-import { cpuBackend } from './tfjs-backend.js';
+import { cpuBackend, wasmBackend } from './tfjs-backend.js';
 
 const model: ModelSpec = {
   family: 'cnn',
@@ -81,4 +81,14 @@ describe.each(Object.entries(networks))('a convolutional network, %s', (_, netwo
     const whole = await train(await openCompiled(network, plan, data), []);
     expect(await train(await openCompiled(network, plan, data), [1, 17, 30])).toEqual(whole);
   });
+});
+
+test('says which kernel the wasm backend lacks for it, which no further attempt gives it', async () => {
+  const session = await openEager(wasmBackend, networks.plain, plan, data);
+  const training = session.runSteps(order.slice(0, plan.batchSize), rates.slice(0, 1), 0);
+  await expect(training).rejects.toMatchObject({
+    type: 'InvalidModel',
+    message: expect.stringMatching(/^The engine tfjs-wasm cannot train this model: it lacks the TensorFlow\.js kernel "\w+", .* to "auto"/),
+  });
+  await session.dispose();
 });

@@ -4,8 +4,16 @@ import { randomKeysOfSteps } from '../../models/random-keys.js';
 import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
-import { checkState, initialState, servedParameters, stateOf, type StateOf, type StateVector, stateVectors } from '../engine-state.js';
-import { stepScalarCount, stepScalars } from '../optimizer.js';
+import {
+  checkState,
+  initialState,
+  servedParameters,
+  stateOf,
+  type StateOf,
+  type StateVector,
+  stateVectors,
+} from '../checkpoint/engine-state.js';
+import { stepScalarCount, stepScalars } from '../optimizer/optimizer.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
 import { checkSteps } from './check-steps.js';

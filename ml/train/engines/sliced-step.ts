@@ -5,7 +5,7 @@ import { type Tape, type TapeInput, recordTape } from '../../graph/tape.js';
 import type { Network } from '../../models/network.js';
 import { augmentBatch } from '../augmentation/augment-batch.js';
 import type { NetworkPlan } from '../engine.js';
-import { type StateName, stateOf, stateVectors } from '../engine-state.js';
+import { type StateName, stateOf, stateVectors } from '../checkpoint/engine-state.js';
 import { lowerParameters } from './lower-parameters.js';
 import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
 import { gradientOfSlice, updateOfSum } from './training-step.js';

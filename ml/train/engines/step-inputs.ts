@@ -3,8 +3,8 @@ import type { FeatureLayout } from '../../../contracts/dataset.js';
 import type { TapeInput } from '../../graph/tape.js';
 import type { Network } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
-import { stateVectors } from '../engine-state.js';
-import { stepScalarCount } from '../optimizer.js';
+import { stateVectors } from '../checkpoint/engine-state.js';
+import { stepScalarCount } from '../optimizer/optimizer.js';
 import { type Batch, randomStreams } from './training-step.js';
 
 /** What a recorded training step reads, by name. */

@@ -6,8 +6,8 @@ import { pixelScale } from '../../graph/lower-pixels.js';
 import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
-import { checkState, initialState, servedParameters, stateOf, type StateVector, stateVectors } from '../engine-state.js';
-import { type OptimizedVectors, stepScalars } from '../optimizer.js';
+import { checkState, initialState, servedParameters, stateOf, type StateVector, stateVectors } from '../checkpoint/engine-state.js';
+import { type OptimizedVectors, stepScalars } from '../optimizer/optimizer.js';
 import { checkData } from './check-data.js';
 import { checkSteps } from './check-steps.js';
 import { forwardRows } from './forward-rows.js';
@@ -63,11 +63,21 @@ class TfjsSession implements EngineSession {
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
-    const { batchSize, optimizer } = this.plan;
     const steps = learningRates.length;
-    checkSteps(rows, steps, batchSize);
+    checkSteps(rows, steps, this.plan.batchSize);
     this.backend.activate();
     const losses = new Float32Array(steps);
+    try {
+      this.runEach(rows, learningRates, firstStep, losses);
+    } catch (error) {
+      throw withoutKernel(error, this.backend.engine);
+    }
+    return losses;
+  }
+
+  private runEach(rows: Int32Array, learningRates: Float32Array, firstStep: number, losses: Float32Array): void {
+    const { batchSize, optimizer } = this.plan;
+    const steps = learningRates.length;
     for (let i = 0; i < steps; i++) {
       const previous = this.state;
       losses[i] = tf.tidy(() => {
@@ -81,7 +91,6 @@ class TfjsSession implements EngineSession {
       });
       tf.dispose(Object.values(previous));
     }
-    return losses;
   }
 
   async logits(data: EncodedData): Promise<Float32Array> {
@@ -165,4 +174,16 @@ class TfjsSession implements EngineSession {
     const { image } = this.network.layout;
     return image ? imageSize(image) : 0;
   }
+}
+
+/** A backend is the same at the next attempt. */
+function withoutKernel(error: unknown, engine: TfjsBackend['engine']): unknown {
+  const kernel = error instanceof Error ? /^Kernel '(\w+)' not registered for backend/.exec(error.message)?.[1] : undefined;
+  if (kernel === undefined) return error;
+  return new AnnealError(
+    failureTypes.invalidModel,
+    `The engine ${engine} cannot train this model: it lacks the TensorFlow.js kernel "${kernel}", which a training step of the model needs. Set training.engine to "auto", or to another engine.`,
+    { engine, kernel },
+    { cause: error },
+  );
 }

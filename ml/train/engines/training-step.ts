@@ -4,8 +4,8 @@ import '@tensorflow/tfjs-layers';
 import { type Network, type TrainingPass, statisticsOf } from '../../models/network.js';
 import type { NetworkPlan } from '../engine.js';
 import { augmentBatch, augmentationStreams } from '../augmentation/augment-batch.js';
-import { type BatchTarget, summedLoss, trainingLoss } from '../loss.js';
-import { averaged, optimize, type OptimizedVectors, stepScalarCount } from '../optimizer.js';
+import { type BatchTarget, summedLoss, trainingLoss } from '../losses/loss.js';
+import { averaged, optimize, type OptimizedVectors, stepScalarCount } from '../optimizer/optimizer.js';
 
 export interface Batch extends BatchTarget {
   /** int32 [B, C] */

@@ -1,8 +1,8 @@
 import { GraphBuilder } from '../../../graph/onnx-builder.js';
 import type { Network } from '../../../models/network.js';
 import type { NetworkPlan } from '../../engine.js';
-import { type StateName, stateVectors } from '../../engine-state.js';
-import { stepScalarCount } from '../../optimizer.js';
+import { type StateName, stateVectors } from '../../checkpoint/engine-state.js';
+import { stepScalarCount } from '../../optimizer/optimizer.js';
 import { batchSlices } from '../batch-slices.js';
 import { lowerParameters } from '../lower-parameters.js';
 import { lowerAugmentation, lowerSum, lowerUpdate } from '../sliced-step.js';

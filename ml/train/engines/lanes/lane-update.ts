@@ -1,5 +1,5 @@
 import ort from 'onnxruntime-node';
-import { type EngineState, type StateOf, type StateVector, stateOf } from '../../engine-state.js';
+import { type EngineState, type StateOf, type StateVector, stateOf } from '../../checkpoint/engine-state.js';
 import { createSession } from '../create-session.js';
 import { gradientName, type UpdateGraph } from './lane-graphs.js';
 

@@ -1,0 +1,176 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TrainingSpec } from '../../../contracts/pipeline.js';
+import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from '../checkpoint/checkpoint.js';
+import { networkOf } from '../../models/build-network.js';
+import { loadModule } from '../../models/module/load-module.js';
+import { recordNetwork } from '../../models/module/recorded-network.js';
+import { codeVersion } from '../code-version.js';
+import type { StepPlan } from '../engine.js';
+import { engines } from '../engines/index.js';
+import { type SelectedEngine, selectEngine } from '../engines/select-engine.js';
+import { predictHeldOut } from '../rows/held-out.js';
+import { type JobData, openJobData } from '../rows/job-data.js';
+import { train, type RunState } from '../trainer.js';
+import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
+import { planDigest, type TrainingPlan } from '../training-plan.js';
+
+export interface JobCallbacks {
+  readonly signal: AbortSignal;
+  /** Awaited: what runs next may never come to its end. @param module as the pipeline names it */
+  onBuilding?(module: string): Promise<void>;
+  onBuilt?(): void;
+  onProgress(progress: JobProgress): void;
+  /** A complete file in the job's directory. */
+  onCheckpoint(path: string, step: number): void;
+}
+
+/**
+ * Do one training job in this process. Blocks the thread for up to half a second at a time.
+ *
+ * @throws AnnealError as `createTrainingPlan`, `loadModule`, `recordNetwork`, the engine and `train` do; the signal's reason when it was aborted
+ */
+export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks): Promise<JobOutcome> {
+  const data = await openJobData(job);
+  try {
+    return await runWithData(job, callbacks, data);
+  } finally {
+    await data.close();
+  }
+}
+
+async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobData): Promise<JobOutcome> {
+  const startedAt = performance.now();
+  const { request } = job;
+  const { plan, validation } = data;
+  const network = await recordedModule(job, plan.step, callbacks);
+  const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
+  const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
+  const digest = planDigest(plan, engine.name);
+
+  const write = (state: RunState): string => {
+    const path = join(job.directory, `step-${state.step}.checkpoint`);
+    const engineUsed = { name: engine.name, reason };
+    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed, ...network }));
+    return path;
+  };
+
+  const session = await engine.open(plan.step, data.initial);
+  const rows = data.trainingRows(session);
+  try {
+    const { state, stopped, rowsPerSecond, resumedAtStep } = await train({
+      plan,
+      session,
+      rows,
+      validation,
+      resume,
+      untilStep,
+      checkpointEveryMs: request.training.checkpointEverySeconds * 1000,
+      signal: callbacks.signal,
+      onProgress: callbacks.onProgress.bind(callbacks),
+      onCheckpoint: async (saved) => callbacks.onCheckpoint(write(saved), saved.step),
+    });
+    // A run that is finished has validated at its last step.
+    const best = state.best!;
+    const last = write(state);
+    const heldOut = job.heldOut && (await data.openSlices(job.heldOut));
+    const heldOutFile = heldOut && (await predictHeldOut(session, plan, { best, state: state.state }, heldOut, job.directory));
+    return {
+      checkpoint: last,
+      ...(heldOutFile ? { heldOut: heldOutFile } : {}),
+      result: {
+        step: state.step,
+        epoch: Math.ceil(state.step / plan.stepsPerEpoch),
+        validation: best.metrics,
+        ...(best.threshold === undefined ? {} : { threshold: best.threshold }),
+        history: state.history.points,
+        stopped,
+        engine: { name: engine.name, reason },
+        digest,
+        codeVersion,
+        parametersDigest: parametersDigest(best.parameters),
+        parameters: best.parameters.length,
+        rowsPerSecond,
+        durationMs: performance.now() - startedAt,
+        resumedAtStep,
+      },
+    };
+  } finally {
+    await rows.close?.();
+    await session.dispose();
+  }
+}
+
+/**
+ * Load a user's module, and look whether what it gives can be exported, before time goes into its training.
+ *
+ * @returns its part of the checkpoints; nothing for a built-in family
+ */
+async function recordedModule(
+  { module, directory }: TrainingJob,
+  plan: StepPlan,
+  callbacks: JobCallbacks,
+): Promise<Pick<Checkpoint, 'network'>> {
+  if (plan.model.family !== 'module') return {};
+  await callbacks.onBuilding?.(plan.model.module);
+  await loadModule(plan.model, module, directory);
+  const network = recordNetwork(networkOf(plan));
+  callbacks.onBuilt?.();
+  return { network };
+}
+
+/** A file of this name is whole, also when the process dies meanwhile. */
+function writeAtomically(path: string, bytes: Uint8Array): void {
+  writeFileSync(`${path}.tmp`, bytes);
+  renameSync(`${path}.tmp`, path);
+}
+
+interface ChosenEngine extends SelectedEngine {
+  readonly resume?: Checkpoint;
+}
+
+/** The engine of the checkpoint that the run goes on from, since another one would end in other bits; else one is selected. */
+async function chooseEngine(
+  requested: TrainingSpec['engine'],
+  plan: TrainingPlan,
+  candidates: readonly string[],
+  untilStep: number,
+): Promise<ChosenEngine> {
+  const isOfRun = ({ digest, engine: { name } }: Checkpoint): boolean =>
+    digest === planDigest(plan, name) && (requested === 'auto' || requested === name);
+  const resume = furthestCheckpoint(candidates, untilStep, isOfRun);
+  const engine = resume && engines.find(({ name }) => name === resume.engine.name);
+  if (!resume || !engine) return selectEngine(requested, plan.step);
+  const problem = await engine.unavailable();
+  if (problem === undefined) return { engine, reason: resume.engine.reason, resume };
+  const selected = await selectEngine(requested, plan.step);
+  return {
+    ...selected,
+    reason: `${selected.reason} The checkpoint at step ${resume.step} was made by ${engine.name}, which cannot be used here, so the run starts anew. ${problem}`,
+  };
+}
+
+/** A candidate that cannot be read costs the steps since an older one, never the run. */
+function furthestCheckpoint(
+  candidates: readonly string[],
+  untilStep: number,
+  isOfRun: (checkpoint: Checkpoint) => boolean,
+): Checkpoint | undefined {
+  let furthest: Checkpoint | undefined;
+  for (const path of candidates) {
+    try {
+      const checkpoint = decodeCheckpoint(readFileSync(path));
+      const isFitting = isOfRun(checkpoint) && checkpoint.step <= untilStep;
+      if (isFitting && isFurther(checkpoint, furthest)) furthest = checkpoint;
+    } catch (error) {
+      console.warn(`checkpoint ${path} is passed over: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return furthest;
+}
+
+/** Of two at the same step, the one that was validated there. */
+function isFurther(checkpoint: Checkpoint, than: Checkpoint | undefined): boolean {
+  if (than === undefined || checkpoint.step > than.step) return true;
+  return checkpoint.step === than.step && (checkpoint.validatedAtStep ?? -1) > (than.validatedAtStep ?? -1);
+}

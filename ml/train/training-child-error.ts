@@ -1,0 +1,13 @@
+/** A failure of a training process that a new one may not have. */
+export class TrainingChildError extends Error {
+  constructor(
+    /** What happened, a sentence or two for people, without what is done about it. */
+    readonly happened: string,
+    /** Set when the process exited by itself before its job was done. */
+    readonly exitCode?: number,
+    options?: ErrorOptions,
+  ) {
+    super(`${happened} It is tried again from the last checkpoint.`, options);
+    this.name = 'TrainingChildError';
+  }
+}

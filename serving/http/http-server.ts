@@ -1,0 +1,201 @@
+import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { AccessControl } from '../access.js';
+import { HttpError, toHttpError } from './http-error.js';
+import type { ServingMetrics } from '../metrics/metrics.js';
+import type { ModelRegistry } from '../model-registry.js';
+import { ClientGone } from './request-body.js';
+import { newRequestId, plainRequestId } from './request-id.js';
+import { RequestCancelledError } from '../request-terms.js';
+import { answerRequest, type Answer, type RouteContext } from './routes.js';
+import type { ServedRequest } from '../served-request.js';
+import type { ServingTracer } from '../tracing/serving-tracer.js';
+
+export interface HttpLimits {
+  /** @default 8 MiB */
+  readonly maxBodyBytes?: number;
+  /** Rows of one request. @default 10,000 */
+  readonly maxRows?: number;
+  /** Requests for predictions at a time; more are refused with 429. @default 1024 */
+  readonly maxInFlight?: number;
+  /** Connections at a time; more are closed as they come. @default 8192 */
+  readonly maxConnections?: number;
+  /** A client must have sent its headers within this time. @default 10,000 */
+  readonly headersTimeoutMs?: number;
+  /** …and its whole request within this. @default 30,000 */
+  readonly requestTimeoutMs?: number;
+  /** One that takes nothing of an answer for this long is cut off. @default 120,000 */
+  readonly answerTimeoutMs?: number;
+}
+
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly certificate: string;
+  readonly key: string;
+  /** Clients must show a certificate of this authority. */
+  readonly clientAuthority?: string;
+}
+
+/** One line of the log. */
+export interface AnsweredRequest {
+  readonly requestId: string;
+  readonly status: number;
+  /** Of a request for predictions. */
+  readonly model?: string;
+  /** That predicted, or was to. */
+  readonly version?: string;
+  readonly degraded?: string;
+  readonly ms: number;
+}
+
+export interface HttpServerOptions extends HttpLimits {
+  readonly access?: AccessControl;
+  readonly tls?: TlsIdentity;
+  readonly registry: ModelRegistry;
+  readonly metrics: ServingMetrics;
+  readonly host: string;
+  readonly port: number;
+  /** An error of ours: the client is told no more than that there was one. */
+  readonly onError: (error: unknown, requestId: string) => void;
+  /** Told of every answer; left out where nobody would read it. */
+  readonly onAnswer?: (answered: AnsweredRequest) => void;
+  readonly tracer?: ServingTracer;
+  /** For Prometheus: of all processes of the host. */
+  readonly metricsText: () => Promise<string>;
+  /** Where each version executes, in all processes of the host. */
+  readonly places: RouteContext['places'];
+}
+
+/** While draining: a request that is on its way on a kept-alive connection is still answered, with "Connection: close". */
+const idleGraceMs = 250;
+const idleConnectionMs = 75_000;
+
+/** The HTTP side of a serving process. */
+export class HttpServer {
+  readonly #server: Server | SecureServer;
+  readonly #context: RouteContext;
+  readonly #onError: HttpServerOptions['onError'];
+  readonly #onAnswer: HttpServerOptions['onAnswer'];
+  readonly #answerTimeoutMs: number;
+  #drained: Promise<void> | undefined;
+
+  private constructor(options: HttpServerOptions) {
+    this.#onError = options.onError;
+    this.#onAnswer = options.onAnswer;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? 120_000;
+    this.#context = {
+      registry: options.registry,
+      metrics: options.metrics,
+      metricsText: options.metricsText,
+      places: options.places,
+      access: options.access,
+      tracer: options.tracer,
+      maxBodyBytes: options.maxBodyBytes ?? 8 * 1024 * 1024,
+      maxRows: options.maxRows ?? 10_000,
+      load: { inFlight: 0, maxInFlight: options.maxInFlight ?? 1024 },
+      accepting: () => !this.#drained,
+    };
+    const headersTimeout = options.headersTimeoutMs ?? 10_000;
+    const requestTimeout = options.requestTimeoutMs ?? 30_000;
+    const timing = {
+      headersTimeout: Math.min(headersTimeout, requestTimeout),
+      requestTimeout,
+      keepAliveTimeout: idleConnectionMs,
+      connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
+      noDelay: true,
+    };
+    // `#handle` gives the request its id first.
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request as ServedRequest, response);
+    const { tls } = options;
+    this.#server = tls
+      ? createSecureServer({ ...timing, ...tlsOptions(tls), handshakeTimeout: timing.headersTimeout }, handle)
+      : createServer(timing, handle);
+    this.#server.maxConnections = options.maxConnections ?? 8192;
+    this.#server.on('clientError', answerClientError);
+  }
+
+  /** @throws the error of `listen`, e.g. with the code `EADDRINUSE` */
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const http = new HttpServer(options);
+    await new Promise<void>((resolve, reject) => {
+      http.#server.once('error', reject);
+      http.#server.listen(options.port, options.host, () => resolve());
+    });
+    return http;
+  }
+
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Take no new connections, finish the requests that are here, and close each connection after its answer. */
+  drain(): Promise<void> {
+    this.#drained ??= new Promise<void>((resolve) => {
+      // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
+      NetServer.prototype.close.call(this.#server, () => resolve());
+      setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
+    });
+    return this.#drained;
+  }
+
+  async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
+    request.id = plainRequestId(request.headers['x-request-id']) ?? newRequestId();
+    const startedAt = this.#onAnswer ? performance.now() : 0;
+    try {
+      const answer = await answerRequest(this.#context, request, response);
+      this.#send(response, request, startedAt, answer);
+    } catch (error) {
+      if (error instanceof ClientGone || error instanceof RequestCancelledError) return;
+      const refusal = toHttpError(error);
+      if (!refusal || refusal.status === 500) this.#onError(error, request.id);
+      const { status, message, headers } = refusal ?? new HttpError(500, 'The model failed on this request. The log of the host says why.');
+      this.#send(response, request, startedAt, { status, body: { error: message }, headers });
+    }
+  }
+
+  #send(response: ServerResponse, request: ServedRequest, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
+    if (response.destroyed || response.headersSent) return;
+    const { id, target } = request;
+    const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const sizeBytes = Buffer.byteLength(content);
+    const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
+    if (this.#drained) all.connection = 'close';
+    response.writeHead(status, headers ? Object.assign(all, headers) : all);
+    // Text of as many bytes as characters is ASCII, which is copied instead of encoded.
+    response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
+    // A client that stops reading its answer would hold it in memory for ever. Those that read it need no timer.
+    if (response.socket?.writableLength !== 0) response.setTimeout(this.#answerTimeoutMs);
+    if (!this.#onAnswer) return;
+    // Names that nothing here bears are the client's own.
+    const served = target && this.#context.registry.peek(target.model, target.version);
+    const asked = { model: served?.name, version: version ?? served?.version };
+    this.#onAnswer({ requestId: id, status, ...asked, degraded, ms: performance.now() - startedAt });
+  }
+}
+
+function tlsOptions({ certificate, key, clientAuthority }: TlsIdentity) {
+  const ofClients = clientAuthority === undefined ? {} : { ca: clientAuthority, requestCert: true, rejectUnauthorized: true };
+  return { cert: certificate, key, minVersion: 'TLSv1.2' as const, ...ofClients };
+}
+
+/** What Node's parser refuses before there is a request: bad syntax, headers too large, a client that is too slow. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Before the handshake of TLS is done an answer would wait for its end, and the connection with it.
+  if (!socket.writable || !/^(HPE_|ERR_HTTP_)/.test(error.code ?? '')) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const message =
+    status === 431
+      ? 'The headers of the request are too large.'
+      : status === 408
+        ? 'The request was not complete in time.'
+        : 'This is not a valid HTTP request.';
+  const text = JSON.stringify({ error: message });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    () => socket.destroy(),
+  );
+}

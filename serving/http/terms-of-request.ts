@@ -1,0 +1,36 @@
+import { badRequest } from './http-error.js';
+import { requestTerms, type Priority, type RequestTerms } from '../request-terms.js';
+
+/** An hour: what waits longer than that is a batch job. */
+const maxTimeoutMicros = 3600e6;
+
+/**
+ * Read `timeout` (microseconds) and `priority` of a request's parameters, as Triton understands them.
+ *
+ * A priority is 1 (before all others), 2 (as without one), or more (after all others); 0 is none.
+ *
+ * @param parameters unchecked
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_schedule_policy.md
+ * @throws HttpError 400
+ */
+export function termsOfRequest(parameters: Readonly<Record<string, unknown>> | undefined): RequestTerms {
+  const { timeout, priority } = parameters ?? {};
+  const terms: { priority?: Priority; deadlineAt?: number } = {};
+  if (timeout !== undefined && Number(timeout) !== 0) {
+    const micros = toInteger(timeout);
+    if (!(micros > 0 && micros <= maxTimeoutMicros))
+      throw badRequest('The parameter "timeout" must be a whole number of microseconds, of an hour at most.');
+    terms.deadlineAt = performance.now() + micros / 1000;
+  }
+  if (priority !== undefined) {
+    const level = toInteger(priority);
+    if (!(level >= 0)) throw badRequest('The parameter "priority" must be a whole number: 1 before others, 2 as others, 3 after others.');
+    terms.priority = level === 1 ? 'high' : level >= 3 ? 'low' : 'normal';
+  }
+  return requestTerms(terms);
+}
+
+function toInteger(value: unknown): number {
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return Number.isSafeInteger(number) ? (number as number) : Number.NaN;
+}
