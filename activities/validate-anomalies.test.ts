@@ -231,6 +231,13 @@ describe('the anomalies of a data set', () => {
       [{ kind: `'book'` }, allFrozen({ kind: { constant: true } })],
     ],
     [
+      'a feature without a value in any row',
+      { rule: 'constant-column', severity: 'warn', column: 'price', found: 'no value in any row' },
+      { price: 'CAST(NULL AS DOUBLE)' },
+      {},
+      [{ price: 'CAST(NULL AS DOUBLE)' }, allFrozen({ price: { maxMissing: 1 } })],
+    ],
+    [
       'categories whose shares moved',
       { rule: 'drift', severity: 'warn', column: 'kind', found: expect.stringMatching(/"book" went from 33\.3 % to 66\.\d %/) as never },
       { kind: `CASE WHEN i % 2 = 0 THEN 'book' ELSE ${healthy.kind} END` },

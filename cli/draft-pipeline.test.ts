@@ -27,6 +27,21 @@ async function draft(
 const reasons = ({ leftOut }: DraftedPipeline) => Object.fromEntries(leftOut.map(({ column, reason }) => [column, reason]));
 
 describe('draftPipeline', () => {
+  it('tells of each step as it begins', async () => {
+    writeFileSync(join(root, 'steps.csv'), `x,y\n${Array.from({ length: 90 }, (_, i) => `${noise(i)},${i % 2}`).join('\n')}\n`);
+    const phases: string[] = [];
+    await draftPipeline(
+      { name: 'made', places: ['steps.csv'], target: 'y' },
+      root,
+      root,
+      (directory) => new FileArtifactStore(directory),
+      (uri) => uri,
+      undefined,
+      ({ phase }) => phases.push(phase),
+    );
+    expect(phases).toEqual(expect.arrayContaining(['snapshot', 'columns', 'rules', 'checks', 'statistics']));
+  });
+
   it('leaves out what gives the label away, as the validation finds it', async () => {
     const drafted = await draft('load,status_code,status', 'status', (i) => {
       const code = noise(i) > 0.2 ? 200 : noise(i, 2) > 0 ? 404 : 500;

@@ -5,12 +5,13 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { Task } from '../ml/data/init/choose-target.js';
 import type { FileSource } from '../contracts/pipeline/source.js';
+import type { DataContext } from '../ml/data/data-context.js';
 import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
 import { renderPipeline } from '../ml/data/init/render-pipeline.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { usageError } from './command-error.js';
-import { count, printJson, printLine } from './output.js';
+import { count, printJson, printLine, printNote } from './output.js';
 import { projectRoot } from './project-root.js';
 import { formatSchema, schemaPath } from './schema-file.js';
 import { commandSettings } from './settings.js';
@@ -52,6 +53,7 @@ export async function init(
     (directory) => new FileArtifactStore(directory),
     portable,
     remote,
+    tellOfSlowSteps(),
   ).catch((error: unknown) => {
     if (target === undefined && error instanceof AnnealError && error.type === failureTypes.invalidPipeline)
       throw usageError(error.message);
@@ -65,6 +67,25 @@ export async function init(
   const shown = { file: relative(process.cwd(), file), ...(hasSchema ? { schema: relative(process.cwd(), frozen) } : {}) };
   if (json) printJson(report(drafted, shown));
   else for (const line of summary(drafted, shown)) printLine(line);
+}
+
+/** A look at little data is over before anybody wonders. */
+const silentMs = 2000;
+
+/** Say on stderr what a look at large data is about, a line for each step. */
+function tellOfSlowSteps(): NonNullable<DataContext['onProgress']> {
+  const startedAt = Date.now();
+  let step = '';
+  let told = '';
+  const tell = (): void => {
+    if (step !== told) printNote(step);
+    told = step;
+  };
+  setTimeout(tell, silentMs).unref();
+  return ({ phase, totalRows }) => {
+    step = `  looks at  ${phase}${totalRows === undefined ? '' : ` (${count(totalRows)} rows)`}`;
+    if (Date.now() - startedAt >= silentMs) tell();
+  };
 }
 
 interface Written {

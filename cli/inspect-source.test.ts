@@ -49,6 +49,16 @@ describe('inspectSource', () => {
     expect(columns[5]).toMatchObject({ words: 3, distinct: 3, top: [{ rows: 20 }, { rows: 20 }, { rows: 20 }] });
   });
 
+  it('counts the values of a column that has as many as rows, and ranks none', async () => {
+    const { columns } = await inspect(
+      'many.csv',
+      lines('x,n', (i) => `${i / 7},${i % 50}`, 1500),
+    );
+    expect(columns[0]).toMatchObject({ type: 'float', distinct: 1500, top: [] });
+    expect(columns[1]).toMatchObject({ type: 'integer', distinct: 50 });
+    expect(columns[1].top).toHaveLength(50);
+  });
+
   it('finds dialect, encoding and compression of a text', async () => {
     const semicolons = await inspect(
       'a.csv',

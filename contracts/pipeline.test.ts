@@ -69,6 +69,49 @@ describe('definePipeline', () => {
     );
   });
 
+  it.each<[object, string]>([
+    [
+      { training: { schedule: 'cosin' } },
+      'training.schedule: expected one of "cosine", "constant", or expected an object such as {"kind": "constant"}, {"kind": "cosine"}, {"kind": "step"}',
+    ],
+    [{ training: { schedule: { kind: 'step' } } }, 'training.schedule.everyEpochs: expected a number, but it is missing'],
+    [
+      { training: { schedule: { kind: 'linear' } } },
+      'training.schedule.kind: expected one of "constant", "cosine", "step", but "linear" was given',
+    ],
+    [
+      { training: { optimizer: 'sgd' } },
+      'training.optimizer: expected an object such as {"kind": "adamw"}, {"kind": "adam"}, {"kind": "sgd"}, but "sgd" was given',
+    ],
+    [
+      { training: { gradientClipping: 1 } },
+      'training.gradientClipping: expected an object of the fields norm, value, such as {"norm": …}, but 1 was given',
+    ],
+    [{ training: { epochs: 1.5 } }, 'training.epochs: expected a whole number, but 1.5 was given'],
+    [{ training: { epochs: 0 } }, 'training.epochs: expected at least 1, but 0 was given'],
+    [{ training: { learningRate: 11 } }, 'training.learningRate: expected at most 10, but 11 was given'],
+    [
+      { model: { family: 'lstm' } },
+      'model.family: expected one of "linear", "mlp", "wide-and-deep", "cnn", "module", but "lstm" was given',
+    ],
+    [{ model: { family: 'cnn', kernelSize: 4 } }, 'model.kernelSize: expected 3, or expected 5'],
+    [{ model: { family: 'mlp', batchNorm: true } }, 'model: there is no field "batchNorm" (here, that is normalization: "batch")'],
+    [
+      { training: { lr: 0.1, batch_size: 8 } },
+      'training: there is no field "lr" (here, that is learningRate), "batch_size" (here, that is batchSize)',
+    ],
+    [
+      { model: { family: 'linear', hidden: [8], embeddingScale: 1 } },
+      'model: hidden, embeddingScale belong to another family of models; leave them out',
+    ],
+    [{ gates: [{ metric: 'r2', min: 1.5 }] }, 'gates.0.min: r2 is at most 1, so that no model reaches 1.5'],
+    [{ gates: [{ metric: 'rmse', max: -1 }] }, 'gates.0.max: rmse is at least 0, so that no model keeps within -1'],
+  ])('with %j is told in plain words what is expected', (more, problem) => {
+    expect(() => definePipeline({ ...pipelineWithColumn('size'), ...more } as PipelineInput)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(`is not valid: ${problem}. Correct the definition`) }),
+    );
+  });
+
   it('refuses a gate on the mean over folds that are never trained', () => {
     const pipeline = pipelineWithColumn('size');
     const gates = [

@@ -1,8 +1,8 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AnnealError, failureTypes } from './failures.js';
 import { crossReferenceProblems } from './pipeline/cross-references.js';
+import { meantAlternative, plainMessage } from './pipeline/definition-messages.js';
 import { type PipelineInput, pipelineSchema, type PipelineSpec } from './pipeline/schema.js';
-import { similarName } from './pipeline/similar-name.js';
 import { checkSpace } from './pipeline/sweep-space.js';
 
 /**
@@ -37,10 +37,10 @@ export type { GradientClippingSpec, LossSpec, OptimizerSpec, SamplingSpec, Sched
  * @throws AnnealError `InvalidPipeline` that lists every problem with its path
  */
 export function definePipeline(input: PipelineInput): PipelineSpec {
-  const parsed = pipelineSchema.safeParse(input, { error: unknownFields });
+  const parsed = pipelineSchema.safeParse(input, { error: plainMessage });
   const name = typeof input?.name === 'string' ? input.name : '(no name)';
   if (!parsed.success) {
-    const issues = parsed.error.issues.flatMap(misspeltIn);
+    const issues = parsed.error.issues.flatMap(meantAlternative);
     // First: what lacks may be what is misspelt.
     const isUnknown = ({ code }: Issue): boolean => code === 'unrecognized_keys';
     const sorted = [...issues.filter(isUnknown), ...issues.filter((issue) => !isUnknown(issue))];
@@ -56,24 +56,6 @@ export function definePipeline(input: PipelineInput): PipelineSpec {
 }
 
 type Issue = z.core.$ZodIssue;
-
-/** Zod's message of fields that an object does not have, with those that were probably meant. */
-function unknownFields(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code !== 'unrecognized_keys') return undefined;
-  const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
-  const said = issue.keys.map((field) => {
-    const meant = similarName(field, known);
-    return `${JSON.stringify(field)}${meant === undefined ? '' : ` (did you mean ${JSON.stringify(meant)}?)`}`;
-  });
-  return `there is no field ${said.join(', ')}`;
-}
-
-/** Of alternatives, that which nothing but unknown fields keep from fitting is the one that was meant. */
-function misspeltIn(issue: Issue): Issue[] {
-  if (issue.code !== 'invalid_union') return [issue];
-  const meant = issue.errors.find((problems) => problems.length > 0 && problems.every(({ code }) => code === 'unrecognized_keys'));
-  return meant ? meant.map((problem) => ({ ...problem, path: [...issue.path, ...problem.path] })) : [issue];
-}
 
 function invalid(name: string, problems: string[]): AnnealError {
   return new AnnealError(

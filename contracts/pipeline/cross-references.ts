@@ -2,6 +2,7 @@ import { reservedOutputs } from '../model.js';
 import { crossValidationProblems } from './cross-validation.js';
 import { expectationProblems } from './expectation-problems.js';
 import { featureProblems } from './feature-problems.js';
+import { gateProblems } from './gate-problems.js';
 import { imageProblems } from './image.js';
 import { type MetricName, taskMetrics } from './metrics.js';
 import { type PipelineSpec, primaryMetric } from './schema.js';
@@ -42,7 +43,7 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
   }
   problems.push(...splitProblems(spec.split, spec.columns, spec.target.task));
   if (spec.crossValidation) problems.push(...crossValidationProblems(spec.crossValidation, spec.split, spec.columns, spec.target.task));
-  problems.push(...expectationProblems(spec));
+  problems.push(...expectationProblems(spec), ...gateProblems(spec.gates));
   for (const [i, gate] of spec.gates.entries()) {
     if ('crossValidated' in gate && gate.crossValidated && !spec.crossValidation)
       problems.push(`gates.${i}.crossValidated: the pipeline has no crossValidation whose folds could be measured`);

@@ -46,6 +46,9 @@ const familySpec = z.discriminatedUnion('family', [
   moduleModel,
 ]);
 
+/** The fields of all families but the user's own. */
+export const familyFields: ReadonlySet<string> = new Set(familySpec.options.flatMap((option) => Object.keys(option.shape)));
+
 export type ModelSpec = z.output<typeof familySpec>;
 type ModelInput = z.input<typeof familySpec> | ModuleShorthand;
 

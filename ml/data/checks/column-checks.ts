@@ -83,12 +83,14 @@ function constant(
   { isConstant, value, missing }: ColumnCounts,
   frozen: FrozenColumn | undefined,
 ): Anomaly[] {
-  if (!isConstant || frozen?.constant || missing > 0) return [];
+  const isEmpty = missing === rows && frozen?.maxMissing !== 1;
+  if (!isEmpty && (!isConstant || missing > 0)) return [];
+  if (frozen?.constant) return [];
   return found(spec.expectations.constants.severity, {
     rule: 'constant-column',
     column: name,
     expected: 'values that differ, since a feature is made of it',
-    found: `${JSON.stringify(value.slice(0, 60))} in every row`,
+    found: isEmpty ? 'no value in any row' : `${JSON.stringify(value.slice(0, 60))} in every row`,
     rows,
   });
 }

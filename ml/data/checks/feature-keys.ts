@@ -19,10 +19,14 @@ export async function featureKey(context: CheckContext, feature: FeatureSpec, ty
   if (type !== 'integer' && type !== 'float') return column;
   const { session, sample } = context;
   const levels = Array.from({ length: mostBins - 1 }, (_, i) => (i + 1) / mostBins).join(', ');
-  const [{ distinct, edges }] = await session.rows(
-    `SELECT count(DISTINCT ${column}) AS distinct, CAST(quantile_disc(${column}, [${levels}]) AS DOUBLE[]) AS edges FROM ${sample} WHERE ${partColumn} = 0`,
-  );
-  if (Number(distinct) <= mostBins || !Array.isArray(edges)) return column;
+  const fitted = `${sample} WHERE ${partColumn} = 0`;
+  const [{ edges }] = await session.rows(`SELECT CAST(quantile_disc(${column}, [${levels}]) AS DOUBLE[]) AS edges FROM ${fitted}`);
+  if (!Array.isArray(edges)) return column;
   const increasing = (edges as number[]).filter((edge, i, all) => i === 0 || edge > all[i - 1]);
+  // Where no edge repeats, there are at least as many values as bins, and they need not be counted.
+  if (increasing.length < mostBins - 1) {
+    const [{ distinct }] = await session.rows(`SELECT count(DISTINCT ${column}) AS distinct FROM ${fitted}`);
+    if (Number(distinct) <= mostBins) return column;
+  }
   return binSql(`CAST(${column} AS DOUBLE)`, increasing);
 }

@@ -34,12 +34,14 @@ export interface ColumnFacts {
   };
   /** Strings: mean number of words. */
   readonly words?: number;
-  /** The most frequent values as text with their rows, most frequent first; at most `topCount`. */
+  /** The most frequent values as text with their rows, most frequent first; at most `topCount`. None of numbers and times that have many more values. */
   readonly top: readonly { readonly value: string; readonly rows: number }[];
 }
 
 /** As many classes as a target may have, and one to see that there are more. */
 const topCount = 101;
+/** Of numbers and times with more values none is looked for that is frequent. */
+const mostRanked = 10 * topCount;
 /** From the narrowest to what everything is. */
 const candidates: readonly PlainType[] = ['integer', 'float', 'boolean', 'timestamp', 'string'];
 /** Fewer values that are not of a type are mistakes in the data rather than a sign of another type. */
@@ -117,9 +119,13 @@ async function inspectColumn(
     `count(*) FILTER (${reading.isMissing}) AS missing${i}`,
     `count(*) FILTER (NOT (${reading.isMissing}) AND (${reading.typed}) IS NULL) AS unreadable${i}`,
   ]);
-  const leadingZeros = `count(*) FILTER (regexp_full_match(${present}, '0[0-9]+')) AS zeros`;
-  const answers = `count(*) FILTER (regexp_full_match(lower(trim(${present})), 'y(es)?|no?')) AS answers`;
-  const [found] = await session.rows(`SELECT ${[...counts, leadingZeros, answers].join(', ')} FROM inspected`);
+  const written = [
+    `count(*) FILTER (regexp_full_match(${present}, '0[0-9]+')) AS zeros`,
+    `count(*) FILTER (regexp_full_match(lower(trim(${present})), 'y(es)?|no?')) AS answers`,
+  ];
+  // What is a number, a time or a boolean in the file is written like neither.
+  const texts = /^(VARCHAR|JSON|ENUM)/.test(sourceType) ? written : ['0 AS zeros', '0 AS answers'];
+  const [found] = await session.rows(`SELECT ${[...counts, ...texts].join(', ')} FROM inspected`);
   const chosen = readings.findIndex(({ type }, i) => {
     // 01234 is a postal code, and would lose its zero.
     if ((type === 'integer' || type === 'float') && Number(found.zeros) > 0 && typing !== 'strong') return false;
@@ -158,9 +164,6 @@ async function describe(
   { typed }: ColumnReading,
   rows: number,
 ): Promise<Pick<ColumnFacts, 'distinct' | 'quantiles' | 'times' | 'words' | 'top'>> {
-  const top = await session.rows(
-    `SELECT CAST(${typed} AS VARCHAR) AS value, count(*) AS n FROM inspected WHERE (${typed}) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${topCount}`,
-  );
   const isNumber = type === 'integer' || type === 'float';
   const isTime = type === 'timestamp';
   const [found] = await session.rows(
@@ -175,8 +178,14 @@ async function describe(
       (type === 'string' ? `, avg(len(string_split_regex(trim(value), '\\s+'))) AS words` : '') +
       ` FROM (SELECT ${typed} AS value FROM inspected)`,
   );
+  const isRanked = (!isNumber && !isTime) || Number(found.distinct_values) <= mostRanked;
+  const top = isRanked
+    ? await session.rows(
+        `SELECT CAST(${typed} AS VARCHAR) AS value, count(*) AS n FROM inspected WHERE (${typed}) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${topCount}`,
+      )
+    : [];
   return {
-    distinct: top.length < topCount ? top.length : Math.max(topCount, Number(found.distinct_values)),
+    distinct: isRanked && top.length < topCount ? top.length : Math.max(topCount, Number(found.distinct_values)),
     top: top.map(({ value, n }) => ({ value: String(value), rows: Number(n) })),
     ...(isNumber && found.quantiles ? { quantiles: found.quantiles as number[] } : {}),
     ...(isTime && found.quantiles

@@ -49,6 +49,7 @@ const mostDrafts = 6;
  * @param scratchRoot where a directory is made for the time of the work
  * @param portable how a place is written into the definition
  * @param remote where `s3://` places are read from
+ * @param onProgress told of each step of the work as it begins
  * @throws AnnealError `SourceUnavailable` when the source cannot be read, `InvalidData` when no model can be made of it
  */
 export async function draftPipeline(
@@ -58,10 +59,16 @@ export async function draftPipeline(
   storeAt: (directory: string) => ArtifactStore,
   portable: (uri: string) => string,
   remote?: RemoteFiles,
+  onProgress?: DataContext['onProgress'],
 ): Promise<DraftedPipeline> {
   const directory = await mkdtemp(join(scratchRoot, 'anneal-init-'));
   try {
-    const context: DataContext = { store: storeAt(join(directory, 'store')), scratchRoot: directory, ...(remote ? { remote } : {}) };
+    const context: DataContext = {
+      store: storeAt(join(directory, 'store')),
+      scratchRoot: directory,
+      ...(remote ? { remote } : {}),
+      onProgress,
+    };
     const look = (isNumbered: boolean) => inspectSource({ places, format, column: target, isNumbered }, projectRoot, context);
     let inspected = await look(false);
     let findings = noFindings;

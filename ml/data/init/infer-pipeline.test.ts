@@ -139,7 +139,9 @@ describe('the features of an inferred pipeline', () => {
       facts('y'),
       [
         number('gappy', { missing: 10 }),
-        number('income', { quantiles: [0, 1, 10, 900, 5000] }),
+        // Of lognormal and of exponential numbers.
+        number('income', { quantiles: [300, 3000, 30_000, 306_000, 3_000_000] }),
+        number('waiting', { quantiles: [0, 0.01, 0.69, 4.61, 12] }),
         facts('comment', { distinct: 990, words: 12 }),
         facts('city', { distinct: 3000 }),
         facts('born', times(false, ['year', 'month', 'dayOfMonth'])),
@@ -149,12 +151,14 @@ describe('the features of an inferred pipeline', () => {
     expect(features).toMatchObject({
       gappy: { kind: 'numeric', missingIndicator: true },
       income: { kind: 'numeric', scale: 'log' },
+      waiting: { kind: 'numeric' },
       comment: { kind: 'text' },
       city: { kind: 'categorical', encoding: 'hashing' },
       'born year': { kind: 'calendar', part: 'year' },
       'born month': { kind: 'calendar', part: 'month' },
     });
     expect(features).not.toHaveProperty('born dayOfMonth');
+    expect(features.waiting).not.toHaveProperty('scale');
   });
 
   it('take codes for categories, and no day of the week from dates that stand for a month', () => {
@@ -234,5 +238,6 @@ describe('the training of an inferred pipeline', () => {
 
   it('is refused below 30 rows', () => {
     expect(failure(() => infer(facts('y'), undefined, { rows: 29 }))).toMatch(/There are 29 rows. At least 30/);
+    expect(failure(() => infer(facts('y'), undefined, { rows: 1 }))).toMatch(/There is 1 row. At least 30/);
   });
 });

@@ -48,7 +48,11 @@ export function inferPipeline(request: InferenceRequest): InferredPipeline {
   const { name, source, task, rows, columns, sourceRemark, findings = noFindings } = request;
   const images = source.format === 'images' ? (source as ImageSource) : undefined;
   const label = labelOf(columns, request.target ?? (images && 'label'));
-  if (rows < leastRows) throw impossible(`There are ${rows} rows.`, `At least ${leastRows} are needed to train, to decide and to test.`);
+  if (rows < leastRows)
+    throw impossible(
+      rows === 1 ? 'There is 1 row.' : `There are ${rows} rows.`,
+      `At least ${leastRows} are needed to train, to decide and to test.`,
+    );
   const remarks: Remarks = new Map();
   const chosen = chooseTarget(label, rows, task);
   remarks.set('target', chosen.remark);

@@ -67,6 +67,7 @@ async function look(
   const manifest = await context.store.readJson<SnapshotManifest>(snapshot.manifest);
   const paths = await Promise.all(manifest.parts.map(({ data }) => context.store.localPath(data)));
   return withDataSession(context, async (session) => {
+    context.onProgress?.({ phase: 'columns', totalRows: snapshot.rows });
     const columns = await inspectColumns(session, paths, manifest);
     return { snapshot, columns, unusual: await unusual(session, columns, source, manifest, target) };
   });

@@ -52,11 +52,12 @@ function aggregates({ kind, alias }: DescribedColumn): string[] {
   if (kind === 'text') return [...bounded, ...lengths(`length(${alias})`, named)];
   if (kind !== 'integer' && kind !== 'float') return bounded;
   const number = `CAST(${alias} AS DOUBLE)`;
-  const squarable = `FILTER (abs(${number}) < ${largestSquarable})`;
+  // A FILTER of each aggregate took half as long again.
+  const squarable = `CASE WHEN abs(${number}) < ${largestSquarable} THEN ${number} END`;
   return [
     ...bounded,
-    named('mean', `favg(${number}) ${squarable}`),
-    named('deviation', `stddev_pop(${number}) ${squarable}`),
+    named('mean', `favg(${squarable})`),
+    named('deviation', `stddev_pop(${squarable})`),
     named('zeros', `count_if(${alias} = 0)`),
   ];
 }
