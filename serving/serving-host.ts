@@ -11,7 +11,7 @@ import { toHttpError } from './http/http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { HttpServer, type AnsweredRequest, type HttpLimits } from './http/http-server.js';
 import { rollUp, ServingMetrics } from './metrics/metrics.js';
-import type { BatchObserver } from './batching/micro-batcher.js';
+import type { BatchObserver } from './batching/micro-batcher-options.js';
 import { ModelRegistry } from './model-registry.js';
 import type { LoggedVersion } from './prediction-log/logged-version.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';

@@ -35,9 +35,11 @@ export function checkSpace(spec: PipelineSpec): CheckedSpace {
       ],
     };
   const corners = paths.flatMap((path) => cornersOf(space[path]).map(({ value }) => [path, value] as const));
+  // What is wrong without the search is told elsewhere.
+  const before = new Set(crossReferenceProblems({ ...spec, sweep: undefined }));
   const problems: string[] = [];
   const checked = paths.map((path): [string, ParameterRange] => {
-    const attempt = attemptWith(spec, corners, path);
+    const attempt = attemptWith(spec, before, corners, path);
     // What is wrong with a path is wrong with each of its values.
     for (const { name, value } of cornersOf(space[path])) {
       const { problem } = attempt(value);
@@ -65,22 +67,27 @@ interface Attempt {
   readonly taken?: unknown;
 }
 
-function attemptWith(spec: PipelineSpec, corners: readonly (readonly [string, unknown])[], path: string): (value: unknown) => Attempt {
+function attemptWith(
+  spec: PipelineSpec,
+  before: ReadonlySet<string>,
+  corners: readonly (readonly [string, unknown])[],
+  path: string,
+): (value: unknown) => Attempt {
   const keys = path.split('.');
   return (value) => {
-    const alone = attemptIn(spec, spec, keys, value);
+    const alone = attemptIn(spec, spec, before, keys, value);
     if (!alone.problem) return alone;
     for (const [other, given] of corners) {
       if (other === path) continue;
       const changed = put(spec, other.split('.'), given);
-      const together = typeof changed === 'string' ? alone : attemptIn(changed, spec, keys, value);
+      const together = typeof changed === 'string' ? alone : attemptIn(changed, spec, before, keys, value);
       if (!together.problem) return together;
     }
     return alone;
   };
 }
 
-function attemptIn(base: PipelineSpec, spec: PipelineSpec, keys: readonly string[], value: unknown): Attempt {
+function attemptIn(base: PipelineSpec, spec: PipelineSpec, before: ReadonlySet<string>, keys: readonly string[], value: unknown): Attempt {
   const changed = put(base, keys, value);
   if (typeof changed === 'string') return { problem: { isOfValue: false, text: changed } };
   const known: string[] = [];
@@ -94,7 +101,6 @@ function attemptIn(base: PipelineSpec, spec: PipelineSpec, keys: readonly string
     const issue = parsed.error.issues.find((each) => isOf(each, keys));
     return issue ? { problem: problemOf(issue, keys, known, spec) } : {};
   }
-  const before = new Set(crossReferenceProblems({ ...spec, sweep: undefined }));
   const after = crossReferenceProblems({ ...spec, ...parsed.data, sweep: undefined });
   const added = after.find((problem) => !before.has(problem));
   if (added !== undefined) return { problem: { isOfValue: true, text: `is not possible: ${added.replaceAll('; ', ', ')}` } };

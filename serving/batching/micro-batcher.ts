@@ -3,54 +3,9 @@ import { LatencyWindow } from './latency-window.js';
 import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms, type RequestTerms } from '../request-terms.js';
 import { NoRunnerError, RequestCrashedError, RequestStuckError, RunnerDiedError } from '../executors/runner.js';
 import { concatBatches, sliceOutputs, type Batch, type BatchOutputs } from '../tensors.js';
+import type { BatchObserver, MicroBatcherOptions } from './micro-batcher-options.js';
+import { RunningBatches, type RunningBatch } from './running-batches.js';
 import { WaitingQueue, type Waiting } from './waiting-queue.js';
-
-/** Is told how long things took, in milliseconds; what it does with that is on the way of every request. */
-export interface BatchObserver {
-  /** A request has waited so long for its batch to begin. */
-  readonly queued: (milliseconds: number) => void;
-  /** A batch was executed, or failed. */
-  readonly executed: (rows: number, milliseconds: number) => void;
-  /** The same of those who shared it; on the clock of `performance.now()`. */
-  readonly batched?: (requests: readonly BatchedRequest[], rows: number, startedAt: number, endedAt: number, failed: boolean) => void;
-}
-
-/** A request in a batch. */
-export type BatchedRequest = Pick<Waiting, 'terms' | 'arrivedAt'>;
-
-export interface MicroBatcherOptions {
-  /** Runs one batch; called again before its promise has settled while fewer than `executors` batches run. */
-  readonly run: (batch: Batch) => Promise<BatchOutputs>;
-  /** Undefined when `run` would begin at once; else a promise of that time, or of a failure for those that wait. @default always */
-  readonly ready?: () => Promise<void> | undefined;
-  /** Numbers a row of `BatchOutputs.values`. */
-  readonly width: number;
-  /**
-   * Milliseconds that a batch of so many rows usually takes. When all executors take far longer, as one that hangs does, what waits
-   * behind them counts their delay as well. @default not known, and not counted
-   */
-  readonly usualMs?: (rows: number) => number;
-  /** Batches at a time. @default 1 */
-  readonly executors?: number;
-  /** No request joins a batch that has this many rows, however the size adapts. @default 1024 */
-  readonly maxBatchRows?: number;
-  /** Beyond this many waiting rows a request is refused: it would only wait, and memory is finite. @default 100,000 */
-  readonly maxWaitingRows?: number;
-  /** A request that would wait longer than this, by what the last batches took, is refused. @default 2000 */
-  readonly maxWaitMs?: number;
-  /** Size and delay of batches adapt to answer 99 of 100 requests within this. @default 50 */
-  readonly targetP99Ms?: number;
-  /** Whether an idle executor may wait for company. @default false */
-  readonly mayDelay?: boolean;
-  /** @default nobody */
-  readonly observer?: BatchObserver;
-}
-
-/** A batch that an executor has. */
-interface RunningBatch {
-  readonly rows: number;
-  readonly startedAt: number;
-}
 
 /** What becomes of one request of a batch. */
 type Outcome = { readonly outputs: BatchOutputs } | { readonly error: unknown };
@@ -58,8 +13,6 @@ type Outcome = { readonly outputs: BatchOutputs } | { readonly error: unknown };
 const adaptEveryMs = 250;
 /** Weight of the newest batch in what is remembered. */
 const memory = 0.1;
-/** A batch that takes so many times what it usually does is late. */
-const lateness = 4;
 
 /**
  * Collects what has arrived anyway: while one batch runs, the requests that come in wait together for the next.
@@ -71,11 +24,10 @@ export class MicroBatcher {
   readonly #options: Required<Omit<MicroBatcherOptions, 'observer' | 'ready' | 'usualMs'>>;
   readonly #observer: BatchObserver | undefined;
   readonly #ready: (() => Promise<void> | undefined) | undefined;
-  readonly #usualMs: ((rows: number) => number) | undefined;
   readonly #queue = new WaitingQueue();
   readonly #window = new LatencyWindow();
   #policy: BatchPolicy;
-  readonly #running = new Set<RunningBatch>();
+  readonly #running: RunningBatches;
   #scheduled = false;
   #isHeldUp = false;
   #requestsPerBatch = 1;
@@ -88,7 +40,6 @@ export class MicroBatcher {
   constructor(options: MicroBatcherOptions) {
     this.#observer = options.observer;
     this.#ready = options.ready;
-    this.#usualMs = options.usualMs;
     this.#options = {
       executors: 1,
       maxBatchRows: 1024,
@@ -98,6 +49,7 @@ export class MicroBatcher {
       mayDelay: false,
       ...options,
     };
+    this.#running = new RunningBatches(this.#options.executors, options.usualMs);
     this.#policy = { maxRows: this.#options.maxBatchRows, delayMs: 0 };
   }
 
@@ -127,7 +79,7 @@ export class MicroBatcher {
       this.#admit(batch, terms);
       this.#queue.push({ batch, terms, arrivedAt: performance.now(), resolve, reject, isLastTry: false });
       if (terms.deadlineAt < this.#sweepAt) this.#sweepBy(terms.deadlineAt);
-      if (this.#running.size >= this.#options.executors || this.#scheduled) return;
+      if (this.#running.isFull || this.#scheduled) return;
       if (this.#requestsPerBatch < 1.3 && this.#policy.delayMs === 0) this.#next();
       else this.#schedule();
     });
@@ -135,7 +87,7 @@ export class MicroBatcher {
 
   /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
-    if (this.#queue.length === 0 && this.#running.size === 0) return;
+    if (this.#queue.length === 0 && this.#running.isEmpty) return;
     await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
@@ -157,19 +109,7 @@ export class MicroBatcher {
   }
 
   #expectedWaitMs(): number {
-    return (this.#queue.rows * this.#msPerRow) / this.#options.executors + this.#delayMs();
-  }
-
-  /** By how much the batches under way are late, at least; of what is late for so long nobody knows when it ends. */
-  #delayMs(): number {
-    if (!this.#usualMs || this.#running.size < this.#options.executors) return 0;
-    const now = performance.now();
-    let delayMs = Number.POSITIVE_INFINITY;
-    for (const { rows, startedAt } of this.#running) {
-      const usualMs = Math.max(this.#usualMs(rows), rows * this.#msPerRow);
-      delayMs = Math.min(delayMs, now - startedAt - lateness * usualMs);
-    }
-    return Math.max(0, delayMs);
+    return (this.#queue.rows * this.#msPerRow) / this.#options.executors + this.#running.delayMs(this.#msPerRow);
   }
 
   #overloaded(): OverloadedError {
@@ -188,12 +128,12 @@ export class MicroBatcher {
   };
 
   #next(): void {
-    while (this.#running.size < this.#options.executors && this.#queue.length > 0 && !this.#isHeld()) {
+    while (!this.#running.isFull && this.#queue.length > 0 && !this.#isHeld()) {
       const group = this.#takeGroup();
       if (group.length === 0) break;
       void this.#execute(group);
     }
-    if (this.#queue.length === 0 && this.#running.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#queue.length === 0 && this.#running.isEmpty) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   /** Whether there is no executor to take a batch: then requests wait in the queue, where their timeouts and priorities count. */
@@ -226,8 +166,7 @@ export class MicroBatcher {
   }
 
   async #execute(group: readonly Waiting[]): Promise<void> {
-    const running = { rows: rowsOf(group), startedAt: performance.now() };
-    this.#running.add(running);
+    const running = this.#running.begin(rowsOf(group));
     let outcomes: readonly Outcome[] | undefined;
     try {
       const outputs = await this.#options.run(group.length === 1 ? group[0].batch : concatBatches(group.map((waiting) => waiting.batch)));
@@ -242,7 +181,7 @@ export class MicroBatcher {
       else outcomes = group.map(() => ({ error }));
     }
     // The next batch first: its thread computes while this one's answers are written.
-    this.#running.delete(running);
+    this.#running.end(running);
     if (!this.#scheduled) this.#next();
     if (!outcomes) return;
     for (let i = 0; i < group.length; i++) {
@@ -320,7 +259,7 @@ export class MicroBatcher {
         this.#dropOver();
         const next = this.#queue.earliestDeadline();
         if (next < Number.POSITIVE_INFINITY) this.#sweepBy(next);
-        if (this.#running.size === 0 && !this.#scheduled) this.#next();
+        if (this.#running.isEmpty && !this.#scheduled) this.#next();
       },
       Math.max(1, deadlineAt - performance.now()),
     );

@@ -12,19 +12,16 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import type { RequestSpan } from '../tracing/span-record.js';
-import type { AccessControl } from '../access.js';
 import { clientClosedRequest } from '../answer-status.js';
 import { HttpError, toHttpError } from '../http/http-error.js';
 import type { TlsIdentity } from '../http/http-server.js';
-import type { ServingMetrics } from '../metrics/metrics.js';
-import type { ModelRegistry } from '../model-registry.js';
+import type { ListenerOptions } from '../listener-options.js';
 import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip/oip.js';
 import { confirmLoaded, refuseUnload } from '../oip/repository.js';
 import { newRequestId, plainRequestId } from '../http/request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
-import type { ServingTracer } from '../tracing/serving-tracer.js';
 import { reflectionHandler } from './reflection.js';
 import { loadService } from './service-definition.js';
 
@@ -32,20 +29,11 @@ export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
 export const reflectionServiceName = 'grpc.reflection.v1.ServerReflection';
 
-export interface GrpcServerOptions {
-  readonly access?: AccessControl;
-  readonly tls?: TlsIdentity;
-  readonly registry: ModelRegistry;
-  readonly metrics: ServingMetrics;
-  readonly host: string;
-  readonly port: number;
+export interface GrpcServerOptions extends ListenerOptions {
   readonly maxMessageBytes: number;
   readonly maxRows: number;
   /** A client must have sent its whole request within this time of the beginning of a drain. */
   readonly drainTimeoutMs: number;
-  readonly tracer?: ServingTracer;
-  /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown, requestId: string) => void;
 }
 
 interface ModelTarget {

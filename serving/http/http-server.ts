@@ -1,16 +1,14 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
-import type { AccessControl } from '../access.js';
 import { HttpError, toHttpError } from './http-error.js';
-import type { ServingMetrics } from '../metrics/metrics.js';
-import type { ModelRegistry } from '../model-registry.js';
+import type { ListenerOptions } from '../listener-options.js';
 import { ClientGone } from './request-body.js';
 import { newRequestId, plainRequestId } from './request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
-import { answerRequest, type Answer, type RouteContext } from './routes.js';
+import { answerRequest } from './answer-request.js';
+import type { Answer, RouteContext } from './routes.js';
 import type { ServedRequest } from '../served-request.js';
-import type { ServingTracer } from '../tracing/serving-tracer.js';
 
 export interface HttpLimits {
   /** @default 8 MiB */
@@ -49,18 +47,9 @@ export interface AnsweredRequest {
   readonly ms: number;
 }
 
-export interface HttpServerOptions extends HttpLimits {
-  readonly access?: AccessControl;
-  readonly tls?: TlsIdentity;
-  readonly registry: ModelRegistry;
-  readonly metrics: ServingMetrics;
-  readonly host: string;
-  readonly port: number;
-  /** An error of ours: the client is told no more than that there was one. */
-  readonly onError: (error: unknown, requestId: string) => void;
+export interface HttpServerOptions extends HttpLimits, ListenerOptions {
   /** Told of every answer; left out where nobody would read it. */
   readonly onAnswer?: (answered: AnsweredRequest) => void;
-  readonly tracer?: ServingTracer;
   /** For Prometheus: of all processes of the host. */
   readonly metricsText: () => Promise<string>;
   /** Where each version executes, in all processes of the host. */

@@ -12,7 +12,7 @@ import { statusOfError } from '../answer-status.js';
 import { AnomalyMetrics } from '../anomaly/anomaly-metrics.js';
 import { ExecutorMetrics } from '../executors/executor-metrics.js';
 import { LeanHistogram, type HistogramSeries } from './lean-histogram.js';
-import type { BatchObserver } from '../batching/micro-batcher.js';
+import type { BatchObserver } from '../batching/micro-batcher-options.js';
 import type { ModelRegistry, NoFallback } from '../model-registry.js';
 import { OverloadedError } from '../request-terms.js';
 

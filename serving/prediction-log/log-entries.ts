@@ -3,8 +3,8 @@ import { frameBytes, FrameWriter, readFromExecutor, readToExecutor } from '../ex
 import type { Batch, BatchOutputs } from '../tensors.js';
 
 /**
- * Requests as bytes, one after the other, in the machine's own byte order: who reads them is on it. JSON would cost the thread that
- * serves ten times as much.
+ * Requests as bytes, one after the other, in the machine's own byte order: who reads them is on it. JSON took the thread that
+ * serves six times as long.
  *
  *     entry    u32 bytes of the entry, u32 bytes of its JSON, JSON of `EntryMarks` in ASCII, to a multiple of eight bytes;
  *              then the frame of its batch, without images, and that of its outputs, as executors get and give them

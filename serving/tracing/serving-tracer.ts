@@ -2,7 +2,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import { detectResourcesSync, envDetectorSync, Resource } from '@opentelemetry/resources';
 import { clientClosedRequest, statusOfError } from '../answer-status.js';
 import type { Answered, Target } from '../metrics/metrics.js';
-import type { BatchedRequest } from '../batching/micro-batcher.js';
+import type { BatchedRequest } from '../batching/micro-batcher-options.js';
 import type { ServedRequest } from '../served-request.js';
 import { parentReader, type ReadParent } from './read-parent.js';
 import { type Sampler, samplerOf } from './sampler.js';

@@ -1,8 +1,8 @@
 import type { SpanAttribute, SpanIds, SpanRecord } from './span-record.js';
 
 /**
- * Spans as OTLP's protobuf, written straight into memory. The SDK's spans and serializer cost ten times as much, most of it for
- * objects in between.
+ * Spans as OTLP's protobuf, written straight into memory. The SDK's spans and serializer, with their objects in
+ * between, took most of what tracing cost.
  *
  * @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */

@@ -28,7 +28,6 @@ export type SpanAttribute = readonly [key: string, value: string | number];
 /** The span of a request that is sampled, while it is under way. */
 export class RequestSpan implements SpanIds {
   readonly attributes: SpanAttribute[] = [];
-  isError = false;
 
   constructor(
     readonly traceId: Uint8Array,
