@@ -74,11 +74,7 @@ function concatColumn(first: Column, batches: readonly Batch[], i: number, rows:
 export function sliceOutputs(outputs: BatchOutputs, from: number, rows: number, width: number): BatchOutputs {
   const values = outputs.values.subarray(from * width, (from + rows) * width); // [rows, width]
   const { classIndex, anomaly } = outputs;
-  return {
-    values,
-    ...(classIndex ? { classIndex: classIndex.subarray(from, from + rows) } : {}),
-    ...(anomaly ? { anomaly: anomaly.subarray(from, from + rows) } : {}),
-  };
+  return { values, classIndex: classIndex?.subarray(from, from + rows), anomaly: anomaly?.subarray(from, from + rows) };
 }
 
 /** Rows of a batch by their positions, copied. */

@@ -20,18 +20,16 @@ export interface GuardedInference extends Inference {
  *
  * @throws HttpError 422 that names rows and columns and repeats no value; what `inferOrDegrade` throws
  */
-export async function inferGuarded(
-  registry: ModelRegistry,
-  served: ServedModel,
-  batch: Batch,
-  terms?: RequestTerms,
-): Promise<GuardedInference> {
-  const { executor } = served;
-  const submittedAt = executor.onAnswered ? performance.now() : 0;
+export function inferGuarded(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
+  const { anomalies, onAnswered } = served.executor;
+  const submittedAt = onAnswered ? performance.now() : 0;
   // Of a version that does not say what its training rows were like there is nothing to look at.
-  const answer = await (executor.anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms));
-  executor.onAnswered?.(batch, answer, performance.now() - submittedAt, terms?.requestId ?? '');
-  return answer;
+  const answering = anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms);
+  if (!onAnswered) return answering;
+  return answering.then((answer) => {
+    onAnswered(batch, answer, performance.now() - submittedAt, terms?.requestId ?? '');
+    return answer;
+  });
 }
 
 async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {

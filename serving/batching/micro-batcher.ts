@@ -133,7 +133,8 @@ export class MicroBatcher {
       if (group.length === 0) break;
       void this.#execute(group);
     }
-    if (this.#queue.length === 0 && this.#running.isEmpty) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#onIdle.length > 0 && this.#queue.length === 0 && this.#running.isEmpty)
+      for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   /** Whether there is no executor to take a batch: then requests wait in the queue, where their timeouts and priorities count. */
@@ -158,8 +159,9 @@ export class MicroBatcher {
     while (this.#queue.length > 0) {
       const group = this.#queue.take(this.#policy.maxRows);
       const now = performance.now();
+      if (!group.some((waiting) => isOver(waiting, now))) return group;
       const wanted = group.filter((waiting) => !isOver(waiting, now));
-      if (wanted.length < group.length) for (const waiting of group) if (isOver(waiting, now)) waiting.reject(overError(waiting));
+      for (const waiting of group) if (isOver(waiting, now)) waiting.reject(overError(waiting));
       if (wanted.length > 0) return wanted;
     }
     return [];

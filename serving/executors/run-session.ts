@@ -1,22 +1,27 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
+import type { ModelInput } from '../../contracts/dataset.js';
 import { modelOutputs, type ModelManifest } from '../../contracts/model.js';
 import { imageRowsAtOnce } from '../../ml/data/read/image-input.js';
-import { outputWidth, sliceBatch, type Batch, type BatchOutputs } from '../tensors.js';
+import { outputWidth, sliceBatch, type Batch, type BatchOutputs, type Column } from '../tensors.js';
 
-/** Run a batch through a version's session: images in parts of bounded memory, everything else at once. Blocks the thread. */
-export function runInParts(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
+export type RunBatch = (batch: Batch) => Promise<BatchOutputs>;
+
+/** @returns what runs batches through a version's session: images in parts of bounded memory, everything else at once. It blocks the thread. */
+export function sessionRunner(session: InferenceSession, manifest: ModelManifest): RunBatch {
+  const run = wholeRunner(session, manifest);
   const { image } = manifest.layout;
-  const atOnce = image ? imageRowsAtOnce(image) : batch.rows;
-  return batch.rows <= atOnce ? runSession(session, manifest, batch) : runParts(session, manifest, batch, atOnce);
+  if (!image) return run;
+  const atOnce = imageRowsAtOnce(image);
+  return (batch) => (batch.rows <= atOnce ? run(batch) : runParts(run, manifest, batch, atOnce));
 }
 
-async function runParts(session: InferenceSession, manifest: ModelManifest, batch: Batch, atOnce: number): Promise<BatchOutputs> {
+async function runParts(run: RunBatch, manifest: ModelManifest, batch: Batch, atOnce: number): Promise<BatchOutputs> {
   const width = outputWidth(manifest);
   const values = new Float32Array(batch.rows * width); // [N, width]
   const classIndex = new Int32Array(batch.rows); // [N]
   const anomaly = manifest.hasAnomaly ? { anomaly: new Float32Array(batch.rows) } : {}; // [N]
   for (let from = 0; from < batch.rows; from += atOnce) {
-    const part = await runSession(session, manifest, sliceBatch(batch, from, Math.min(batch.rows, from + atOnce)));
+    const part = await run(sliceBatch(batch, from, Math.min(batch.rows, from + atOnce)));
     values.set(part.values, from * width);
     if (part.classIndex) classIndex.set(part.classIndex, from);
     if (part.anomaly) anomaly.anomaly?.set(part.anomaly, from);
@@ -24,42 +29,33 @@ async function runParts(session: InferenceSession, manifest: ModelManifest, batc
   return manifest.task === 'regression' || manifest.task === 'multilabel' ? { values, ...anomaly } : { values, classIndex, ...anomaly };
 }
 
-async function runSession(session: InferenceSession, manifest: ModelManifest, batch: Batch): Promise<BatchOutputs> {
-  const dims = [batch.rows, 1];
-  const feeds: Record<string, Tensor> = {};
-  for (let i = 0; i < manifest.inputs.length; i++) {
-    const input = manifest.inputs[i];
-    const column = batch.columns[i];
-    feeds[input.name] =
-      input.type === 'uint8'
-        ? new Tensor('uint8', column as Uint8Array, [batch.rows, input.height, input.width, input.channels])
-        : column instanceof Float64Array
-          ? new Tensor('float64', column, dims)
-          : column instanceof BigInt64Array
-            ? new Tensor('int64', column, dims)
-            : new Tensor('string', column as string[], dims);
-  }
-  const scored = manifest.hasAnomaly ? [modelOutputs.anomaly] : [];
-  if (manifest.task === 'regression') {
-    const output = manifest.quantiles ? modelOutputs.quantiles : modelOutputs.value;
-    const results = await session.run(feeds, [output, ...scored]);
-    return { values: results[output].data as Float32Array, ...scoresOf(manifest, results) }; // [N, quantiles] or [N, 1]
-  }
-  if (manifest.task === 'multilabel') {
-    const results = await session.run(feeds, [modelOutputs.probabilities, ...scored]);
-    return { values: results[modelOutputs.probabilities].data as Float32Array, ...scoresOf(manifest, results) }; // [N, labels]
-  }
-  const results = await session.run(feeds, [modelOutputs.probabilities, modelOutputs.classIndex, ...scored]);
-  return {
-    ...scoresOf(manifest, results),
-    values: results[modelOutputs.probabilities].data as Float32Array, // [N, classes]
-    classIndex: lowHalves(results[modelOutputs.classIndex].data as BigInt64Array), // [N]
+function wholeRunner(session: InferenceSession, { inputs, task, quantiles, hasAnomaly }: ModelManifest): RunBatch {
+  const values = task !== 'regression' ? modelOutputs.probabilities : quantiles ? modelOutputs.quantiles : modelOutputs.value;
+  const hasClass = task !== 'regression' && task !== 'multilabel';
+  const fetched = [values, ...(hasClass ? [modelOutputs.classIndex] : []), ...(hasAnomaly ? [modelOutputs.anomaly] : [])];
+  const outputsOf = (results: InferenceSession.ReturnType): BatchOutputs => ({
+    values: results[values].data as Float32Array, // [N, classes], [N, quantiles] or [N, 1]
+    classIndex: hasClass ? lowHalves(results[modelOutputs.classIndex].data as BigInt64Array) : undefined, // [N]
+    anomaly: hasAnomaly ? (results[modelOutputs.anomaly].data as Float32Array) : undefined, // [N]
+  });
+  return ({ rows, columns }) => {
+    const feeds: Record<string, Tensor> = {};
+    for (let i = 0; i < inputs.length; i++) feeds[inputs[i].name] = toTensor(inputs[i], columns[i], rows);
+    return session.run(feeds, fetched).then(outputsOf);
   };
 }
 
-/** Of a version that scores its rows, `anomaly` [N]. */
-function scoresOf({ hasAnomaly }: ModelManifest, results: InferenceSession.ReturnType): Pick<BatchOutputs, 'anomaly'> {
-  return hasAnomaly ? { anomaly: results[modelOutputs.anomaly].data as Float32Array } : {};
+function toTensor(input: ModelInput, column: Column, rows: number): Tensor {
+  switch (input.type) {
+    case 'uint8':
+      return new Tensor('uint8', column as Uint8Array, [rows, input.height, input.width, input.channels]);
+    case 'float64':
+      return new Tensor('float64', column as Float64Array, [rows, 1]);
+    case 'int64':
+      return new Tensor('int64', column as BigInt64Array, [rows, 1]);
+    case 'string':
+      return new Tensor('string', column as string[], [rows, 1]);
+  }
 }
 
 /** Small integers without a bigint for each: the lower half is the first one, as on every platform that onnxruntime-node runs on. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startServingProcess } from '../testing/serving-process.js';
-import { tinyProbability, writeTinyVersion } from '../testing/tiny-bundle.js';
+import { tinyGolden, tinyGraph, tinyManifest, tinyProbability, writeTinyVersion, writeVersion } from '../testing/tiny-bundle.js';
 
 const limits = { maxBodyBytes: 20_000, maxRows: 50, headersTimeoutMs: 400, requestTimeoutMs: 600 };
 const row = { origin: 'SFO', date: '2001-06-15T17:30:00', distance: 100 };
@@ -55,6 +55,17 @@ describe('the HTTP interface of a serving process', () => {
           expect(probabilities).toEqual({ 'on-time': expect.closeTo(1 - probability, 6), late: probability });
         },
       );
+    });
+
+    it.each([1, 20])('names classes that are not ASCII as they are, in an answer of %d rows', async (rows) => {
+      const classes = ['pünktlich', '遅い'];
+      const files = writeVersion(join(directory, 'words'), tinyGraph({ bias: 0 }), { ...tinyManifest, classes }, tinyGolden({ bias: 0 }));
+      await serving.stage('words', '1', files);
+      await serving.command('activate', { model: 'words', version: '1', epoch: 1 });
+      const { body } = await post('/v1/models/words:predict', { instances: Array.from({ length: rows }, () => row) });
+      const predictions = body.predictions as { label: string; probabilities: Record<string, number> }[];
+      expect(predictions.map(({ label }) => label)).toEqual(Array.from({ length: rows }, () => '遅い'));
+      expect(Object.keys(predictions[rows - 1].probabilities)).toEqual(classes);
     });
 
     it('reaches a loaded version by its number', async () => {

@@ -49,4 +49,20 @@ describe('the answer to rows', () => {
       ...(anomalous ? { anomalous } : {}),
     });
   });
+
+  it('names the model and the version of each answer, whichever was answered before', () => {
+    const outputs = { values: numbers, classIndex: Int32Array.of(1, 0, 1) };
+    const asked = [
+      ['a', '1'],
+      ['a', '1'],
+      ['a', '2'],
+      ['b', '2'],
+      ['a', '1'],
+    ];
+    const named = asked.map(([model, version]) => {
+      const json = JSON.parse(rowsJson(model, { manifest: binary, outputs, version }).toString()) as { model: string; version: string };
+      return [json.model, json.version];
+    });
+    expect(named).toEqual(asked);
+  });
 });

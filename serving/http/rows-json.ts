@@ -11,9 +11,9 @@ import { labelFlags, outputWidth, rowValues } from '../tensors.js';
 export function rowsJson(model: string, computed: ComputedRows): Buffer {
   const { manifest, version, outputs, degraded, anomalous } = computed;
   const { values, classIndex, anomaly } = outputs;
-  const head = Buffer.from(`{"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"predictions":[`);
-  const tail = Buffer.from(`]${degraded ? `,"degraded":"${degraded}"` : ''}${anomalous ? `,"anomalous":[${anomalous.join(',')}]` : ''}}`);
   const pieces = piecesOf(manifest);
+  const head = headOf(pieces, model, version);
+  const tail = degraded || anomalous ? markedEnd(degraded, anomalous) : end;
   const width = outputWidth(manifest);
   const rows = values.length / width;
   const json = new JsonBytes(head.length + tail.length + rows * pieces.mostRowBytes);
@@ -68,13 +68,28 @@ interface Pieces {
   /** Of the probabilities, or of the quantiles, with what stands before them. */
   readonly names: readonly Uint8Array[];
   readonly mostRowBytes: number;
+  /** Before the rows of the last answer: the next one hardly ever names another model or version. */
+  head?: { readonly model: string; readonly version: string; readonly bytes: Uint8Array };
 }
 
 const comma = Buffer.from(',');
 const close = Buffer.from('}');
+const end = Buffer.from(']}');
 const anomalyName = Buffer.from(',"anomaly":');
 
 const written = new WeakMap<ModelManifest, Pieces>();
+
+function headOf(pieces: Pieces, model: string, version: string): Uint8Array {
+  const { head } = pieces;
+  if (head?.model === model && head.version === version) return head.bytes;
+  const bytes = Buffer.from(`{"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"predictions":[`);
+  pieces.head = { model, version, bytes };
+  return bytes;
+}
+
+function markedEnd(degraded: ComputedRows['degraded'], anomalous: ComputedRows['anomalous']): Uint8Array {
+  return Buffer.from(`]${degraded ? `,"degraded":"${degraded}"` : ''}${anomalous ? `,"anomalous":[${anomalous.join(',')}]` : ''}}`);
+}
 
 function piecesOf(manifest: ModelManifest): Pieces {
   let pieces = written.get(manifest);

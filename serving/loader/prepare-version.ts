@@ -8,7 +8,7 @@ import { warmUpLimitMs } from '../executors/execute-limit.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { longestCallMs, longestOpenMs } from '../executors/placement.js';
 import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from './prepared-version.js';
-import { runInParts } from '../executors/run-session.js';
+import { sessionRunner } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
 import { hashNew, readVerified, type LocalFile } from './verified-file.js';
 
@@ -56,9 +56,10 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
   const session = await openImage(image.path, {});
   try {
     const limitMs = warmUpLimitMs(manifest);
+    const runBatch = sessionRunner(session, manifest);
     const run = (batch: Batch) => {
       onCall?.(limitMs);
-      return runInParts(session, manifest, batch);
+      return runBatch(batch);
     };
     const { difference, rows } = await reproduceGolden(manifest, golden, run);
     const oneRowMs = await leastMs(() => run(tileBatch(rows, 1)));

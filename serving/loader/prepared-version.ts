@@ -2,7 +2,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
 import { loadFailed, messageOf } from './load-failed.js';
-import { runInParts } from '../executors/run-session.js';
+import { sessionRunner } from '../executors/run-session.js';
 import { tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
 import { checkVerified, readVerified, readVerifiedBesideRequests, type LocalFile } from './verified-file.js';
 
@@ -63,7 +63,7 @@ export async function openPrepared(prepared: PreparedVersion, options: OpenOptio
   const read = options.isServing ? readVerifiedBesideRequests : readVerified;
   const golden = JSON.parse(new TextDecoder().decode(await read('golden outputs', prepared.golden))) as GoldenOutputs;
   const { session, bytes } = options.isServing ? await openCopied(prepared, options) : await openMapped(prepared, options);
-  const run = (batch: Batch) => runInParts(session, manifest, batch);
+  const run = sessionRunner(session, manifest);
   const rows = goldenBatch(manifest, golden);
   for (const size of [1, manyRows]) await run(tileBatch(rows, size));
   // The closure keeps the bytes: the session reads its weights from them.
