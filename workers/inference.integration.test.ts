@@ -24,6 +24,7 @@ import { taskQueues } from '../contracts/task-queues.js';
 import { tinyGolden, tinyGraph, tinyManifest } from '../serving/testing/tiny-bundle.js';
 import { typescriptExecArgv } from '../ml/child/typescript-child.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { underLoad } from '../testing/under-load.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../testing/workflow-environment.js';
 import type { predicting } from '../testing/predicting-workflow.js';
 import type { modelLifecycle } from '../workflows/model-lifecycle.js';
@@ -149,14 +150,9 @@ describe('an inference host', () => {
   });
 
   it('fails no request while promotions go by under load', async () => {
-    let isRunning = true;
-    const answers: (string | undefined)[] = [];
-    const clients = Array.from({ length: 16 }, async () => {
-      while (isRunning) answers.push(await served());
+    const answers = await underLoad(16, served, async () => {
+      for (const number of ['2', '3', '4']) await promote(await storeVersion(number, Number(number)));
     });
-    for (const number of ['2', '3', '4']) await promote(await storeVersion(number, Number(number)));
-    isRunning = false;
-    await Promise.all(clients);
     expect(answers.filter((version) => version === undefined)).toEqual([]);
     expect(new Set(answers)).toEqual(new Set(['1', '2', '3', '4']));
   });
