@@ -28,6 +28,7 @@ import { underLoad } from '../testing/under-load.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../testing/workflow-environment.js';
 import type { predicting } from '../testing/predicting-workflow.js';
 import type { modelLifecycle } from '../workflows/model-lifecycle.js';
+import { isAlive } from '../ml/is-alive.js';
 
 const model = 'tiny';
 const instances = [{ origin: 'SFO', date: '2001-06-15T17:30:00', distance: 300 }];
@@ -250,12 +251,3 @@ describe('an inference host', () => {
     expect(await once(host.child, 'exit')).toEqual([0, null]);
   }, 60_000);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -13,7 +13,8 @@ import { loadService } from '../grpc/service-definition.js';
 import { prepareVersion } from '../loader/prepare-version.js';
 import { idleExecutorPids } from './process-runner.js';
 import { ServingHost } from '../serving-host.js';
-import { executorPids, isAlive } from '../testing/executor-processes.js';
+import { isAlive } from '../../ml/is-alive.js';
+import { executorPids } from '../testing/executor-processes.js';
 import { startServingProcess } from '../testing/serving-process.js';
 import { tinyGolden, tinyGraph, tinyManifest, tinyProbability, writeVersion, type TinyModel } from '../testing/tiny-bundle.js';
 

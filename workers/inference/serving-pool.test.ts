@@ -13,6 +13,7 @@ import { tinyGolden, tinyGraph, tinyManifest, writeTinyVersion, writeVersion } f
 import { underLoad } from '../../testing/under-load.js';
 import type { ServingMember } from './serving-member.js';
 import { ServingPool, type ServingPoolOptions } from './serving-pool.js';
+import { isAlive } from '../../ml/is-alive.js';
 
 const logger = pino({ level: 'silent' });
 const row = { origin: 'SFO', date: 0, distance: 1 };
@@ -261,12 +262,3 @@ describe('ServingPool', () => {
     await expect(pool.broadcast('state', null)).rejects.toThrow('not running');
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
