@@ -18,7 +18,7 @@ describe('batchInference', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment({ 'limit.historyCount.suggestContinueAsNew': '60' });
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });

@@ -58,7 +58,7 @@ describe('modelLifecycle', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });
@@ -154,7 +154,7 @@ describe('modelLifecycle', () => {
       await handle.executeUpdate(promoteUpdate, { args: [of('1', 1000)] });
       expect((await handle.query(servingStateQuery)).champion?.version).toBe('1');
     });
-  }, 60_000);
+  });
 
   it('keeps the old version everywhere when one host refuses the new one', async () => {
     const hosts = [new RecordedHost('b1'), new RecordedHost('b2')];
@@ -219,7 +219,7 @@ describe('modelLifecycle', () => {
       },
       () => away,
     );
-  }, 90_000);
+  });
 
   it('fails, and says what to do, when fewer hosts answer than are wanted', async () => {
     await withLifecycle([], async (handle) => {
@@ -238,7 +238,7 @@ describe('modelLifecycle', () => {
       const result = await handle.executeUpdate(promoteUpdate, { args: [promotion('1')] });
       expect(result).toMatchObject({ acknowledged: ['e1'], unreachable: ['e2'] });
     });
-  }, 40_000);
+  });
 
   it('makes two promotions one after the other', async () => {
     const host = new RecordedHost('f1');
@@ -289,5 +289,5 @@ describe('modelLifecycle over a long time', () => {
     } finally {
       await environment.teardown();
     }
-  }, 60_000);
+  });
 });

@@ -45,7 +45,7 @@ describe('ServingPool', () => {
     };
   }
 
-  async function until<T>(read: () => Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+  async function until<T>(read: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const value = await read();
@@ -59,7 +59,7 @@ describe('ServingPool', () => {
   function predict(pool: ServingPool): Promise<string | undefined> {
     return new Promise((resolve) => {
       const options = { port: pool.port, path: '/v1/models/tiny:predict', method: 'POST', agent: new Agent() };
-      const sent = request({ ...options, headers: { 'content-type': 'application/json' }, timeout: 3000 }, (response) => {
+      const sent = request({ ...options, headers: { 'content-type': 'application/json' }, timeout: 10_000 }, (response) => {
         let text = '';
         response.on('data', (chunk) => (text += String(chunk)));
         response.on('end', () => resolve(response.statusCode === 200 ? (JSON.parse(text) as PredictResult).version : undefined));

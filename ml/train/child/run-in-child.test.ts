@@ -207,7 +207,7 @@ describe('TrainingChildren', () => {
     const { result } = await children.run(jobOf(10, { request, candidates: kept }), silent);
     expect(result.parametersDigest).toBe(undisturbed.result.parametersDigest);
     expect(result.history).toEqual(undisturbed.result.history);
-  }, 60_000);
+  });
 
   it.each(['SIGABRT', 'SIGSEGV', 'SIGBUS'] as const)('says that a process was ended by %s, and takes the next job', async (signal) => {
     let told = false;
