@@ -6,6 +6,7 @@ import type { HostActivities } from '../contracts/activities.js';
 import { failureTypes } from '../contracts/failures.js';
 import { modelWorkflowId } from '../contracts/ids.js';
 import {
+  type PromoteInput,
   promoteUpdate,
   rollbackUpdate,
   servingMemoKey,
@@ -153,6 +154,23 @@ describe('modelLifecycle', () => {
       expect((await handle.query(servingStateQuery)).champion?.version).toBe('2');
       await handle.executeUpdate(promoteUpdate, { args: [of('1', 1000)] });
       expect((await handle.query(servingStateQuery)).champion?.version).toBe('1');
+    });
+  });
+
+  it('refuses a version that was compared with another one than serves, and promotes it when it was compared with that', async () => {
+    const host = new RecordedHost('g1');
+    const compared = (number: string, ifChampion: string | null) => ({ args: [{ ...promotion(number), ifChampion }] as [PromoteInput] });
+    await withLifecycle([host], async (handle) => {
+      await handle.executeUpdate(waitForVersionUpdate, { args: [host.lease(0)] });
+      expect(await handle.executeUpdate(promoteUpdate, compared('1', null))).toMatchObject({ version: '1' });
+      const message = await refusal(handle.executeUpdate(promoteUpdate, compared('2', null)));
+      expect(message).toMatch(/Version 2 was not promoted: it was compared with no version as champion, and version 1 serves now/);
+      // Two at once: the turn of one comes when the other one serves.
+      const both = await Promise.allSettled(['2', '3'].map((number) => handle.executeUpdate(promoteUpdate, compared(number, '1'))));
+      const promoted = both.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.version] : []));
+      expect(promoted).toHaveLength(1);
+      // Asked for once more, as by an activity that did not hear the answer.
+      expect(await handle.executeUpdate(promoteUpdate, compared(promoted[0], '1'))).toMatchObject({ version: promoted[0] });
     });
   });
 

@@ -71,6 +71,61 @@ describe('trainingPipeline', () => {
     });
   });
 
+  describe('of which another one was promoted while it ran', () => {
+    const other: ServedVersion = {
+      version: '3',
+      bundle: {
+        model: { uri: 'artifact:3', sha256: '3', sizeBytes: 1 },
+        manifest: { uri: 'm', sha256: '3', sizeBytes: 1 },
+        golden: { uri: 'g', sha256: '3', sizeBytes: 1 },
+      },
+    };
+    /** The other run promotes when this one asks for its own promotion. */
+    function overtaken(championTest: { auc: number }) {
+      const asked: (string | null | undefined)[] = [];
+      const requests: string[] = [];
+      let champion: ServedVersion | undefined;
+      const stages = new FakeStages({
+        championTest,
+        champion: () => champion ?? null,
+        onPromote: ({ ifChampion, requestId }) => {
+          asked.push(ifChampion);
+          requests.push(requestId);
+          if (champion !== undefined) return;
+          champion = other;
+          throw ApplicationFailure.create({ type: failureTypes.championChanged, nonRetryable: true, message: 'version 3 serves' });
+        },
+      });
+      return { stages, asked, requests };
+    }
+
+    it('compares with that one, and is promoted when it is no worse', async () => {
+      const { stages, asked, requests } = overtaken({ auc: 0.75 });
+      await run(stages, testPipeline(), async (handle) => {
+        expect(await handle.result()).toMatchObject({ status: 'promoted', version: '4' });
+        expect(asked).toEqual([null, '3']);
+        expect(new Set(requests).size).toBe(2);
+        expect(await handle.query(statusQuery)).toMatchObject({ champion: { version: '3', metrics: { auc: 0.75 } } });
+      });
+    });
+
+    it('is rejected when it is worse', async () => {
+      const { stages, asked } = overtaken({ auc: 0.9 });
+      await run(stages, testPipeline(), async (handle) => {
+        const { status, reason } = await handle.result();
+        expect(status).toBe('rejected');
+        expect(reason).toMatch(/auc 0\.8 < 0\.9 \(champion version 3 0\.9\)/);
+        expect(asked).toEqual([null]);
+      });
+    });
+
+    it('asks whatever serves where no gate compares with the champion', async () => {
+      const { stages, asked } = overtaken({ auc: 0.9 });
+      await run(stages, testPipeline({ gates: [{ metric: 'auc', min: 0.6 }] }), (handle) => handle.result().catch(() => undefined));
+      expect(asked[0]).toBeUndefined();
+    });
+  });
+
   it('goes through every stage and ends promoted', async () => {
     const stages = new FakeStages();
     await run(stages, testPipeline(), async (handle) => {
