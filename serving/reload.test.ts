@@ -85,7 +85,7 @@ describe.each(['http-thread', 'executor-process'] as const)('a reload under load
     expect({ loaded, version }).toEqual({ loaded: [String(reloads), String(reloads + 1)], version: String(reloads + 1) });
     const startedAt = performance.now();
     await serving.command('activate', { model: 'tiny', version: String(reloads), epoch: 100 });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
     expect((await predict()).version).toBe(String(reloads));
   });
 
