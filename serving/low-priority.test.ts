@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from '@jest/globals';
 import { atLowPriority, lowerProcess } from './low-priority.js';
 
@@ -15,6 +16,24 @@ describe('atLowPriority', () => {
     expect(getPriority()).toBeLessThanOrEqual(usual + 1);
     await expect(atLowPriority(() => Promise.reject(new Error('no such image')))).rejects.toThrow('no such image');
     expect(getPriority()).toBeLessThanOrEqual(usual + 1);
+  });
+
+  it('brings the threads back that were started meanwhile', async () => {
+    const threads = (): number[] => (process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : []);
+    const usual = getPriority();
+    const before = threads();
+    const thread = await atLowPriority(async () => {
+      const started = new Worker('require("node:worker_threads").parentPort.on("message", () => undefined)', { eval: true });
+      await once(started, 'online');
+      return started;
+    });
+    try {
+      const started = threads().filter((each) => !before.includes(each));
+      if (process.platform === 'linux') expect(started.length).toBeGreaterThan(0);
+      for (const each of started) expect(getPriority(each)).toBeLessThanOrEqual(usual + 1);
+    } finally {
+      await thread.terminate();
+    }
   });
 });
 

@@ -8,7 +8,8 @@ export const lowestPriority = 19;
 let canReturn: boolean | undefined;
 
 /**
- * Do what nobody waits for behind the other threads: Linux gives each thread a priority of its own. Where this process has not the
+ * Do what nobody waits for behind the other threads: Linux gives each thread a priority of its own. Threads that are started
+ * meanwhile, as onnxruntime's for a session, inherit it and come back from it as well. Where this process has not the
  * right to raise a priority again (`CAP_SYS_NICE`), or on another system, it is done at the thread's own.
  *
  * @throws what `work` throws
@@ -16,11 +17,31 @@ let canReturn: boolean | undefined;
 export async function atLowPriority<T>(work: () => Promise<T>): Promise<T> {
   if (!(canReturn ??= process.platform === 'linux' && mayRaise())) return work();
   const usual = getPriority();
+  const before = new Set(threadsOf('self'));
   setPriority(Math.max(usual, niceness));
   try {
     return await work();
   } finally {
     setPriority(usual);
+    setPriorities(
+      threadsOf('self').filter((thread) => !before.has(thread)),
+      usual,
+    );
+  }
+}
+
+function threadsOf(process: number | 'self'): number[] {
+  return readdirSync(`/proc/${process}/task`).map(Number);
+}
+
+/** A thread that ends meanwhile is none that matters. */
+function setPriorities(threads: readonly number[], to: number): void {
+  for (const thread of threads) {
+    try {
+      setPriority(thread, to);
+    } catch {
+      // It has ended.
+    }
   }
 }
 
@@ -38,20 +59,13 @@ function mayRaise(): boolean {
 
 /**
  * Put a whole process behind the others for good: on Linux also the threads that Node.js started before, which a priority of the
- * process leaves as they are; later ones inherit it. A thread that ends meanwhile is none that matters.
+ * process leaves as they are; later ones inherit it.
  *
  * @param pid of this process, or of another one of the same user
  */
 export function lowerProcess(pid = process.pid, to = niceness): void {
   setPriority(pid, to);
-  if (process.platform !== 'linux') return;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      setPriority(Number(thread), to);
-    } catch {
-      // It has ended.
-    }
-  }
+  if (process.platform === 'linux') setPriorities(threadsOf(pid), to);
 }
 
 /** Put the calling thread behind the others for good, where threads have priorities of their own. */
