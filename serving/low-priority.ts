@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 
 /** Low enough that requests which are being served come first, high enough to go on on a machine that is busy. */
@@ -9,13 +9,13 @@ let canReturn: boolean | undefined;
 
 /**
  * Do what nobody waits for behind the other threads: Linux gives each thread a priority of its own. Threads that are started
- * meanwhile, as onnxruntime's for a session, inherit it and come back from it as well. Where this process has not the
- * right to raise a priority again (`CAP_SYS_NICE`), or on another system, it is done at the thread's own.
+ * meanwhile, as onnxruntime's for a session, inherit it and come back from it as well. Where this process has not the right to raise a
+ * priority again (`CAP_SYS_NICE`, or a limit that allows it: `RLIMIT_NICE`), or on another system, it is done at the thread's own.
  *
  * @throws what `work` throws
  */
 export async function atLowPriority<T>(work: () => Promise<T>): Promise<T> {
-  if (!(canReturn ??= process.platform === 'linux' && mayRaise())) return work();
+  if (!(canReturn ??= mayReturn())) return work();
   const usual = getPriority();
   const before = new Set(threadsOf('self'));
   setPriority(Math.max(usual, niceness));
@@ -45,16 +45,17 @@ function setPriorities(threads: readonly number[], to: number): void {
   }
 }
 
-/** One step down is not noticed by a thread that cannot come back from it. */
-function mayRaise(): boolean {
-  const usual = getPriority();
-  try {
-    setPriority(usual + 1);
-    setPriority(usual);
-    return true;
-  } catch {
-    return false;
-  }
+/** `CAP_SYS_NICE` among the bits of Linux's capabilities. */
+const sysNice = 23n;
+
+/** Whether a thread of this process that has stood behind others may come back from there to the priority of this one. */
+export function mayReturn(): boolean {
+  if (process.platform !== 'linux') return false;
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  if (capabilities && (BigInt(`0x${capabilities[1]}`) >> sysNice) & 1n) return true;
+  // Counted the other way round: 20 allows the priority 0, and 40 the highest, -20.
+  const limit = /^Max nice priority\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  return Number(limit?.[1] ?? 0) >= 20 - getPriority();
 }
 
 /**
