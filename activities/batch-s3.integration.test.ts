@@ -55,7 +55,7 @@ describe('a batch job whose output lies in S3', () => {
     );
     await s3.put('in/flights.parquet', readFileSync(path));
     input = path;
-  }, 120_000);
+  });
   afterAll(async () => {
     await s3.dispose();
     rmSync(root, { recursive: true, force: true });

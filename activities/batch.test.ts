@@ -62,7 +62,7 @@ beforeAll(async () => {
     );
     versions[task] = { version: '3', bundle };
   }
-}, 120_000);
+});
 afterAll(() => rmSync(root, { recursive: true }));
 beforeEach(() => {
   folder = join(root, `case-${jobs++}`);

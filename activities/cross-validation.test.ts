@@ -32,7 +32,7 @@ describe('a cross-validation by the real activities', () => {
       crossValidation: { kind: 'k-fold', folds: 3, stratify: true, labelIssues: true },
     });
     done = await crossValidated(fixture, spec);
-  }, 120_000);
+  });
   afterAll(() => fixture.dispose());
 
   it('measures each fold on the rows that it holds out', async () => {
@@ -105,7 +105,7 @@ describe('a cross-validation of images', () => {
       crossValidation: { kind: 'k-fold', folds: 3, stratify: true, labelIssues: true },
     });
     done = await crossValidated(fixture, spec);
-  }, 120_000);
+  });
   afterAll(() => fixture.dispose());
 
   it('holds every image out once, as the bytes of its own row', async () => {

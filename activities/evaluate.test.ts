@@ -30,7 +30,7 @@ beforeAll(async () => {
     const fixture = await trainedFixture(store, root, task, { testRows });
     fixtures[task] = { ...fixture, bundle: await bundleOf(fixture) };
   }
-}, 120_000);
+});
 
 afterAll(() => rmSync(root, { recursive: true }));
 

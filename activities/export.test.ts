@@ -24,7 +24,7 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'anneal-export-'));
   store = new FileArtifactStore(join(root, 'store'));
   for (const task of ['binary', 'multiclass', 'regression'] as const) fixtures[task] = await trainedFixture(store, root, task);
-}, 120_000);
+});
 
 afterAll(() => rmSync(root, { recursive: true }));
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
   store = new FileArtifactStore(join(root, 'store'));
   fixture = await trainedFixture(store, root, 'multilabel', { testRows: 3000, training: { epochs: 30 } });
   bundle = await exportFixture(store, fixture);
-}, 60_000);
+});
 afterAll(() => rmSync(root, { recursive: true }));
 
 it('is measured label by label and in the mean over the labels, far above the baseline', async () => {

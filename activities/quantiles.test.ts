@@ -19,7 +19,7 @@ beforeAll(async () => {
   const options = { testRows: 3000, training: { loss: { kind: 'quantile', quantiles }, epochs: 40 } } as const;
   fixture = await trainedFixture(store, root, 'regression', options);
   bundle = await exportFixture(store, fixture);
-}, 60_000);
+});
 afterAll(() => rmSync(root, { recursive: true }));
 
 it('are measured on the test rows: most of them lie between the outer ones, and they beat the constant ones', async () => {

@@ -14,7 +14,7 @@ describe('anneal cancel', () => {
   let printed: string[];
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });

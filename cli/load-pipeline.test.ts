@@ -48,6 +48,16 @@ describe('loadPipeline', () => {
     expect(spec.name).toBe('other');
   });
 
+  test('leaves out what another family of models does not have, but not what is set beside it', async () => {
+    const deep = { family: 'wide-and-deep', hidden: [16], dropout: 0.1, embeddingScale: 2 };
+    const path = file('deep.mjs', `export default ${JSON.stringify({ ...definition, model: deep })};`);
+    expect((await loadPipeline(path, ['model.family=linear'])).model).toEqual({ family: 'linear' });
+    const { model } = await loadPipeline(path, ['model.hidden=[8]', 'model.family=mlp']);
+    expect(model).toEqual({ family: 'mlp', hidden: [8], activation: 'relu', dropout: 0.1 });
+    await expect(loadPipeline(path, ['model.hidden=[8]', 'model.family=linear'])).rejects.toThrow('hidden belongs to another family');
+    await expect(loadPipeline(path, ['model.family=forest'])).rejects.toThrow('model.family: expected one of "linear"');
+  });
+
   test('refuses a value that the definition cannot have, and says where', async () => {
     const loading = loadPipeline(join(folder, 'tiny.mjs'), ['training.epochs=none']);
     await expect(loading).rejects.toMatchObject({ exitCode: exitCodes.usage, message: expect.stringContaining('training.epochs') });

@@ -3,6 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AnnealError } from '../contracts/failures.js';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
+import { inFamily } from '../contracts/pipeline/model.js';
 import { mapSourceUris } from '../contracts/pipeline/source.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
@@ -57,8 +58,10 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
 /** @throws CommandError (usage) when the definition is valid without the assignments, and is not with them */
 function assigned(defined: PipelineInput, assignments: readonly string[]): PipelineSpec {
   const values = assignments.map(parseAssignment);
+  const family = values.findLast(({ path }) => path === 'model.family');
+  const start = family ? setPath(defined, 'model', inFamily(defined.model, family.value)) : defined;
   try {
-    return definePipeline(values.reduce((at, { path, value }) => setPath(at, path, value), defined));
+    return definePipeline(values.reduce((at, { path, value }) => setPath(at, path, value), start));
   } catch (error) {
     if (!(error instanceof AnnealError) || values.length === 0) throw error;
     definePipeline(defined);

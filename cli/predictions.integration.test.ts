@@ -12,7 +12,7 @@ import { projectRoot } from './project-root.js';
 let s3: S3Fixture;
 beforeAll(async () => {
   s3 = await S3Fixture.open();
-}, 120_000);
+});
 afterAll(() => s3?.dispose());
 
 test('anneal predictions reads the log of a host in S3 on another machine', async () => {

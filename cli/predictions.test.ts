@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { ModelManifest } from '../contracts/model.js';
@@ -36,19 +37,22 @@ describe('anneal predictions', () => {
     ...more,
   });
 
-  async function logged(hostId: string, write: (log: PredictionLog) => void): Promise<void> {
+  async function logged(hostId: string, write: (log: PredictionLog) => void | Promise<void>): Promise<void> {
     const directory = join(root, hostId);
     const log = new PredictionLog({ directory, onLost: () => undefined });
-    write(log);
+    await write(log);
     await log.close();
     const keeping = { hostId, directory, store, scratchRoot: join(root, 'scratch'), retentionDays: 30, logger: pino({ level: 'silent' }) };
     await new PredictionLogKeeper(keeping).collect();
   }
 
   beforeAll(async () => {
-    await logged('host-1', (log) => {
+    // Times are in milliseconds, and the order is that of the times.
+    await logged('host-1', async (log) => {
       log.record(third, request(100), answer(), 1.25, 'r-1');
+      await sleep(3);
       log.record(third, request(200), answer({ degraded: 'fallback', replaced: [1] }), 1.25, 'r-2');
+      await sleep(3);
     });
     const outputs = { values: Float32Array.from([0.75, 0.25]), classIndex: Int32Array.from([0]), anomaly: Float32Array.from([0.1]) };
     await logged('host-2', (log) => log.record(fourth, { rows: 1, columns: [['a,"b"']] }, { outputs, anomalous: [0] }, 0.5, 'r-3'));
@@ -73,12 +77,12 @@ describe('anneal predictions', () => {
     expect(model).toBe('tiny');
     expect(rows.map((row) => [row.request_id, row.row])).toEqual([
       ['r-3', 0],
-      ['r-1', 0],
-      ['r-1', 1],
       ['r-2', 0],
       ['r-2', 1],
+      ['r-1', 0],
+      ['r-1', 1],
     ]);
-    expect(rows[1]).toEqual({
+    expect(rows[3]).toEqual({
       request_id: 'r-1',
       row: 0,
       time: expect.stringMatching(/^20.*T.*\.\d{3}Z$/),
@@ -113,8 +117,8 @@ describe('anneal predictions', () => {
     [
       { anomaly: 0.9995, version: '3' },
       [
-        ['r-1', 1],
         ['r-2', 1],
+        ['r-1', 1],
       ],
     ],
     [{ anomaly: 0.9999 }, []],
@@ -123,8 +127,8 @@ describe('anneal predictions', () => {
       { anomaly: { from: 0.999 } },
       [
         ['r-3', 0],
-        ['r-1', 1],
         ['r-2', 1],
+        ['r-1', 1],
       ],
     ],
     [{ sinceMs: now - 3_600_000, version: '4' }, [['r-3', 0]]],

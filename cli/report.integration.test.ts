@@ -41,7 +41,7 @@ beforeAll(async () => {
   );
   spec = await loadPipeline(pipeline);
   validated = await fixture.validate(spec);
-}, 60_000);
+});
 afterAll(async () => {
   await environment?.teardown();
   fixture.dispose();
@@ -135,7 +135,7 @@ describe('anneal runs', () => {
       await handle.cancel();
       while ((await stateOf()) !== 'cancelled') await new Promise((resolve) => setTimeout(resolve, 100));
     });
-  }, 30_000);
+  });
 });
 
 describe('anneal schema --from-run', () => {

@@ -27,6 +27,8 @@ export const failureTypes = {
   loadFailed: 'LoadFailed',
   /** What serves comes from a run that started later. */
   superseded: 'Superseded',
+  /** Another version serves than the one that was compared with. */
+  championChanged: 'ChampionChanged',
   /** A rollout was refused or undone. */
   rolloutFailed: 'RolloutFailed',
   /** The prediction request does not fit the model's inputs. */

@@ -72,7 +72,7 @@ describe('definePipeline', () => {
   it.each<[object, string]>([
     [
       { training: { schedule: 'cosin' } },
-      'training.schedule: expected one of "cosine", "constant", or expected an object such as {"kind": "constant"}, {"kind": "cosine"}, {"kind": "step"}',
+      'training.schedule: expected one of "cosine", "constant", or an object such as {"kind": "constant"}, {"kind": "cosine"}, {"kind": "step"}',
     ],
     [{ training: { schedule: { kind: 'step' } } }, 'training.schedule.everyEpochs: expected a number, but it is missing'],
     [
@@ -94,7 +94,7 @@ describe('definePipeline', () => {
       { model: { family: 'lstm' } },
       'model.family: expected one of "linear", "mlp", "wide-and-deep", "cnn", "module", but "lstm" was given',
     ],
-    [{ model: { family: 'cnn', kernelSize: 4 } }, 'model.kernelSize: expected 3, or expected 5'],
+    [{ model: { family: 'cnn', kernelSize: 4 } }, 'model.kernelSize: expected 3, or 5'],
     [{ model: { family: 'mlp', batchNorm: true } }, 'model: there is no field "batchNorm" (here, that is normalization: "batch")'],
     [
       { training: { lr: 0.1, batch_size: 8 } },

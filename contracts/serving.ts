@@ -61,6 +61,8 @@ export interface PromoteInput {
   readonly hostWaitSeconds: number;
   /** Refuse (`Superseded`) when what serves comes from a run that started later. @default false: somebody asks for this very version */
   readonly unlessSuperseded?: boolean;
+  /** Refuse (`ChampionChanged`) when another version serves; null: when any does. @default undefined: whatever serves */
+  readonly ifChampion?: string | null;
 }
 
 export interface RolloutResult {

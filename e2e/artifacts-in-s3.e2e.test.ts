@@ -22,10 +22,10 @@ describe('a stack whose artifacts are in S3', () => {
     client.destroy();
     stack = await TestStack.create({ ANNEAL_ARTIFACT_STORE: `s3://${bucket}/team`, AWS_ENDPOINT_URL_S3: endpoint });
     await stack.up();
-  }, 120_000);
+  });
   afterAll(async () => {
     await stack?.remove();
-  }, 60_000);
+  });
 
   it('promotes a model, and goes on after the local copies of the artifacts are lost', async () => {
     const quick = ['--set', 'crossValidation=null', '--set', 'gates=[{"metric":"accuracy","min":0.8}]'];
@@ -39,5 +39,5 @@ describe('a stack whose artifacts are in S3', () => {
     expect(existsSync(report)).toBe(true);
     const answer = await stack.json<{ version: string }>('predict', 'penguins', '{"Island":"Dream"}');
     expect(answer.version).toBe('2');
-  }, 120_000);
+  });
 });

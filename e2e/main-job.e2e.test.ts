@@ -59,7 +59,7 @@ describe('the main job', () => {
     source = await sampleFlights(stack.home);
     await stack.up();
     first = await stack.json('run', 'flight-delay', '--wait', ...quick());
-  }, 300_000);
+  });
   afterAll(async () => {
     await stack?.remove();
   }, 60_000);
@@ -106,7 +106,7 @@ describe('the main job', () => {
     const gentoo = { Island: 'Biscoe', 'Beak Length (mm)': 47, 'Beak Depth (mm)': 15, 'Flipper Length (mm)': 218, 'Body Mass (g)': 5200 };
     const answer = await stack.json<PredictResult>('predict', 'penguin-net', JSON.stringify({ ...gentoo, Sex: 'MALE' }));
     expect(answer.predictions[0].label).toBe('Gentoo');
-  }, 120_000);
+  });
 
   it('predicts by the command', async () => {
     const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(flight));
@@ -138,33 +138,25 @@ describe('the main job', () => {
     const answer = await stack.json<PredictResult>('predict', 'flight-delay', JSON.stringify(row));
     expect(answer.predictions[0]).toMatchObject({ label: prediction, probability: expect.closeTo(probability, 6) });
     expect(await stack.json(...job, '--partition-rows', '20000')).toMatchObject({ status: 'completed', job: 'e2e' });
-  }, 120_000);
+  });
 
   it('ends in the same model after kill -9 of the training worker in mid-epoch', async () => {
     const undisturbed = await stack.json<RunResult>('run', 'flight-delay', '--wait', ...slower());
     const { run } = await stack.json<{ run: string }>('run', 'flight-delay', ...slower());
     const shown = (): Promise<ShownRun> => stack.json('show', run);
-    const killedAt = await eventually(
-      'the training is under way',
-      async () => {
-        const { trainings } = await shown();
-        const progress = trainings[0]?.progress;
-        return progress && progress.totalSteps > 100 && progress.step > progress.totalSteps * 0.2 ? progress.step : undefined;
-      },
-      120_000,
-    );
+    const killedAt = await eventually('the training is under way', async () => {
+      const { trainings } = await shown();
+      const progress = trainings[0]?.progress;
+      return progress && progress.totalSteps > 100 && progress.step > progress.totalSteps * 0.2 ? progress.step : undefined;
+    });
     process.kill(await stack.pid('training'), 'SIGKILL');
-    const ended = await eventually(
-      'the run ends',
-      async () => {
-        const status = await shown();
-        return status.state === 'running' ? undefined : status;
-      },
-      180_000,
-    );
+    const ended = await eventually('the run ends', async () => {
+      const status = await shown();
+      return status.state === 'running' ? undefined : status;
+    });
     expect(killedAt).toBeGreaterThan(0);
     expect(ended).toMatchObject({ state: 'promoted', modelDigest: undisturbed.modelDigest });
-  }, 420_000);
+  }, 900_000);
 
   it('reads the same data after kill -9 of the data worker in the middle of the files', async () => {
     const folder = join(stack.home, 'flights');
@@ -190,19 +182,15 @@ describe('the main job', () => {
     });
     process.kill(await stack.pid('data'), 'SIGKILL');
     expect(done).toBeLessThan(20);
-    const ended = await eventually(
-      'the run ends',
-      async () => {
-        const status = await stack.json<ShownRun & { dataDigest?: string }>('show', run);
-        return status.state === 'running' ? undefined : status;
-      },
-      120_000,
-    );
+    const ended = await eventually('the run ends', async () => {
+      const status = await stack.json<ShownRun & { dataDigest?: string }>('show', run);
+      return status.state === 'running' ? undefined : status;
+    });
     expect(ended).toMatchObject({ state: 'failed', reason: expect.stringContaining('minRows') });
     const store = new FileArtifactStore(join(stack.home, 'undisturbed'));
     const undisturbed = await ingestSource(source, stack.home, { store, scratchRoot: join(stack.home, 'undisturbed-scratch') });
     expect(ended.dataDigest).toBe(undisturbed.digest);
-  }, 240_000);
+  }, 600_000);
 
   it('reloads on promotion and rollback without a failed request', async () => {
     const load = applyLoad(`${stack.url}/v1/models/flight-delay:predict`, flight, 16);
@@ -216,7 +204,7 @@ describe('the main job', () => {
     expect(versions).toEqual(new Set(['1', '2', '3']));
     const { models } = await stack.json<{ models: { model: string; champion: string; serving: { version: string } }[] }>('models');
     expect(models.find(({ model }) => model === 'flight-delay')).toMatchObject({ champion: '1', serving: { version: '1' } });
-  }, 180_000);
+  }, 600_000);
 
   it('gives Python the same probabilities through mlflow.onnx', async () => {
     const script = [
@@ -244,7 +232,7 @@ describe('the main job', () => {
     expect(answer.probabilities[0][1]).toBeCloseTo(served.predictions[0].probability!, 5);
     expect(answer.anomaly[0][0]).toBe(Math.fround(served.predictions[0].anomaly!));
     return undefined;
-  }, 120_000);
+  });
 
   it('refuses to promote what the registry does not have, and leaves nothing behind', async () => {
     for (const [model, version] of [
@@ -352,7 +340,7 @@ describe('the main job', () => {
         return status.state === 'running' ? undefined : status;
       });
       expect(ended).toMatchObject({ state: 'promoted', dataOverride: { reason: 'a sample will do' } });
-    }, 120_000);
+    });
 
     it('refuses a definition that is not valid, and names the path', async () => {
       const { code, stderr } = await stack.anneal('run', 'flight-delay', '--set', 'training.epochs=zero');
@@ -374,7 +362,7 @@ describe('the main job', () => {
     });
     await stack.json('schedule', 'delete', 'flight-delay');
     expect((await stack.json<{ schedules: unknown[] }>('schedule', 'list')).schedules).toEqual([]);
-  }, 120_000);
+  });
 
   it('goes on with a run after the stack was down in the middle of it', async () => {
     const { run } = await stack.json<{ run: string }>('run', 'flight-delay', ...slower());
@@ -384,14 +372,10 @@ describe('the main job', () => {
     });
     expect((await stack.down()).code).toBe(0);
     await stack.up();
-    const ended = await eventually(
-      'the run ends',
-      async () => {
-        const status = await stack.json<ShownRun>('show', run);
-        return status.state === 'running' ? undefined : status;
-      },
-      180_000,
-    );
+    const ended = await eventually('the run ends', async () => {
+      const status = await stack.json<ShownRun>('show', run);
+      return status.state === 'running' ? undefined : status;
+    });
     expect(ended.state).toBe('promoted');
-  }, 420_000);
+  }, 900_000);
 });

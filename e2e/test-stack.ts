@@ -121,7 +121,7 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Poll until `reached` gives a value. */
-export async function eventually<T>(what: string, reached: () => Promise<T | undefined>, timeoutMs = 60_000): Promise<T> {
+export async function eventually<T>(what: string, reached: () => Promise<T | undefined>, timeoutMs = 240_000): Promise<T> {
   for (const until = Date.now() + timeoutMs; Date.now() < until;) {
     const value = await reached();
     if (value !== undefined) return value;

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isAlive } from './is-alive.js';
 
 const host = hostname().replace(/[^A-Za-z0-9.]/g, '_');
 const pattern = /^([A-Za-z0-9._]+)-(\d+)$/;
@@ -14,14 +15,4 @@ export const processMark = `${host}-${process.pid}`;
 export function isGone(mark: string): boolean | undefined {
   const [, machine, pid] = pattern.exec(mark) ?? [];
   return machine === host ? !isAlive(Number(pid)) : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It may belong to another user.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { pino } from 'pino';
 import { AnnealError } from '../contracts/failures.js';
+import { endWithParent } from '../ml/child/end-with-parent.js';
 import type {
   CollectedMessage,
   CollectMessage,
@@ -47,6 +48,7 @@ const host = new ServingHost(
   () => process.kill(process.pid, 'SIGKILL'),
 );
 
+endWithParent(2 * orphanDrainMs);
 process.on('disconnect', () => {
   setTimeout(() => process.exit(0), orphanDrainMs).unref();
   void host.handlers.drain(null).then(() => process.exit(0));

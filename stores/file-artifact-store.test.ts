@@ -100,8 +100,10 @@ describe('FileArtifactStore on its disk', () => {
         `const { FileArtifactStore } = await import('./stores/file-artifact-store.ts');
          const { randomBytes } = await import('node:crypto');
          const store = new FileArtifactStore(${JSON.stringify(root)});
+         const write = async () => store.setPointer('newest', await store.putBytes(randomBytes(2_000_000)));
+         await write();
          console.log('writing');
-         for (;;) await store.setPointer('newest', await store.putBytes(randomBytes(2_000_000)));`,
+         for (;;) await write();`,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );

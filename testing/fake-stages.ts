@@ -57,8 +57,8 @@ export interface FakeBehaviour {
   readonly onValidate?: (validation: number) => Partial<ValidationResult>;
   /** What the source looks like at the moment. */
   readonly identity?: () => string;
-  /** Who serves at the moment. */
-  readonly champion?: () => ServedVersion | undefined;
+  /** Who serves at the moment; null: nobody. */
+  readonly champion?: () => ServedVersion | null | undefined;
   /** What each promotion asks for, and what is to be said of it; throw to refuse it. */
   readonly onPromote?: (input: Parameters<TrackingActivities['promoteVersion']>[0]) => readonly string[] | void;
   /** Called with the name of each other activity as it starts; throw to make it fail. */
@@ -188,9 +188,11 @@ export class FakeStages {
         await this.note('registerModelVersion');
         return { version: '4', bundle: { model: ref, manifest: ref, golden: ref } };
       },
-      currentChampion: async () =>
-        this.behaviour.champion?.() ??
-        (this.behaviour.championTest ? { version: '3', bundle: { model: ref, manifest: ref, golden: ref } } : undefined),
+      currentChampion: async () => {
+        const champion = this.behaviour.champion?.();
+        if (champion !== undefined) return champion ?? undefined;
+        return this.behaviour.championTest ? { version: '3', bundle: { model: ref, manifest: ref, golden: ref } } : undefined;
+      },
       promoteVersion: async (input) => {
         const { model, version } = input;
         await this.note('promoteVersion');

@@ -94,7 +94,7 @@ export class OtlpReceiver {
   }
 
   /** Wait until a span is there. */
-  async until(isThere: (span: ReceivedSpan) => boolean, timeoutMs = 15_000): Promise<ReceivedSpan> {
+  async until(isThere: (span: ReceivedSpan) => boolean, timeoutMs = 60_000): Promise<ReceivedSpan> {
     for (const startedAt = performance.now(); ;) {
       const found = this.spans.find(isThere);
       if (found) return found;

@@ -20,7 +20,7 @@ describe('a run on workers that send spans', () => {
     [receiver, environment] = await Promise.all([OtlpReceiver.listen(), createWorkflowEnvironment()]);
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = receiver.url;
     tracing = traceTemporal({ serviceName: 'anneal-test', onProblem: (problem) => console.error(problem) });
-  }, 60_000);
+  });
   afterAll(async () => {
     delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
     await tracing.close();

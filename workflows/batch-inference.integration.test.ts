@@ -18,7 +18,7 @@ describe('batchInference', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment({ 'limit.historyCount.suggestContinueAsNew': '60' });
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });
@@ -37,7 +37,14 @@ describe('batchInference', () => {
   }
 
   it('predicts every partition in a sliding window with the version that served at its start', async () => {
-    const batch = new FakeBatch({ partitions: 8, onPredict: (partition) => sleep(partition === 0 ? 400 : 20) });
+    const batch = new FakeBatch({
+      partitions: 8,
+      onPredict: async (partition) => {
+        // The first ones wait for each other, however slowly they start; then one stays behind.
+        while (batch.mostAtOnce < 3) await sleep(10);
+        await sleep(partition === 0 ? 400 : 20);
+      },
+    });
     await run(batch, {}, async (handle) => {
       expect(await handle.result()).toMatchObject({ model: 'toy', version: '3', modelDigest: 'model-3', predicted: 800, parts: 8 });
       expect(batch.mostAtOnce).toBe(3);

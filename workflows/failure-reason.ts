@@ -25,6 +25,12 @@ export function isSuperseded(error: unknown): boolean {
   return root instanceof ApplicationFailure && root.type === failureTypes.superseded;
 }
 
+/** Whether another version serves than the one that was compared with. */
+export function isChampionChanged(error: unknown): boolean {
+  const root = rootOf(error);
+  return root instanceof ApplicationFailure && root.type === failureTypes.championChanged;
+}
+
 /** Whether the file of the user's model cannot be used; so it fails for all who give it the same. */
 export function isOfModelFile(error: unknown): boolean {
   const root = rootOf(error);

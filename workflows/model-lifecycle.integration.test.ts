@@ -6,6 +6,7 @@ import type { HostActivities } from '../contracts/activities.js';
 import { failureTypes } from '../contracts/failures.js';
 import { modelWorkflowId } from '../contracts/ids.js';
 import {
+  type PromoteInput,
   promoteUpdate,
   rollbackUpdate,
   servingMemoKey,
@@ -58,7 +59,7 @@ describe('modelLifecycle', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });
@@ -154,7 +155,24 @@ describe('modelLifecycle', () => {
       await handle.executeUpdate(promoteUpdate, { args: [of('1', 1000)] });
       expect((await handle.query(servingStateQuery)).champion?.version).toBe('1');
     });
-  }, 60_000);
+  });
+
+  it('refuses a version that was compared with another one than serves, and promotes it when it was compared with that', async () => {
+    const host = new RecordedHost('g1');
+    const compared = (number: string, ifChampion: string | null) => ({ args: [{ ...promotion(number), ifChampion }] as [PromoteInput] });
+    await withLifecycle([host], async (handle) => {
+      await handle.executeUpdate(waitForVersionUpdate, { args: [host.lease(0)] });
+      expect(await handle.executeUpdate(promoteUpdate, compared('1', null))).toMatchObject({ version: '1' });
+      const message = await refusal(handle.executeUpdate(promoteUpdate, compared('2', null)));
+      expect(message).toMatch(/Version 2 was not promoted: it was compared with no version as champion, and version 1 serves now/);
+      // Two at once: the turn of one comes when the other one serves.
+      const both = await Promise.allSettled(['2', '3'].map((number) => handle.executeUpdate(promoteUpdate, compared(number, '1'))));
+      const promoted = both.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.version] : []));
+      expect(promoted).toHaveLength(1);
+      // Asked for once more, as by an activity that did not hear the answer.
+      expect(await handle.executeUpdate(promoteUpdate, compared(promoted[0], '1'))).toMatchObject({ version: promoted[0] });
+    });
+  });
 
   it('keeps the old version everywhere when one host refuses the new one', async () => {
     const hosts = [new RecordedHost('b1'), new RecordedHost('b2')];
@@ -219,7 +237,7 @@ describe('modelLifecycle', () => {
       },
       () => away,
     );
-  }, 90_000);
+  });
 
   it('fails, and says what to do, when fewer hosts answer than are wanted', async () => {
     await withLifecycle([], async (handle) => {
@@ -238,7 +256,7 @@ describe('modelLifecycle', () => {
       const result = await handle.executeUpdate(promoteUpdate, { args: [promotion('1')] });
       expect(result).toMatchObject({ acknowledged: ['e1'], unreachable: ['e2'] });
     });
-  }, 40_000);
+  });
 
   it('makes two promotions one after the other', async () => {
     const host = new RecordedHost('f1');
@@ -289,5 +307,5 @@ describe('modelLifecycle over a long time', () => {
     } finally {
       await environment.teardown();
     }
-  }, 60_000);
+  });
 });

@@ -64,12 +64,16 @@ export async function modelLifecycle({ model, carried }: ModelLifecycleInput): P
     return lifecycle.target();
   });
 
-  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds, unlessSuperseded }) => {
+  setHandler(promoteUpdate, async ({ version, reason, minHosts, hostWaitSeconds, unlessSuperseded, ifChampion }) => {
     // Before its turn: a registry that is away holds up this promotion, and no rollback.
     const served = typeof version === 'string' ? await registered(version) : version;
     const result = await oneAtATime(() => {
       const newer = unlessSuperseded ? lifecycle.newerThan(served) : undefined;
       if (newer) throw superseded(model, served, newer);
+      const serving = lifecycle.target().champion?.version ?? null;
+      // A promotion that is asked for once more may have been made.
+      if (ifChampion !== undefined && serving !== ifChampion && serving !== served.version)
+        throw championChanged(served, ifChampion, serving);
       return change('promote', served, reason, minHosts, hostWaitSeconds);
     });
     await alias.follow();
@@ -163,6 +167,15 @@ function superseded(model: string, version: ServedVersion, newer: ServedVersion)
     type: failureTypes.superseded,
     nonRetryable: true,
     message: `Version ${version.version} was not promoted, since version ${newer.version} serves, which comes from ${newer.pipelineRun ? `the run ${newer.pipelineRun}, ` : 'a run '}that started later. It stays in the registry; \`anneal promote ${model} ${version.version}\` promotes it all the same.`,
+  });
+}
+
+function championChanged({ version }: ServedVersion, compared: string | null, serving: string | null): ApplicationFailure {
+  const named = (champion: string | null) => (champion === null ? 'no version' : `version ${champion}`);
+  return ApplicationFailure.create({
+    type: failureTypes.championChanged,
+    nonRetryable: true,
+    message: `Version ${version} was not promoted: it was compared with ${named(compared)} as champion, and ${named(serving)} serves now. Compare it with that, and promote it again.`,
   });
 }
 

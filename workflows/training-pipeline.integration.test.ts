@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -20,7 +21,7 @@ describe('trainingPipeline', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });
@@ -39,12 +40,12 @@ describe('trainingPipeline', () => {
   }
 
   async function until(handle: Handle, reached: (status: PipelineStatus) => boolean): Promise<PipelineStatus> {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < 1200; attempt++) {
       const status = await handle.query(statusQuery);
       if (reached(status)) return status;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
-    throw new Error('the run did not get there within 5 seconds');
+    throw new Error('the run did not get there within a minute');
   }
 
   it('promotes a model that is worse than the baseline only with a warning, where no gate forbids it', async () => {
@@ -68,6 +69,61 @@ describe('trainingPipeline', () => {
       const [{ version, unlessSuperseded }] = asked as { version: ServedVersion; unlessSuperseded: boolean }[];
       expect(unlessSuperseded).toBe(true);
       expect(Math.abs(version.runStartedAtMs! - startTime.getTime())).toBeLessThan(5);
+    });
+  });
+
+  describe('of which another one was promoted while it ran', () => {
+    const other: ServedVersion = {
+      version: '3',
+      bundle: {
+        model: { uri: 'artifact:3', sha256: '3', sizeBytes: 1 },
+        manifest: { uri: 'm', sha256: '3', sizeBytes: 1 },
+        golden: { uri: 'g', sha256: '3', sizeBytes: 1 },
+      },
+    };
+    /** The other run promotes when this one asks for its own promotion. */
+    function overtaken(championTest: { auc: number }) {
+      const asked: (string | null | undefined)[] = [];
+      const requests: string[] = [];
+      let champion: ServedVersion | undefined;
+      const stages = new FakeStages({
+        championTest,
+        champion: () => champion ?? null,
+        onPromote: ({ ifChampion, requestId }) => {
+          asked.push(ifChampion);
+          requests.push(requestId);
+          if (champion !== undefined) return;
+          champion = other;
+          throw ApplicationFailure.create({ type: failureTypes.championChanged, nonRetryable: true, message: 'version 3 serves' });
+        },
+      });
+      return { stages, asked, requests };
+    }
+
+    it('compares with that one, and is promoted when it is no worse', async () => {
+      const { stages, asked, requests } = overtaken({ auc: 0.75 });
+      await run(stages, testPipeline(), async (handle) => {
+        expect(await handle.result()).toMatchObject({ status: 'promoted', version: '4' });
+        expect(asked).toEqual([null, '3']);
+        expect(new Set(requests).size).toBe(2);
+        expect(await handle.query(statusQuery)).toMatchObject({ champion: { version: '3', metrics: { auc: 0.75 } } });
+      });
+    });
+
+    it('is rejected when it is worse', async () => {
+      const { stages, asked } = overtaken({ auc: 0.9 });
+      await run(stages, testPipeline(), async (handle) => {
+        const { status, reason } = await handle.result();
+        expect(status).toBe('rejected');
+        expect(reason).toMatch(/auc 0\.8 < 0\.9 \(champion version 3 0\.9\)/);
+        expect(asked).toEqual([null]);
+      });
+    });
+
+    it('asks whatever serves where no gate compares with the champion', async () => {
+      const { stages, asked } = overtaken({ auc: 0.9 });
+      await run(stages, testPipeline({ gates: [{ metric: 'auc', min: 0.6 }] }), (handle) => handle.result().catch(() => undefined));
+      expect(asked[0]).toBeUndefined();
     });
   });
 
@@ -193,7 +249,9 @@ describe('trainingPipeline', () => {
     const stages = new FakeStages({
       onTrain: async () => {
         most = Math.max(most, ++now);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        // The first ones wait for each other, however slowly they start.
+        while (most < 3) await sleep(10);
+        await sleep(200);
         now--;
       },
     });

@@ -8,8 +8,9 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { TrackedRun } from '../contracts/activities.js';
+import type { EvaluationResult, TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
+import type { ModelBundle } from '../contracts/model.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import { primaryMetric } from '../contracts/pipeline/primary-metric.js';
 import { coarseThreshold } from '../contracts/pipeline/coarse-threshold.js';
@@ -22,19 +23,18 @@ import {
   type SweepResult,
   type TrainingPipelineInput,
 } from '../contracts/training-pipeline.js';
-import { evaluateGates } from '../ml/evaluate/gates.js';
 import { applyParameters } from '../ml/search/apply-parameters.js';
 import { failureReason, isSuperseded } from './failure-reason.js';
-import { data, promotion, tracking } from './proxies.js';
+import { data, tracking } from './proxies.js';
 import type { sweep } from './sweep.js';
 import { approvalHandlers } from './training-pipeline/approval.js';
 import { belowBaseline } from './training-pipeline/below-baseline.js';
 import { type DataDecision, dataDecisionHandlers } from './training-pipeline/data-decision.js';
 import { checkEngines } from './training-pipeline/check-engines.js';
 import { crossValidate } from './training-pipeline/cross-validate.js';
-import { gateEvidence } from './training-pipeline/gate-evidence.js';
 import { ingest } from './training-pipeline/ingest.js';
 import { prepare } from './training-pipeline/prepare.js';
+import { type Measured, promote } from './training-pipeline/promote.js';
 import { RunRecord } from './training-pipeline/run-record.js';
 import { count, metricText, type RunStage, stagedBy } from './training-pipeline/staged.js';
 import { train } from './training-pipeline/train.js';
@@ -158,22 +158,18 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
 
   const trained = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
 
-  let champion;
-  const { bundle, evaluation } = await staged(
+  const { bundle, measured } = await staged(
     'evaluate',
     async () => {
       const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
         { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.digest },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
-      champion = await tracking.currentChampion.executeWithOptions({ summary: 'who serves today' }, [{ model: spec.name }]);
-      const evaluation = await data.evaluateModel.executeWithOptions({ summary: `${count(prepared.rows.test)} test rows` }, [
-        { spec: chosen, prepared: prepared.manifest, bundle, champion },
-      ]);
-      return { bundle, evaluation };
+      return { bundle, measured: await measure(bundle) };
     },
-    ({ evaluation: { summary } }) => {
-      record.learn({ test: summary.metrics, baseline: summary.baseline, champion: summary.champion });
+    ({ measured: { evaluation } }) => {
+      const { summary } = evaluation;
+      learnOf(evaluation);
       const warning = belowBaseline(metric, summary.metrics, summary.baseline, spec.gates);
       if (warning !== undefined) {
         record.learn({ belowBaseline: warning });
@@ -181,7 +177,6 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
       }
       const coarse = coarseThreshold(spec.serving, prepared.rows.train);
       if (coarse !== undefined) record.warn(coarse);
-      if (summary.championSkipped) record.warn(`Not compared with the champion: ${summary.championSkipped}`);
       const value = summary.metrics[metric];
       if (value !== undefined) upsertSearchAttributes([{ key: searchAttributes.metric, value }]);
       return `${metricText(summary.metrics, metric)} on ${count(summary.rows)} test rows, baseline ${metricText(summary.baseline, metric)}`;
@@ -201,7 +196,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           workflowId,
           startedAtMs: startTime.getTime(),
           bundle,
-          evaluation,
+          evaluation: measured.evaluation,
           training: trained,
           parameters,
           dataDigest,
@@ -216,46 +211,35 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
     },
   );
 
-  await stage('promote', async () => {
-    const gates = evaluateGates(spec.gates, gateEvidence(evaluation.summary, crossValidation?.metrics));
-    record.learn({ gates });
-    const failed = gates.filter((gate) => !gate.passed);
-    if (failed.length > 0) {
-      const reason = `Version ${version.version} was not promoted, since ${failed.length === 1 ? 'a gate is' : 'gates are'} not met: ${failed.map((gate) => gate.explanation).join('; ')}. It stays in the registry as challenger; \`anneal promote ${spec.name} ${version.version}\` promotes it all the same.`;
-      record.end('rejected', Date.now(), reason);
-      return 'gates not met';
-    }
-    if (spec.promotion.approval === 'manual') {
-      record.awaitApproval('promote');
-      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'awaiting-approval' }]);
-      publish();
-      const decision = await approval.decision();
-      record.resume('promote');
-      upsertSearchAttributes([{ key: searchAttributes.stage, value: 'promote' }]);
-      if (!decision.approved) {
-        record.end('rejected', Date.now(), `Rejected: ${decision.reason}`);
-        return 'rejected';
-      }
-    }
-    const { minHosts, hostWaitSeconds, approval: by } = spec.promotion;
-    const served = { ...version, runStartedAtMs: startTime.getTime() };
-    const rollout = await promotion.promoteVersion.executeWithOptions({ summary: `version ${version.version}` }, [
+  await stage('promote', () =>
+    promote(
+      spec,
       {
-        model: spec.name,
-        requestId: workflowId,
-        version: served,
-        reason: `run ${workflowId}`,
-        minHosts,
-        hostWaitSeconds,
-        // What somebody has approved is promoted.
-        unlessSuperseded: by === 'automatic',
+        version,
+        measured,
+        crossValidated: crossValidation?.metrics,
+        measure: async () => {
+          const again = await measure(bundle);
+          learnOf(again.evaluation);
+          return again;
+        },
       },
+      { record, approval, publish },
+    ),
+  );
+
+  async function measure(bundle: ModelBundle): Promise<Measured> {
+    const champion = await tracking.currentChampion.executeWithOptions({ summary: 'who serves today' }, [{ model: spec.name }]);
+    const evaluation = await data.evaluateModel.executeWithOptions({ summary: `${count(prepared.rows.test)} test rows` }, [
+      { spec: chosen, prepared: prepared.manifest, bundle, champion },
     ]);
-    record.learn({ rollout });
-    for (const warning of rollout.warnings ?? []) record.warn(warning);
-    record.end('promoted', Date.now());
-    return `version ${rollout.version} serves on ${rollout.acknowledged.length} host${rollout.acknowledged.length === 1 ? '' : 's'}`;
-  });
+    return { champion, evaluation };
+  }
+
+  function learnOf({ summary: { metrics, baseline, champion, championSkipped } }: EvaluationResult): void {
+    record.learn({ test: metrics, baseline, champion });
+    if (championSkipped) record.warn(`Not compared with the champion: ${championSkipped}`);
+  }
 
   /** The first stages do without MLflow; from here on the run waits for it, and says so. */
   async function openedRun(name: StageName): Promise<TrackedRun> {

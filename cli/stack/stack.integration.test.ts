@@ -50,7 +50,7 @@ function runningState(): StackState {
   return condition.state;
 }
 
-async function until<T>(read: () => T | undefined | false, what: string, timeoutMs = 30_000): Promise<T> {
+async function until<T>(read: () => T | undefined | false, what: string, timeoutMs = 60_000): Promise<T> {
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(100)) {
     const value = read();
     if (value !== undefined && value !== false) return value;

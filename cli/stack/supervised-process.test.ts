@@ -72,7 +72,7 @@ describe('SupervisedProcess', () => {
     process.kill(first.pid, 'SIGKILL');
     const second = await whenState(part, 'ready', 1);
     expect(second.pid).not.toBe(first.pid);
-    expect(Date.now() - killedAt).toBeLessThan(3000);
+    expect(Date.now() - killedAt).toBeLessThan(10_000);
   });
 
   test('counts the deaths of a process that cannot start', async () => {

@@ -101,5 +101,5 @@ export function meantAlternative(issue: Issue): Issue[] {
   const near = issue.errors.filter((problems) => problems.every(({ path }) => path.length > 0));
   if (near.length === 1) return inside(near[0]);
   const messages = issue.errors.flatMap((problems) => problems.map(({ message }) => message.replace(/, but .* was given$/, '')));
-  return [{ ...issue, message: messages.join(', or ') }];
+  return [{ ...issue, message: messages.map((message, i) => (i > 0 ? message.replace(/^expected /, '') : message)).join(', or ') }];
 }

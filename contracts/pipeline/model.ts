@@ -49,6 +49,13 @@ const familySpec = z.discriminatedUnion('family', [
 /** The fields of all families but the user's own. */
 export const familyFields: ReadonlySet<string> = new Set(familySpec.options.flatMap((option) => Object.keys(option.shape)));
 
+/** The same model in another family, without the fields that this one does not have; what is no family is left to the check. Pure. */
+export function inFamily(model: unknown, family: unknown): unknown {
+  const option = familySpec.options.find(({ shape }) => shape.family.value === family);
+  const fields = typeof model === 'object' && model !== null ? Object.entries(model) : [];
+  return { ...Object.fromEntries(option ? fields.filter(([field]) => Object.hasOwn(option.shape, field)) : fields), family };
+}
+
 export type ModelSpec = z.output<typeof familySpec>;
 type ModelInput = z.input<typeof familySpec> | ModuleShorthand;
 

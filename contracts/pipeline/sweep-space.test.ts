@@ -33,7 +33,11 @@ describe('the space of a sweep', () => {
     ['model.hidden', choice([8], [0]), '[0] is not possible, expected at least 1 for each'],
     ['model.activation', choice('relu', 'rely'), '"rely" is not possible, expected one of "relu", "tanh"'],
     ['training.epochs', uniform(1.5, 3), 'low 1.5 is not possible, expected a whole number'],
-    ['training.schedule', choice('linear'), '"linear" is not possible, expected one of "cosine", "constant", or an object'],
+    [
+      'training.schedule',
+      choice('linear'),
+      '"linear" is not possible, expected one of "cosine", "constant", or an object such as {"kind": "constant"}, ',
+    ],
     ['training.optimizer.beta1', uniform(0.5, 0.9), 'low 0.5 does not go with training.optimizer.kind, expected one of "adamw"'],
     ['training.loss', choice({ kind: 'focal' }), '{"kind":"focal"} is not possible: training.loss: a regression target cannot be trained'],
     ['training.optimizer', choice({ kind: 'sgd', momentun: 0.5 }), '(did you mean "training.optimizer.momentum"?)'],
@@ -62,7 +66,7 @@ describe('the space of a sweep', () => {
 
   it('refuses a range with a hole in it', () => {
     expect(() => searching({ 'model.dropout': { kind: 'integer', low: 0, high: 1 } })).toThrow('high 1 is not possible');
-    expect(() => searching({ 'model.residual': choice(true, 'x') })).toThrow('"x" is not possible, expected a boolean');
+    expect(() => searching({ 'model.residual': choice(true, 'x') })).toThrow('"x" is not possible, expected true or false');
   });
 
   it('fills in what a choice leaves out', () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { crossReferenceProblems } from './cross-references.js';
+import { meantAlternative, plainMessage } from './definition-messages.js';
 import { modelSpec } from './model.js';
 import type { PipelineSpec } from './schema.js';
 import { similarName } from './similar-name.js';
@@ -94,7 +95,7 @@ function attemptIn(base: PipelineSpec, spec: PipelineSpec, before: ReadonlySet<s
   const parsed = searched.safeParse(changed, {
     error: (issue) => {
       if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject) known.push(...Object.keys(issue.inst.shape));
-      return undefined;
+      return plainMessage(issue);
     },
   });
   if (!parsed.success) {
@@ -141,32 +142,12 @@ function problemOf(issue: Issue, keys: readonly string[], known: readonly string
   };
 }
 
-const typeNames: Readonly<Record<string, string>> = { int: 'a whole number', array: 'a list', object: 'an object', record: 'an object' };
-
+/** What the field takes, of a message that says what was expected and what was given. */
 function expectedBy(issue: Issue): string {
-  const inside = issue.path.length > 2 && typeof issue.path.at(-1) === 'number' ? ' for each' : '';
-  switch (issue.code) {
-    case 'too_big':
-      return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${issue.origin === 'array' ? ' items' : inside}`;
-    case 'too_small':
-      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${issue.origin === 'array' ? ' items' : inside}`;
-    case 'invalid_type':
-      return (typeNames[issue.expected] ?? `a ${issue.expected}`) + inside;
-    case 'invalid_value':
-      return `one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
-    case 'invalid_union': {
-      const { options } = issue as { options?: unknown };
-      if (Array.isArray(options)) return `one of ${options.map((option) => JSON.stringify(option)).join(', ')}`;
-      return issue.errors.map(([first]) => (first ? expectedBy(first) : '')).join(', or ');
-    }
-    case 'invalid_format':
-    case 'not_multiple_of':
-    case 'unrecognized_keys':
-    case 'invalid_key':
-    case 'invalid_element':
-    case 'custom':
-      return `another: ${issue.message}`;
-  }
+  const [meant] = meantAlternative(issue);
+  const expected = /^expected (.*?)(?:, but .*)?$/s.exec(meant.message)?.[1];
+  if (expected === undefined) return `another: ${meant.message}`;
+  return meant.path.length > 2 && typeof meant.path.at(-1) === 'number' ? `${expected} for each` : expected;
 }
 
 interface Corner {

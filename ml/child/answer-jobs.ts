@@ -1,3 +1,4 @@
+import { endWithParent } from './end-with-parent.js';
 import { toFailureMessage } from './failure-message.js';
 import type { JobMessage, OnRows } from './job-messages.js';
 
@@ -25,6 +26,7 @@ export function answerJobs<Job, Result>(run: (job: Job, onRows: OnRows) => Promi
   }
 
   process.on('message', (job: Job) => void answer(job));
+  endWithParent();
   process.on('disconnect', () => process.exit(0));
   // Ctrl-C and service managers reach the whole process group; the parent decides what happens then.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});

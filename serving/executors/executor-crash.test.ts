@@ -13,7 +13,9 @@ import { loadService } from '../grpc/service-definition.js';
 import { prepareVersion } from '../loader/prepare-version.js';
 import { idleExecutorPids } from './process-runner.js';
 import { ServingHost } from '../serving-host.js';
-import { executorPids, isAlive } from '../testing/executor-processes.js';
+import { isAlive } from '../../ml/is-alive.js';
+import { executorPids } from '../testing/executor-processes.js';
+import { underLoad } from '../../testing/under-load.js';
 import { startServingProcess } from '../testing/serving-process.js';
 import { tinyGolden, tinyGraph, tinyManifest, tinyProbability, writeVersion, type TinyModel } from '../testing/tiny-bundle.js';
 
@@ -29,7 +31,9 @@ describe('crashes of executor processes', () => {
   let grpc: Client;
   let epoch = 0;
   beforeAll(async () => {
-    serving = await startServingProcess({}, [], { executors: { placement: 'executor-process' }, start: { logLevel: 'fatal' } });
+    // A busy machine may take longer to start an executor than requests wait by default.
+    const executors = { placement: 'executor-process', maxWaitMs: 60_000 } as const;
+    serving = await startServingProcess({}, [], { executors, start: { logLevel: 'fatal' } });
     grpc = new Client(serving.grpcAddress, credentials.createInsecure());
     await promote('tiny', '1', { bias: 0 });
   });
@@ -80,39 +84,29 @@ describe('crashes of executor processes', () => {
     });
   }
 
-  /** @returns what was answered wrongly or not at all, until it is told to stop */
-  function load(name: string, connections: number, bias: number) {
-    let isOver = false;
-    let answered = 0;
+  /** @returns what clients were answered wrongly or not at all while the rest ran, and the slowest answer */
+  async function loaded(name: string, clients: number, bias: number, during: () => Promise<unknown>) {
+    let asked = 0;
     let slowestMs = 0;
     const wrong: unknown[] = [];
     const ask = async (client: number): Promise<void> => {
-      for (let i = 0; !isOver; i++) {
-        const distance = (client * 31 + i) % 1000;
-        const startedAt = performance.now();
-        try {
-          const late = client % 2 === 0 ? (await post(name, distance)).body.predictions[0].probability : await infer(name, distance);
-          if (Math.abs(late - tinyProbability({ bias }, { origin: 'SFO', distance })) > 1e-5) wrong.push({ distance, late });
-        } catch (error) {
-          wrong.push(error);
-        }
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
-        answered++;
+      const distance = asked++ % 1000;
+      const startedAt = performance.now();
+      try {
+        const late = client % 2 === 0 ? (await post(name, distance)).body.predictions[0].probability : await infer(name, distance);
+        if (Math.abs(late - tinyProbability({ bias }, { origin: 'SFO', distance })) > 1e-5) wrong.push({ distance, late });
+      } catch (error) {
+        wrong.push(error);
       }
+      slowestMs = Math.max(slowestMs, performance.now() - startedAt);
     };
-    const clients = Promise.all(Array.from({ length: connections }, (_, client) => ask(client)));
-    return {
-      async stop() {
-        isOver = true;
-        await clients;
-        return { wrong, answered, slowestMs };
-      },
-    };
+    const { length: answered } = await underLoad(clients, ask, during);
+    return { wrong, answered, slowestMs };
   }
 
   async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-    for (const end = performance.now() + 20_000; !(await isTrue()); await sleep(20))
-      if (performance.now() > end) throw new Error('it did not come about within 20 s');
+    for (const end = performance.now() + 60_000; !(await isTrue()); await sleep(20))
+      if (performance.now() > end) throw new Error('it did not come about within 60 s');
   }
 
   async function metric(name: string): Promise<number> {
@@ -125,17 +119,17 @@ describe('crashes of executor processes', () => {
     [16, ['SIGSEGV', 'SIGKILL']],
     [64, ['SIGKILL', 'SIGABRT']],
   ])('fail no request of %d clients over HTTP and gRPC', async (connections, signals) => {
-    const clients = load('tiny', connections, 0);
-    for (const signal of signals) {
+    const { wrong, answered } = await loaded('tiny', connections, 0, async () => {
+      for (const signal of signals) {
+        await sleep(150);
+        const before = executorPids(serving.child.pid!);
+        expect(before.length).toBeGreaterThan(0);
+        for (const pid of before) process.kill(pid, signal);
+        await until(() => executorPids(serving.child.pid!).some((pid) => !before.includes(pid)));
+        await until(async () => (await metric('anneal_executors{model="tiny",version="1"}')) === 1);
+      }
       await sleep(150);
-      const before = executorPids(serving.child.pid!);
-      expect(before.length).toBeGreaterThan(0);
-      for (const pid of before) process.kill(pid, signal);
-      await until(() => executorPids(serving.child.pid!).some((pid) => !before.includes(pid)));
-      await until(async () => (await metric('anneal_executors{model="tiny",version="1"}')) === 1);
-    }
-    await sleep(150);
-    const { wrong, answered } = await clients.stop();
+    });
     expect(wrong).toEqual([]);
     expect(answered).toBeGreaterThan(connections);
     expect(await metric('anneal_executor_deaths_total{model="tiny",signal="SIGSEGV"}')).toBeGreaterThan(0);
@@ -145,59 +139,63 @@ describe('crashes of executor processes', () => {
 
   onlyX64('refuse a request that two executors died of, and only that one', async () => {
     await promote('poisoned', '1', { bias: 1, crashesAt: poisonDate });
-    const clients = [load('poisoned', 16, 1), load('tiny', 4, 0)];
-    await sleep(100);
     const deaths = () => metric('anneal_executor_deaths_total{model="poisoned",signal="SIGFPE"}');
-    const { status: code, body } = await post('poisoned', 1, poisonDate);
-    expect(code).toBe(500);
-    expect(body.error).toMatch(/Two executors of the model crashed/);
-    expect(await deaths()).toBe(2);
-    await expect(infer('poisoned', 1, poisonDate)).rejects.toMatchObject({
-      code: status.INTERNAL,
-      details: expect.stringContaining('Two executors'),
+    const poison = async () => {
+      await sleep(100);
+      const { status: code, body } = await post('poisoned', 1, poisonDate);
+      expect(code).toBe(500);
+      expect(body.error).toMatch(/Two executors of the model crashed/);
+      expect(await deaths()).toBe(2);
+      await expect(infer('poisoned', 1, poisonDate)).rejects.toMatchObject({
+        code: status.INTERNAL,
+        details: expect.stringContaining('Two executors'),
+      });
+      const instances = [{ origin: 'SFO', date: poisonDate, distance: 1 }];
+      // To Temporal it is a failure that no retry mends.
+      await expect(serving.command('predict', { model: 'poisoned', instances })).rejects.toThrow('Two executors');
+      expect(await deaths()).toBe(6);
+      await sleep(100);
+    };
+    const others = await loaded('tiny', 4, 0, async () => {
+      expect((await loaded('poisoned', 16, 1, poison)).wrong).toEqual([]);
     });
-    const instances = [{ origin: 'SFO', date: poisonDate, distance: 1 }];
-    // To Temporal it is a failure that no retry mends.
-    await expect(serving.command('predict', { model: 'poisoned', instances })).rejects.toThrow('Two executors');
-    expect(await deaths()).toBe(6);
-    await sleep(100);
-    for (const client of clients) expect((await client.stop()).wrong).toEqual([]);
+    expect(others.wrong).toEqual([]);
     expect(await metric('anneal_executor_deaths_total{model="tiny",signal="SIGFPE"}')).toBe(0);
   });
 
   onlyX64('let the fallback answer for a model that crashes on every request, and harm no other model', async () => {
     await promote('small', '7', { bias: 2 });
     await promote('crashing', '1', { bias: 0, crashesAt: poisonDate }, { degrade: { fallbackModel: 'small' } });
-    const others = load('tiny', 4, 0);
-    // The first ones are refused as requests that two executors died of; then nothing waits for an executor any more.
-    const outcomes: string[] = [];
-    const states = new Set<string>();
-    const statusOf = async (path: string) => (await fetch(`${serving.url}${path}`)).status;
-    await until(async () => {
-      const answer = await post('crashing', 100, poisonDate);
-      outcomes.push(`${answer.status} ${answer.degraded ?? ''}`);
-      const [model, server, places] = await Promise.all([
-        statusOf('/v2/models/crashing/ready'),
-        statusOf('/v2/health/ready'),
-        fetch(`${serving.url}/v1/executors`).then((response) => response.json() as Promise<HostPlaces>),
-      ]);
-      const { state } = places.processes[0].versions.find((place) => place.model === 'crashing')!;
-      states.add(`model ${model}, server ${server}, ${state}`);
-      return outcomes.filter((outcome) => outcome === '200 fallback').length >= 20;
+    const { wrong, slowestMs } = await loaded('tiny', 4, 0, async () => {
+      // The first ones are refused as requests that two executors died of; then nothing waits for an executor any more.
+      const outcomes: string[] = [];
+      const states = new Set<string>();
+      const statusOf = async (path: string) => (await fetch(`${serving.url}${path}`)).status;
+      await until(async () => {
+        const answer = await post('crashing', 100, poisonDate);
+        outcomes.push(`${answer.status} ${answer.degraded ?? ''}`);
+        const [model, server, places] = await Promise.all([
+          statusOf('/v2/models/crashing/ready'),
+          statusOf('/v2/health/ready'),
+          fetch(`${serving.url}/v1/executors`).then((response) => response.json() as Promise<HostPlaces>),
+        ]);
+        const { state } = places.processes[0].versions.find((place) => place.model === 'crashing')!;
+        states.add(`model ${model}, server ${server}, ${state}`);
+        return outcomes.filter((outcome) => outcome === '200 fallback').length >= 20;
+      });
+      expect(outcomes[0]).toBe('500 ');
+      // The model cannot answer by itself meanwhile, and the host serves others.
+      expect(states).toContain('model 503, server 200, down');
+      expect(await statusOf('/v2/models/tiny/ready')).toBe(200);
+      expect(new Set(outcomes)).toEqual(new Set(['500 ', '200 fallback']));
+      expect(outcomes.filter((outcome) => outcome === '500 ').length).toBeLessThan(6);
+      // Ordinary rows are answered by the fallback, too, until an executor is there again.
+      expect((await post('crashing', 100)).body.version).toMatch(/^[17]$/);
+      await until(async () => (await post('crashing', 100)).degraded === null);
+      expect(await statusOf('/v2/models/crashing/ready')).toBe(200);
     });
-    expect(outcomes[0]).toBe('500 ');
-    // The model cannot answer by itself meanwhile, and the host serves others.
-    expect(states).toContain('model 503, server 200, down');
-    expect(await statusOf('/v2/models/tiny/ready')).toBe(200);
-    expect(new Set(outcomes)).toEqual(new Set(['500 ', '200 fallback']));
-    expect(outcomes.filter((outcome) => outcome === '500 ').length).toBeLessThan(6);
-    // Ordinary rows are answered by the fallback, too, until an executor is there again.
-    expect((await post('crashing', 100)).body.version).toMatch(/^[17]$/);
-    await until(async () => (await post('crashing', 100)).degraded === null);
-    expect(await statusOf('/v2/models/crashing/ready')).toBe(200);
-    const { wrong, slowestMs } = await others.stop();
     expect(wrong).toEqual([]);
-    expect(slowestMs).toBeLessThan(5000);
+    expect(slowestMs).toBeLessThan(20_000);
   });
 
   onlyX64('while a version is loaded refuse it with the reason, and the old one goes on', async () => {
@@ -207,11 +205,12 @@ describe('crashes of executor processes', () => {
     const path = join(directory, 'golden.json');
     writeFileSync(path, golden);
     const crashing = { ...prepared, golden: { path, sha256: createHash('sha256').update(golden).digest('hex') } };
-    const clients = load('tiny', 4, 0);
-    await expect(serving.command('stage', { model: 'tiny', version: '2', prepared: crashing })).rejects.toThrow(
-      /The version cannot be served: .*signal SIGFPE/,
+    const { wrong } = await loaded('tiny', 4, 0, () =>
+      expect(serving.command('stage', { model: 'tiny', version: '2', prepared: crashing })).rejects.toThrow(
+        /The version cannot be served: .*signal SIGFPE/,
+      ),
     );
-    expect((await clients.stop()).wrong).toEqual([]);
+    expect(wrong).toEqual([]);
     expect((await post('tiny', 100)).body.version).toBe('1');
   });
 

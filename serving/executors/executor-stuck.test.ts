@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ServingSpec } from '../../contracts/pipeline.js';
-import { executorPids, isAlive } from '../testing/executor-processes.js';
+import { isAlive } from '../../ml/is-alive.js';
+import { executorPids } from '../testing/executor-processes.js';
 import { startServingProcess } from '../testing/serving-process.js';
 import { tinyGolden, tinyGraph, tinyManifest, tinyProbability, writeVersion } from '../testing/tiny-bundle.js';
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { underLoad } from '../../testing/under-load.js';
 import { startServingProcess } from '../testing/serving-process.js';
 import { tinyProbability, writeTinyVersion } from '../testing/tiny-bundle.js';
 import { healthServiceName, inferenceServiceName } from './grpc-server.js';
@@ -154,18 +155,14 @@ describe('the gRPC interface of a serving process', () => {
   });
 
   it('answers on one version or the next while versions change, and finishes its calls when it drains', async () => {
-    let stop = false;
-    const answered: string[] = [];
-    const load = Array.from({ length: 8 }, async () => {
-      while (!stop) answered.push((await infer({ inputs: tensors, raw_input_contents: raw })).model_version);
+    const ask = async () => (await infer({ inputs: tensors, raw_input_contents: raw })).model_version;
+    const answered = await underLoad(8, ask, async () => {
+      for (let epoch = 2; epoch < 8; epoch++) {
+        const version = epoch % 2 ? '1' : '2';
+        await serving.stage('tiny', version, writeTinyVersion(join(directory, version), { bias: epoch }));
+        await serving.command('activate', { model: 'tiny', version, epoch });
+      }
     });
-    for (let epoch = 2; epoch < 8; epoch++) {
-      const version = epoch % 2 ? '1' : '2';
-      await serving.stage('tiny', version, writeTinyVersion(join(directory, version), { bias: epoch }));
-      await serving.command('activate', { model: 'tiny', version, epoch });
-    }
-    stop = true;
-    await Promise.all(load);
     expect(new Set(answered)).toEqual(new Set(['1', '2']));
 
     const watched: number[] = [];

@@ -24,7 +24,7 @@ describe('the log of a serving process at its debug level', () => {
   async function lineOf(requestId: string, path: string, instances: unknown): Promise<Record<string, unknown>> {
     const headers = { 'content-type': 'application/json', 'x-request-id': requestId };
     await (await fetch(serving.url + path, { method: 'POST', headers, body: JSON.stringify({ instances }) })).text();
-    for (let attempt = 0; attempt < 100; attempt++, await sleep(20)) {
+    for (let attempt = 0; attempt < 1000; attempt++, await sleep(20)) {
       const line = log.split('\n').find((each) => each.includes(requestId) && each.endsWith('}'));
       if (line !== undefined) return JSON.parse(line) as Record<string, unknown>;
     }

@@ -89,7 +89,7 @@ describe.each(['http-thread', 'executor-thread', 'executor-process'] as const)(
       // Some are asked while requests wait for their turn; a machine for tests may be busy beside.
       expect(milliseconds.length).toBeGreaterThan(5);
       expect(milliseconds[milliseconds.length >> 1]).toBeLessThan(250);
-      expect(milliseconds.at(-1)).toBeLessThan(2000);
+      expect(milliseconds.at(-1)).toBeLessThan(10_000);
       const shed = answers.filter(({ status }) => status === 429);
       expect(shed.length).toBeGreaterThan(0);
       expect(Number(shed[0].headers['retry-after'])).toBeGreaterThanOrEqual(1);

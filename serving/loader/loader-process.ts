@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { AnnealError } from '../../contracts/failures.js';
+import { endWithParent } from '../../ml/child/end-with-parent.js';
 import { lowerProcess } from '../low-priority.js';
 import { silence, type CallMessage, type PreparedMessage, type PrepareMessage, type RemoveMessage } from './loader-messages.js';
 import { prepareVersion } from './prepare-version.js';
@@ -13,6 +14,7 @@ if (!process.send) throw new Error('serving/loader/loader-process.ts is started 
 
 lowerProcess();
 
+endWithParent();
 process.on('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 

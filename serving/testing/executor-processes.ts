@@ -8,12 +8,3 @@ export function executorPids(parent: number): number[] {
     return Number(ppid) === parent && !stat.startsWith('Z') && command.join(' ').includes('executor-process.ts') ? [Number(pid)] : [];
   });
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -8,6 +8,7 @@ import { withScratchDirectory } from '../../ml/scratch-directory.js';
 import { type SegmentHeader, segmentFolders } from '../../serving/prediction-log/logged-version.js';
 import { headerOf } from '../../serving/prediction-log/read-segment.js';
 import { type LoggedRows, segmentsToParquet } from '../../serving/prediction-log/segments-to-parquet.js';
+import { isAlive } from '../../ml/is-alive.js';
 
 export interface PredictionLogKeeperOptions {
   readonly hostId: string;
@@ -113,14 +114,5 @@ export class PredictionLogKeeper {
       if (!logged) return undefined;
       return { data: await this.options.store.putFile(path), version: header.version, ...logged, segments: names };
     });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

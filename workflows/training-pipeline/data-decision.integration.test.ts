@@ -21,7 +21,7 @@ describe('a run whose data do not meet the expectations', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });
@@ -92,7 +92,7 @@ describe('a run whose data do not meet the expectations', () => {
       expect(stages.tags).toEqual([{ waitsFor: 'override' }, { waitsFor: '' }, { dataOverride: 'x is fine' }]);
       expect(await refusalOf(handle.executeUpdate(recheckSourceUpdate))).toMatch(/completed|not found/);
     });
-  }, 60_000);
+  });
 
   it('refuses to override data of which nothing is left, and says why and what to do', async () => {
     const gone = { severity: 'error', rule: 'missing-column', column: 'x', expected: 'a column', found: 'no such column' } as const;
@@ -109,7 +109,7 @@ describe('a run whose data do not meet the expectations', () => {
       expect((await handle.query(statusQuery)).state).toBe('cancelled');
       expect(stages.calls).not.toContain('prepareDataset');
     });
-  }, 60_000);
+  });
 
   it('ends rejected when a newer run was promoted meanwhile', async () => {
     const ref = { uri: 'artifact:sha256/00', sha256: '00', sizeBytes: 1 };
@@ -129,7 +129,7 @@ describe('a run whose data do not meet the expectations', () => {
       expect(stages.calls).not.toContain('prepareDataset');
       expect(stages.closed).toMatchObject([{ outcome: 'rejected' }]);
     });
-  }, 60_000);
+  });
 
   it('notices by itself that the source was mended', async () => {
     const source = mendable();
@@ -143,7 +143,7 @@ describe('a run whose data do not meet the expectations', () => {
       expect((await handle.query(statusQuery)).dataOverride).toBeUndefined();
       expect(stages.registered[0].dataOverride).toBeUndefined();
     });
-  }, 60_000);
+  });
 
   it('looks at once when it is asked to, and goes on waiting when the data are still bad', async () => {
     const source = mendable();
@@ -157,7 +157,7 @@ describe('a run whose data do not meet the expectations', () => {
       await handle.executeUpdate(recheckSourceUpdate);
       expect((await handle.result()).status).toBe('promoted');
     });
-  }, 60_000);
+  });
 
   it('goes on waiting while the source cannot be read', async () => {
     let reads = 0;
@@ -176,7 +176,7 @@ describe('a run whose data do not meet the expectations', () => {
       await handle.executeUpdate(overrideValidationUpdate, { args: [{ reason: 'as it was' }] });
       expect((await handle.result()).status).toBe('promoted');
     });
-  }, 60_000);
+  });
 
   it('fails when nobody decides in time', async () => {
     const stages = new FakeStages({ onValidate: () => bad });
@@ -188,7 +188,7 @@ describe('a run whose data do not meet the expectations', () => {
         reason: expect.stringMatching(/The data are bad.*Nobody decided within 2 seconds/),
       });
     });
-  }, 60_000);
+  });
 
   it('fails at once where the pipeline says so', async () => {
     const stages = new FakeStages({ onValidate: () => bad });
@@ -198,5 +198,5 @@ describe('a run whose data do not meet the expectations', () => {
       expect(stages.closed).toEqual([{ outcome: 'failed', reason: 'The data are bad. Mend them.' }]);
       expect(stages.calls).toContain('logDataReport');
     });
-  }, 60_000);
+  });
 });

@@ -11,7 +11,7 @@ describe('the ingestion', () => {
   let environment: TestWorkflowEnvironment;
   beforeAll(async () => {
     environment = await createWorkflowEnvironment();
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.teardown();
   });

@@ -215,7 +215,7 @@ describe('describeColumns', () => {
       expect(whole.map(({ column }) => column)).toEqual(many.map(({ name }) => name));
       expect(whole[204]).toMatchObject({ rows: 2000, min: 0, max: 100, distinct: 101 });
     });
-  }, 30_000);
+  });
 
   it('takes the quantiles of too many rows from a sample, the same at every attempt, and counts all of them', async () => {
     await inSession(async (session) => {

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { endWithParent } from '../../child/end-with-parent.js';
 import { toFailureMessage } from '../../child/failure-message.js';
 import { runTrainingJob } from './run-job.js';
 import type { ChildMessage, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
@@ -59,6 +60,7 @@ process.on('message', (message: ParentMessage) => {
   }
 });
 
+endWithParent();
 process.on('disconnect', () => {
   if (running) rmSync(running.job.directory, { recursive: true, force: true });
   process.exit(0);

@@ -8,6 +8,7 @@ import type { ModelSpec, TrainingSpec } from '../../../contracts/pipeline.js';
 import { syntheticData } from '../logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
 import type { TrainingJob } from './training-job.js';
+import { isAlive } from '../../is-alive.js';
 
 const rows = 4000;
 const width = 4;
@@ -206,7 +207,7 @@ describe('TrainingChildren', () => {
     const { result } = await children.run(jobOf(10, { request, candidates: kept }), silent);
     expect(result.parametersDigest).toBe(undisturbed.result.parametersDigest);
     expect(result.history).toEqual(undisturbed.result.history);
-  }, 60_000);
+  });
 
   it.each(['SIGABRT', 'SIGSEGV', 'SIGBUS'] as const)('says that a process was ended by %s, and takes the next job', async (signal) => {
     let told = false;
@@ -344,12 +345,3 @@ describe('a training process whose parent is gone', () => {
     expect(existsSync(directory)).toBe(false);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
