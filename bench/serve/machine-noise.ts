@@ -8,7 +8,8 @@ export interface MachineNoise {
   readonly stolenCores: number;
 }
 
-interface Ticks {
+/** What was counted since the machine started, in ticks. */
+export interface Ticks {
   readonly atMs: number;
   readonly busy: number;
   readonly stolen: number;
@@ -40,27 +41,43 @@ export class NoiseMeter {
   /** @returns what was seen since it was called last */
   async take(): Promise<MachineNoise> {
     const before = this.#before;
-    const after = (this.#before = await readTicks(this.root));
-    const ticks = ((after.atMs - before.atMs) / 1000) * ticksPerSecond;
-    const others = after.busy - before.busy - (after.own - before.own);
-    return { othersCores: Math.max(0, others / ticks), stolenCores: (after.stolen - before.stolen) / ticks };
+    return noiseBetween(before, (this.#before = await readTicks(this.root)));
   }
 }
 
-async function readTicks(root: number): Promise<Ticks> {
-  const [total, own] = await Promise.all([readFile('/proc/stat', 'utf8'), ticksOfTree(root)]);
-  const fields = total.slice(0, total.indexOf('\n')).split(/ +/).map(Number);
-  const busy = busyColumns.reduce((sum, name) => sum + fields[columns[name]], 0);
-  return { atMs: performance.now(), busy, stolen: fields[columns.steal], own };
+/** Pure. */
+export function noiseBetween(before: Ticks, after: Ticks): MachineNoise {
+  const ticks = ((after.atMs - before.atMs) / 1000) * ticksPerSecond;
+  const others = after.busy - before.busy - (after.own - before.own);
+  return { othersCores: Math.max(0, others / ticks), stolenCores: (after.stolen - before.stolen) / ticks };
 }
 
-/** User and system time of a process, its descendants, and those of their children that have ended. */
-async function ticksOfTree(root: number): Promise<number> {
+async function readTicks(root: number): Promise<Ticks> {
+  const [total, lines] = await Promise.all([readFile('/proc/stat', 'utf8'), processLines()]);
+  return { atMs: performance.now(), ...ticksOfMachine(total), own: ticksOfTree(lines, root) };
+}
+
+/** `/proc/<pid>/stat` of every process that did not end meanwhile. */
+async function processLines(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)));
+  return lines.filter((line) => line !== undefined);
+}
+
+/** @param stat content of `/proc/stat` */
+export function ticksOfMachine(stat: string): Pick<Ticks, 'busy' | 'stolen'> {
+  const fields = stat.slice(0, stat.indexOf('\n')).split(/ +/).map(Number);
+  return { busy: busyColumns.reduce((sum, name) => sum + fields[columns[name]], 0), stolen: fields[columns.steal] };
+}
+
+/**
+ * User and system time of a process, its descendants, and those of their children that have ended.
+ *
+ * @param lines `/proc/<pid>/stat` of all processes
+ */
+export function ticksOfTree(lines: readonly string[], root: number): number {
   const parents = new Map<number, { readonly parent: number; readonly ticks: number }>();
-  for (const [i, line] of found.entries()) {
-    if (line === undefined) continue;
+  for (const line of lines) {
     // The name in parentheses may hold anything; what follows it begins with the third field, the state.
     const fields = line
       .slice(line.lastIndexOf(')') + 2)
@@ -68,7 +85,7 @@ async function ticksOfTree(root: number): Promise<number> {
       .map(Number);
     const [, parent] = fields;
     const [user, system, userOfEnded, systemOfEnded] = fields.slice(11, 15);
-    parents.set(Number(pids[i]), { parent, ticks: user + system + userOfEnded + systemOfEnded });
+    parents.set(Number.parseInt(line), { parent, ticks: user + system + userOfEnded + systemOfEnded });
   }
   const isOwn = (pid: number): boolean => {
     for (let at: number | undefined = pid; at !== undefined && at > 0; at = parents.get(at)?.parent) if (at === root) return true;

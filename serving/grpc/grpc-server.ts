@@ -22,12 +22,11 @@ import { newRequestId, plainRequestId } from '../http/request-id.js';
 import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
-import { reflectionHandler } from './reflection.js';
+import { reflectionHandlers, reflectionServices } from './reflection.js';
 import { loadService } from './service-definition.js';
 
 export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
-export const reflectionServiceName = 'grpc.reflection.v1.ServerReflection';
 
 export interface GrpcServerOptions extends ListenerOptions {
   readonly maxMessageBytes: number;
@@ -89,9 +88,7 @@ export class GrpcServer {
       }),
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
     });
-    this.#server.addService(loadService('./reflection.proto', reflectionServiceName), {
-      ServerReflectionInfo: reflectionHandler(['inference.proto', 'health.proto', 'reflection.proto']),
-    });
+    for (const service of reflectionServices()) this.#server.addService(service, reflectionHandlers);
   }
 
   /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { status, type handleBidiStreamingCall } from '@grpc/grpc-js';
+import { status, type handleBidiStreamingCall, type ServiceDefinition } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { loadService } from './service-definition.js';
 
 interface ReflectionRequest {
   readonly message_request?: 'file_by_filename' | 'file_containing_symbol' | 'list_services' | (string & {});
@@ -18,12 +19,22 @@ interface DescribedFile {
   readonly bytes: Uint8Array;
 }
 
-/**
- * Answer `grpc.reflection.v1.ServerReflection`, by which tools learn what a server speaks.
- *
- * @param files `.proto` files beside this module; none of them imports another
- */
-export function reflectionHandler(files: readonly string[]): handleBidiStreamingCall<ReflectionRequest, object> {
+const serviceName = 'grpc.reflection.v1.ServerReflection';
+/** Its messages are those of the newer one; many tools ask for it alone. */
+const olderServiceName = 'grpc.reflection.v1alpha.ServerReflection';
+/** Beside this module; none of them imports another. */
+const files = ['inference.proto', 'health.proto', 'reflection.proto'];
+
+/** The services by which tools learn what a server speaks, in the two versions that tools ask for. */
+export function reflectionServices(): ServiceDefinition[] {
+  const service = loadService('./reflection.proto', serviceName);
+  const methods = Object.entries(service).map(([name, method]) => [name, { ...method, path: `/${olderServiceName}/${name}` }] as const);
+  return [service, Object.fromEntries(methods)];
+}
+
+export const reflectionHandlers = { ServerReflectionInfo: reflectionHandler() };
+
+function reflectionHandler(): handleBidiStreamingCall<ReflectionRequest, object> {
   const described = files.map(describeFile);
   return (call) => {
     call.on('data', (request: ReflectionRequest) => call.write({ original_request: request, ...answer(described, request) }));

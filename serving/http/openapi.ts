@@ -1,144 +1,180 @@
-import type { ModelInput } from '../../contracts/dataset.js';
+import { AnnealError } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
-import type { ModelRegistry } from '../model-registry.js';
+import type { ModelRegistry, ServedModel } from '../model-registry.js';
+import { requestSchema, responseSchema, type Schema } from './openapi-schemas.js';
 
-type Schema = Readonly<Record<string, unknown>>;
+export interface OpenApiOptions {
+  /** The host wants a token. */
+  readonly hasTokens: boolean;
+}
 
-const error: Schema = { type: 'object', properties: { error: { type: 'string' } }, required: ['error'] };
+const json = (schema: Schema): Schema => ({ 'application/json': { schema } });
+const refersTo = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+/** A name is one segment of a path, as the routes decode it. */
+const segment = encodeURIComponent;
 
-/** @returns an OpenAPI 3.1 document of the row-oriented API of the models that are served now, with the columns of each */
-export function openApiDocument(registry: ModelRegistry): Record<string, unknown> {
-  const served = registry.list().flatMap(({ name }) => registry.peek(name) ?? []);
-  const paths = served.map(({ name, version, executor }) => [
-    // A name is one segment of a path, as the routes decode it.
-    `/v1/models/${encodeURIComponent(name)}:predict`,
-    {
-      post: {
-        operationId: `predict_${name}`,
-        summary: `Predict rows with ${name}; version ${version} answers now`,
-        requestBody: { required: true, content: { 'application/json': { schema: requestSchema(executor.manifest) } } },
-        responses: {
-          '200': {
-            description: 'A prediction for each row',
-            content: { 'application/json': { schema: responseSchema(executor.manifest) } },
-          },
-          ...Object.fromEntries(
-            (
-              [
-                ['400', 'A row does not fit the columns'],
-                ...(executor.manifest.serving?.anomaly?.policy === 'reject'
-                  ? ([['422', 'A row is unlike the training data']] as const)
-                  : []),
-                ['429', 'Too many requests; see Retry-After'],
-                ['503', 'Not loaded yet'],
-                ['504', 'The timeout passed'],
-              ] as const
-            ).map(([status, description]) => [status, { description, content: { 'application/json': { schema: error } } }]),
-          ),
-        },
-      },
-    },
+const errors: readonly (readonly [status: string, description: string])[] = [
+  ['400', 'The body is malformed, or a row does not fit the columns'],
+  ['404', 'The host holds no such model or version'],
+  ['413', 'The body is larger than the host takes'],
+  ['415', 'The body is neither JSON nor JSON compressed with gzip or deflate'],
+  ['429', 'Too many requests'],
+  ['500', 'The model failed with these rows'],
+  ['503', 'Not loaded yet, or the host is about to stop'],
+  ['504', 'The timeout passed'],
+];
+const tokenErrors: typeof errors = [
+  ['401', 'The host wants a token that it knows'],
+  ['403', 'The token is not for this model'],
+];
+
+/**
+ * Describe the row-oriented API of the models that are served now, with the columns of each version by its number and by its labels,
+ * and what the host tells of itself. The Open Inference Protocol under `/v2` has a description of its own.
+ *
+ * @returns an OpenAPI 3.1 document
+ */
+export function openApiDocument(registry: ModelRegistry, { hasTokens }: OpenApiOptions): Record<string, unknown> {
+  const schemas = new Map<string, Schema>([
+    [
+      'Error',
+      { type: 'object', properties: { error: { type: 'string', description: 'What happened, and what to do' } }, required: ['error'] },
+    ],
   ]);
+  const paths: [string, Schema][] = registry.list().flatMap(({ name }, i) => {
+    const operation = (served: ServedModel, id: string, summary: string): Schema => {
+      // The number tells names apart that differ in other characters alone.
+      const key = `${plain(name)}.${i}.${plain(served.version)}`;
+      const { manifest } = served.executor;
+      schemas.set(`${key}.request`, requestSchema(manifest)).set(`${key}.response`, responseSchema(manifest));
+      return {
+        post: {
+          operationId: `predict_${plain(name)}_${i}${id}`,
+          tags: [name],
+          summary,
+          requestBody: { required: true, content: json(refersTo(`${key}.request`)) },
+          responses: { '200': answer(manifest, `${key}.response`), ...failures(manifest, hasTokens) },
+        },
+      };
+    };
+    const path = `/v1/models/${segment(name)}`;
+    const labelled = ['champion', 'previous'].flatMap((label): [string, Schema][] => {
+      const served = byLabel(registry, name, label);
+      return served
+        ? [[`${path}/labels/${label}:predict`, operation(served, `_${label}`, `Predict rows with the ${label} of ${name}`)]]
+        : [];
+    });
+    const numbered = registry.versions(name).flatMap((version): [string, Schema][] => {
+      const served = registry.find(name, version);
+      const said = `Predict rows with version ${version} of ${name}`;
+      return served ? [[`${path}/versions/${segment(version)}:predict`, operation(served, `_version_${plain(version)}`, said)]] : [];
+    });
+    const active = registry.peek(name);
+    const summary = `Predict rows with ${name}; version ${active?.version} answers now`;
+    return active ? [[`${path}:predict`, operation(active, '', summary)], ...labelled, ...numbered] : numbered;
+  });
   return {
     openapi: '3.1.0',
     info: { title: 'Anneal inference host', version: '1' },
-    paths: Object.fromEntries(paths),
-  };
-}
-
-function requestSchema({ inputs }: ModelManifest): Schema {
-  return {
-    type: 'object',
-    required: ['instances'],
-    properties: {
-      instances: {
-        type: 'array',
-        minItems: 1,
-        items: {
-          type: 'object',
-          properties: Object.fromEntries(inputs.map((input) => [input.name, columnSchema(input)])),
-          required: inputs.filter((input) => !input.nullable).map((input) => input.name),
-        },
-      },
-      parameters: {
-        type: 'object',
-        properties: {
-          timeout: { type: 'integer', minimum: 0, description: 'Microseconds' },
-          priority: { type: 'integer', minimum: 0, description: '1 before others, 2 as others, 3 after others' },
-        },
-      },
+    externalDocs: { description: 'The Open Inference Protocol, under /v2', url: 'https://github.com/kserve/open-inference-protocol' },
+    ...(hasTokens ? { security: [{ token: [] }] } : {}),
+    paths: { ...Object.fromEntries(paths), ...ownPaths },
+    components: {
+      schemas: Object.fromEntries(schemas),
+      ...(hasTokens ? { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } } : {}),
     },
   };
 }
 
-function columnSchema(input: ModelInput): Schema {
-  const orNull = (type: string): unknown => (input.nullable ? [type, 'null'] : type);
-  switch (input.columnType) {
-    case 'string':
-      return { type: orNull('string') };
-    case 'integer':
-      return { type: orNull('integer') };
-    case 'float':
-      return { type: orNull('number') };
-    case 'boolean':
-      return { type: orNull('boolean') };
-    case 'timestamp':
-      return {
-        anyOf: [
-          { type: 'string', description: 'ISO 8601; UTC where it has no offset' },
-          { type: 'integer', description: 'Milliseconds since 1970 UTC' },
-          ...(input.nullable ? [{ type: 'null' }] : []),
-        ],
-      };
-    case 'image':
-      return {
-        anyOf: [{ type: 'array' }, { type: 'string', contentEncoding: 'base64' }],
-        description: `${input.height} × ${input.width} × ${input.channels}: nested numbers, base64 of the bytes, or of a PNG or JPEG file`,
-      };
+function answer({ serving, hasAnomaly }: ModelManifest, schema: string): Schema {
+  const headers = {
+    'x-anneal-degraded': {
+      description: 'What answered instead of the model',
+      schema: { type: 'string', enum: ['fallback', 'cache', 'prior'] },
+    },
+    ...(hasAnomaly && serving?.anomaly
+      ? { 'x-anneal-anomalous': { description: 'Number of anomalous rows', schema: { type: 'integer', minimum: 1 } } }
+      : {}),
+  };
+  return { description: 'A prediction for each row', headers, content: json(refersTo(schema)) };
+}
+
+function failures({ serving }: ModelManifest, hasTokens: boolean): Schema {
+  const listed = [
+    ...errors,
+    ...(hasTokens ? tokenErrors : []),
+    ...(serving?.anomaly?.policy === 'reject' ? ([['422', 'A row is unlike the training data']] as const) : []),
+  ];
+  const retryAfter = { 'retry-after': { description: 'Seconds', schema: { type: 'integer', minimum: 1 } } };
+  return Object.fromEntries(
+    listed.map(([status, description]) => [
+      status,
+      { description, ...(status === '429' ? { headers: retryAfter } : {}), content: json(refersTo('Error')) },
+    ]),
+  );
+}
+
+function byLabel(registry: ModelRegistry, name: string, label: string): ServedModel | undefined {
+  if (!registry.peek(name)) return undefined;
+  try {
+    return registry.resolveLabel(name, label);
+  } catch (error) {
+    if (error instanceof AnnealError) return undefined;
+    throw error;
   }
 }
 
-function responseSchema({ task, classes, quantiles, hasAnomaly }: ModelManifest): Schema {
-  const probability: Schema = { type: 'number', minimum: 0, maximum: 1 };
-  const anomaly = hasAnomaly
-    ? { anomaly: { ...probability, description: 'Share of the training rows that are less unusual than this one' } }
-    : {};
-  const prediction: Schema =
-    task === 'regression'
-      ? {
-          type: 'object',
-          properties: {
-            value: { type: 'number' },
-            ...(quantiles
-              ? { quantiles: { type: 'object', properties: Object.fromEntries(quantiles.map((each) => [each, { type: 'number' }])) } }
-              : {}),
-            ...anomaly,
-          },
-          required: ['value'],
-        }
-      : {
-          type: 'object',
-          properties: {
-            ...(task === 'multilabel'
-              ? { labels: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, { type: 'boolean' }])) } }
-              : { label: { type: 'string', enum: classes } }),
-            ...(task === 'binary' ? { probability } : {}),
-            probabilities: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, probability])) },
-            ...anomaly,
-          },
-          required: [task === 'multilabel' ? 'labels' : 'label', 'probabilities'],
-        };
-  return {
+/** What may stand in the name of a component. */
+function plain(name: string): string {
+  return name.replaceAll(/[^\w.-]/g, '_');
+}
+
+const text = { type: 'string' };
+const told = (summary: string, operationId: string, schema: Schema, more: Schema = {}): Schema => ({
+  get: { operationId, tags: ['host'], summary, responses: { '200': { description: 'As it is now', content: json(schema) } }, ...more },
+});
+const state = (field: string): Schema => ({ type: 'object', properties: { [field]: { type: 'boolean' } }, required: [field] });
+const isReady = state('ready');
+
+const ownPaths: Schema = {
+  '/v1/models': told('The models of the host and their versions', 'list_models', {
     type: 'object',
     properties: {
-      model: { type: 'string' },
-      version: { type: 'string' },
-      predictions: { type: 'array', items: prediction },
-      degraded: { type: 'string', enum: ['fallback', 'cache', 'prior'] },
-      ...(hasAnomaly
-        ? { anomalous: { type: 'array', items: { type: 'integer', minimum: 0 }, description: 'Positions of the anomalous rows' } }
-        : {}),
+      models: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            name: text,
+            version: { ...text, description: 'The one that answers by default' },
+            epoch: { type: 'integer' },
+            loaded: { type: 'array', items: text },
+          },
+          required: ['name', 'epoch', 'loaded'],
+        },
+      },
     },
-    required: ['model', 'version', 'predictions'],
-  };
-}
+    required: ['models'],
+  }),
+  '/v1/executors': told('Where each version executes, in every serving process of the host', 'list_executors', {
+    type: 'object',
+    properties: { processes: { type: 'array', items: { type: 'object' } } },
+    required: ['processes'],
+  }),
+  '/v2/health/live': told('Whether the host answers at all; needs no token', 'live', state('live'), { security: [] }),
+  '/v2/health/ready': told('Whether it serves what it should; needs no token', 'ready', isReady, {
+    security: [],
+    responses: {
+      '200': { description: 'It does', content: json(isReady) },
+      '503': { description: 'Not yet, or it is about to stop', content: json(isReady) },
+    },
+  }),
+  '/metrics': {
+    get: {
+      operationId: 'metrics',
+      tags: ['host'],
+      summary: 'Metrics of all serving processes, for Prometheus',
+      responses: { '200': { description: 'As they are now', content: { 'text/plain': { schema: text } } } },
+    },
+  },
+};

@@ -159,7 +159,11 @@ export const routes: readonly Route[] = [
     answer: ({ registry }, target) => ok(confirmLoaded(registry, target.model)),
   },
   { method: 'POST', pattern: new RegExp(`^/v2/repository/models/${name}/unload$`), answer: () => refuseUnload() },
-  { method: 'GET', pattern: /^\/openapi\.json$/, answer: ({ registry }) => ok(openApiDocument(registry)) },
+  {
+    method: 'GET',
+    pattern: /^\/openapi\.json$/,
+    answer: ({ registry, access }) => ok(openApiDocument(registry, { hasTokens: access !== undefined })),
+  },
   { method: 'GET', pattern: /^\/v2\/health\/live$/, isOpen: true, answer: () => ok({ live: true }) },
   {
     method: 'GET',

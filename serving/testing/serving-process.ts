@@ -32,14 +32,17 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
   });
   const images = mkdtempSync(join(tmpdir(), 'anneal-images-'));
   let id = 0;
-  const waiting = new Map<number, (reply: ReplyMessage) => void>();
+  const waiting = new Map<number, { resolve: (reply: ReplyMessage) => void; reject: (error: Error) => void }>();
   child.on('message', (reply: ReplyMessage) => {
-    if (reply.id !== undefined) waiting.get(reply.id)?.(reply);
+    if (reply.id !== undefined) waiting.get(reply.id)?.resolve(reply);
+  });
+  child.once('exit', (code, signal) => {
+    for (const { reject } of waiting.values()) reject(new Error(`The serving process ended (${signal ?? `exit code ${code}`}).`));
   });
 
   async function command<K extends CommandName>(name: K, input: ServingCommands[K]['input']): Promise<ServingCommands[K]['result']> {
-    const reply = await new Promise<ReplyMessage>((resolve) => {
-      waiting.set(++id, resolve);
+    const reply = await new Promise<ReplyMessage>((resolve, reject) => {
+      waiting.set(++id, { resolve, reject });
       child.send({ id, command: name, input });
     });
     if (!reply.ok) throw new Error(reply.message);

@@ -114,9 +114,9 @@ with grpc.insecure_channel(grpc_address) as channel:
         assert health.Check(health_pb2.HealthCheckRequest(service=service)).status == health_pb2.HealthCheckResponse.SERVING
 
     # The messages of v1 and v1alpha are the same; Python's package carries the latter.
-    def ask(**request):
+    def ask(version="v1", **request):
         call = channel.stream_stream(
-            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
             request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
             response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
         )
@@ -124,6 +124,7 @@ with grpc.insecure_channel(grpc_address) as channel:
 
     names = {service.name for service in ask(list_services="").list_services_response.service}
     assert names == {"inference.GRPCInferenceService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"}, names
+    assert ask("v1alpha", list_services="").list_services_response.service[0].name in names
     from google.protobuf import descriptor_pb2
 
     for symbol in ("inference.GRPCInferenceService", "inference.ModelInferRequest", "grpc.health.v1.Health"):
