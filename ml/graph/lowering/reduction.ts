@@ -68,8 +68,8 @@ function sumOfRows(call: KernelCall): string | undefined {
   const columns = shape[leading.length];
   const rows = leading.reduce((product, length) => product * length, 1);
   const x = leading.length === 1 ? call.input('x') : call.reshape(call.input('x'), [rows, columns]);
-  const ones = call.constant('float32', new Float32Array(rows).fill(1), [1, rows]);
-  return call.reshape(call.node('MatMul', [ones, x]), call.output.shape);
+  const sums = call.node('MatMul', [call.constant('float32', new Float32Array(rows).fill(1)), x]); // [columns]
+  return call.output.shape.length === 1 ? sums : call.reshape(sums, call.output.shape);
 }
 
 /** The same of images in blocks: the pixels of each image first, then the images. */

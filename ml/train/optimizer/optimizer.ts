@@ -12,7 +12,8 @@ export function stepScalarCount(optimizer: OptimizerPlan): number {
  * The numbers of a step that depend on its place alone, computed in float64.
  *
  * Adam: moving the bias corrections c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ into the step size and epsilon leaves fewer operations on the
- * vectors: α·(m/c₁) / (√(v/c₂) + ε) = α·(√c₂/c₁) · m / (√v + ε·√c₂).
+ * vectors: α·(m/c₁) / (√(v/c₂) + ε) = α·(√c₂/c₁) · m / (√v + ε·√c₂). So does carrying the moments without the factors 1 − β₁ and
+ * 1 − β₂ of each gradient, which are put in here too: m = (1 − β₁)·M and v = (1 − β₂)·V.
  *
  * An average begins with what it has: min(decay, (1 + t) / (10 + t)), as TensorFlow's `ExponentialMovingAverage` with `num_updates`.
  *
@@ -25,9 +26,9 @@ export function stepScalars(optimizer: OptimizerPlan, learningRate: number, step
   if (optimizer.kind === 'sgd') return [learningRate, ...average];
   const { beta1, beta2, epsilon, weightDecay, kind } = optimizer;
   const first = 1 - beta1 ** step;
-  const second = Math.sqrt(1 - beta2 ** step);
+  const second = Math.sqrt((1 - beta2 ** step) / (1 - beta2));
   const decay = kind === 'adam' ? 1 : 1 - learningRate * weightDecay;
-  return [(learningRate * second) / first, epsilon * second, decay, ...average];
+  return [(learningRate * second * (1 - beta1)) / first, epsilon * second, decay, ...average];
 }
 
 export type OptimizedVectors = StateOf<tf.Tensor1D>;
@@ -46,7 +47,7 @@ export function optimize(
   gradient: tf.Tensor1D,
   scalars: tf.Tensor1D,
 ): OptimizedVectors {
-  const numbers = tf.unstack(scalars) as tf.Scalar[];
+  const numbers: tf.Tensor1D[] = tf.split(scalars, scalars.size); // [1] each
   const clipped = clip(optimizer, gradient); // [P]
   return optimizer.kind === 'sgd'
     ? sgd(state, penalized(optimizer, network, state, clipped), numbers, optimizer)
@@ -89,7 +90,7 @@ function decayed(
   { weightDecay, weightDecayOf }: OptimizerPlan,
   network: Pick<Network, 'parameters' | 'trainedCount'>,
   { parameters }: OptimizedVectors,
-  factor: tf.Scalar,
+  factor: tf.Tensor1D,
 ): tf.Tensor1D {
   if (weightDecay === 0) return parameters;
   if (weightDecayOf !== 'matrices') return tf.mul(parameters, factor);
@@ -105,7 +106,7 @@ function matrixMask({ parameters, trainedCount }: Pick<Network, 'parameters' | '
 }
 
 /**
- * Adam, and with parameters that were decayed before, AdamW.
+ * Adam, and with parameters that were decayed before, AdamW. The moments are carried as Σ β₁ᵗ⁻ⁱ·gᵢ and Σ β₂ᵗ⁻ⁱ·gᵢ², see `stepScalars`.
  *
  * @see Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1
  * @see Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2
@@ -113,12 +114,12 @@ function matrixMask({ parameters, trainedCount }: Pick<Network, 'parameters' | '
 function adam(
   state: OptimizedVectors,
   gradient: tf.Tensor1D,
-  [stepSize, epsilon]: tf.Scalar[],
+  [stepSize, epsilon]: tf.Tensor1D[],
   { beta1, beta2 }: AdamPlan,
   from = () => state.parameters,
 ): OptimizedVectors {
-  const firstMoment: tf.Tensor1D = tf.add(tf.mul(state.firstMoment!, beta1), tf.mul(gradient, 1 - beta1)); // [P]
-  const secondMoment: tf.Tensor1D = tf.add(tf.mul(state.secondMoment!, beta2), tf.mul(tf.square(gradient), 1 - beta2)); // [P]
+  const firstMoment: tf.Tensor1D = tf.add(tf.mul(state.firstMoment!, beta1), gradient); // [P]
+  const secondMoment: tf.Tensor1D = tf.add(tf.mul(state.secondMoment!, beta2), tf.square(gradient)); // [P]
   const update = tf.div(tf.mul(firstMoment, stepSize), tf.add(tf.sqrt(secondMoment), epsilon)); // [P]
   return { parameters: tf.sub(from(), update), firstMoment, secondMoment };
 }
@@ -128,7 +129,7 @@ function adam(
  *
  * @see Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", in the form of `tf.train.momentum`
  */
-function sgd(state: OptimizedVectors, gradient: tf.Tensor1D, [rate]: tf.Scalar[], { momentum, nesterov }: SgdPlan): OptimizedVectors {
+function sgd(state: OptimizedVectors, gradient: tf.Tensor1D, [rate]: tf.Tensor1D[], { momentum, nesterov }: SgdPlan): OptimizedVectors {
   if (momentum === 0) return { parameters: tf.sub(state.parameters, tf.mul(gradient, rate)) };
   const firstMoment: tf.Tensor1D = tf.add(tf.mul(state.firstMoment!, momentum), gradient); // [P]
   const direction = nesterov ? tf.add(gradient, tf.mul(firstMoment, momentum)) : firstMoment; // [P]

@@ -9,19 +9,19 @@ function boards(lanes: number): [LaneBoard, LaneBoard] {
 }
 
 describe('LaneBoard', () => {
-  test('gives each lane of a step to one thread alone', () => {
+  test('gives each lane of a phase to one thread alone', () => {
     const [one, other] = boards(3);
     one.publish(0);
     expect([one.take(0), other.take(0), one.take(0), other.take(0), one.take(0)]).toEqual([2, 1, 0, undefined, undefined]);
   });
 
-  test('gives no lane to a thread that comes for a step that is over', async () => {
+  test('gives no lane to a thread that comes for a phase that is over', async () => {
     const [one, late] = boards(2);
     one.publish(0);
     while (one.take(0) !== undefined) one.finish();
     await one.waitForAll(never);
     one.publish(1);
-    late.waitForStep(0);
+    late.waitForPhase(0);
     expect(late.take(0)).toBeUndefined();
     expect(late.take(1)).toBe(1);
   });
@@ -45,6 +45,6 @@ describe('LaneBoard', () => {
     one.take(0);
     one.finish();
     await expect(one.waitForAll(async () => other.fail())).rejects.toThrow(OtherThreadFailed);
-    expect(() => one.waitForStep(0)).toThrow(OtherThreadFailed);
+    expect(() => one.waitForPhase(0)).toThrow(OtherThreadFailed);
   });
 });

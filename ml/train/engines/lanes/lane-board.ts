@@ -16,8 +16,13 @@ export class OtherThreadFailed extends Error {
   }
 }
 
+/** A step has two: the gradients of the lanes, then the updates of as many parts of the vectors. They are counted from 0. */
+export function phasesOfStep(step: number): readonly [gradients: number, updates: number] {
+  return [2 * step, 2 * step + 1];
+}
+
 /**
- * Where the threads of a session find the lanes of the step that is to be done. Every thread has its own, over the same memory.
+ * Where the threads of a session find the lanes of the phase that is to be done. Every thread has its own, over the same memory.
  *
  * Whoever is free takes the next lane, so a thread that gets no processor is not waited for unless it holds one.
  */
@@ -36,18 +41,26 @@ export class LaneBoard {
     return new SharedArrayBuffer((firstLane + lanes) * Int32Array.BYTES_PER_ELEMENT);
   }
 
-  /** Let the lanes of a step be taken; what was written into shared memory before is seen by who takes them. */
-  publish(step: number): void {
+  /** Let the lanes of a phase be taken; what was written into shared memory before is seen by who takes them. */
+  publish(phase: number): void {
     Atomics.store(this.memory, done, 0);
-    Atomics.store(this.memory, published, step + 1);
+    Atomics.store(this.memory, published, phase + 1);
     Atomics.notify(this.memory, published);
   }
 
-  /** @returns a lane of the step that nobody had taken, from the last one downwards; undefined when all are taken */
-  take(step: number): number | undefined {
+  /** @returns a lane of the phase that nobody had taken, from the last one downwards; undefined when all are taken */
+  take(phase: number): number | undefined {
     for (let lane = this.lanes - 1; lane >= 0; lane--)
-      if (Atomics.compareExchange(this.memory, firstLane + lane, step, step + 1) === step) return lane;
+      if (Atomics.compareExchange(this.memory, firstLane + lane, phase, phase + 1) === phase) return lane;
     return undefined;
+  }
+
+  /** Do one lane of the phase after another until all are taken. */
+  async takeAll(phase: number, work: (lane: number) => Promise<void>): Promise<void> {
+    for (let lane = this.take(phase); lane !== undefined; lane = this.take(phase)) {
+      await work(lane);
+      this.finish();
+    }
   }
 
   /** A lane that was taken has been done; what was written into shared memory is seen by who waits for all. */
@@ -55,20 +68,20 @@ export class LaneBoard {
     if (Atomics.add(this.memory, done, 1) + 1 === this.lanes) Atomics.notify(this.memory, done);
   }
 
-  /** Return when the step is published, or another after it. Blocks the thread. @throws OtherThreadFailed */
-  waitForStep(step: number): void {
+  /** Return when the phase is published, or another after it. Blocks the thread. @throws OtherThreadFailed */
+  waitForPhase(phase: number): void {
     const { memory } = this;
-    for (let i = 0; i < looks && Atomics.load(memory, published) <= step; i++);
+    for (let i = 0; i < looks && Atomics.load(memory, published) <= phase; i++);
     for (;;) {
       const last = Atomics.load(memory, published);
       this.check();
-      if (last > step) return;
+      if (last > phase) return;
       Atomics.wait(memory, published, last, sleepMs);
     }
   }
 
   /**
-   * Return when all lanes of the step are done. Blocks the thread.
+   * Return when all lanes of the phase are done. Blocks the thread.
    *
    * @param between called every 20 ms of waiting; may throw
    * @throws OtherThreadFailed

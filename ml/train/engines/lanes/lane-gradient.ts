@@ -1,4 +1,5 @@
 import ort from 'onnxruntime-node';
+import type { StateOf, StateVector } from '../../checkpoint/engine-state.js';
 import { createSession } from '../create-session.js';
 import { gatherRows } from './gather-rows.js';
 import type { LaneGraphs } from './lane-graphs.js';
@@ -14,7 +15,7 @@ export interface MatrixShape {
 }
 
 /** What the threads of a session need to know; can be sent to them. */
-export interface LaneSetup extends Omit<LaneGraphs, 'update'> {
+export interface LaneSetup extends LaneGraphs {
   readonly batchSize: number;
   readonly matrices: readonly MatrixShape[];
   readonly parameterCount: number;
@@ -22,8 +23,11 @@ export interface LaneSetup extends Omit<LaneGraphs, 'update'> {
   readonly keyCount: number;
   /** See `LaneBoard`. */
   readonly board: SharedArrayBuffer;
-  /** float32 [P]: of the step that is published. */
-  readonly parameters: SharedArrayBuffer;
+  readonly vectors: readonly StateVector[];
+  /** float32 [P] each: what the steps carry. */
+  readonly state: StateOf<SharedArrayBuffer>;
+  /** float32 [`stepScalarCount`]: of the step that is published. */
+  readonly scalars: SharedArrayBuffer;
   /** float32 [lanes, P + 2]: `gradient`, `total` and `weight` of each lane. */
   readonly sums: SharedArrayBuffer;
 }
@@ -60,7 +64,7 @@ export class LaneGradient {
     this.gradient = new ort.Tensor('float32', new Float32Array(parameterCount), [parameterCount]);
     this.total = new ort.Tensor('float32', new Float32Array(1), []);
     this.weight = new ort.Tensor('float32', new Float32Array(1), []);
-    this.sharedParameters = new Float32Array(setup.parameters);
+    this.sharedParameters = new Float32Array(setup.state.parameters);
     this.sums = new Float32Array(setup.sums);
   }
 

@@ -22,18 +22,21 @@ export interface LaneGraphs {
   readonly gradient: Uint8Array;
   /** Whether a lane is given all rows of the mini-batch, since they are mixed with each other; else its own alone. */
   readonly readsAll: boolean;
-  readonly update: UpdateGraph;
+  /** One for each lane, or one alone where every number of the update hangs on the whole gradient; equal ones are the same object. */
+  readonly updates: readonly UpdateGraph[];
 }
 
-/** The update that the lanes' sums ask for. */
+/** The update of a part of the vectors that the lanes' sums ask for; the parts lie one behind the other. */
 export interface UpdateGraph {
   /**
-   * Inputs: `gradientName(lane)` float32 [P] of every lane, `totals` and `weights` [lanes], `scalars` [`stepScalarCount`], and the
-   * vectors of `stateVectors`.
+   * Inputs: `gradientName(lane)` float32 [size], the part of every lane's, `weights` [lanes], `scalars` [`stepScalarCount`], and the
+   * part of the vectors of `stateVectors`.
    */
   readonly graph: Uint8Array;
-  /** Names of the outputs: the vectors after the step, and its loss []. */
-  readonly outputs: Readonly<Record<StateName | 'loss', string>>;
+  /** Numbers of the part. */
+  readonly size: number;
+  /** Names of the outputs: the part of the vectors after the step. */
+  readonly outputs: Readonly<Record<StateName, string>>;
 }
 
 export function gradientName(lane: number): string {
@@ -50,7 +53,7 @@ export function buildLaneGraphs(network: Network, plan: NetworkPlan, lanes: numb
     lanes,
     gradient: buildGradientGraph(network, plan, plan.batchSize / lanes, channelBlock),
     readsAll: plan.augmentation !== undefined,
-    update: buildUpdateGraph(network, plan, lanes),
+    updates: buildUpdateGraphs(network, plan, lanes),
   };
 }
 
@@ -78,23 +81,45 @@ function buildGradientGraph(network: Network, plan: NetworkPlan, count: number, 
   return graph.encode();
 }
 
-function buildUpdateGraph(network: Network, plan: NetworkPlan, lanes: number): UpdateGraph {
-  const vectors = stateVectors(plan.optimizer, network);
+function buildUpdateGraphs(network: Network, plan: NetworkPlan, lanes: number): UpdateGraph[] {
+  const { parameterCount } = network;
+  // The length of a gradient is that of the whole.
+  const size = plan.optimizer.clipNorm === undefined ? Math.ceil(parameterCount / lanes) : parameterCount;
+  const known = new Map<string, UpdateGraph>();
+  return Array.from({ length: Math.ceil(parameterCount / size) }, (_, i) => {
+    const update = buildUpdateGraph(partOfNetwork(network, i * size, Math.min((i + 1) * size, parameterCount)), plan, lanes);
+    const key = Buffer.from(update.graph).toString('base64');
+    if (!known.has(key)) known.set(key, update);
+    return known.get(key)!;
+  });
+}
+
+/** A network as the optimizer sees it, of the numbers `from … until − 1` alone. */
+function partOfNetwork(network: Network, from: number, until: number): Network {
+  const parameters = network.parameters.flatMap((parameter) => {
+    const [first, end] = [Math.max(parameter.offset, from), Math.min(parameter.offset + parameter.size, until)];
+    return first < end ? [{ ...parameter, offset: first - from, size: end - first }] : [];
+  });
+  return { ...network, parameters, parameterCount: until - from, trainedCount: until - from };
+}
+
+function buildUpdateGraph(part: Network, plan: NetworkPlan, lanes: number): UpdateGraph {
+  const vectors = stateVectors(plan.optimizer, part);
+  const size = part.parameterCount;
   const graph = new GraphBuilder('update');
-  const gradients = Array.from({ length: lanes }, (_, lane) => graph.input(gradientName(lane), 'float32', [network.parameterCount]));
-  const sumOf = (name: string) => graph.node('ReduceSum', [graph.input(name, 'float32', [lanes])], { keepdims: 0 }); // []
-  const [total, weight] = [sumOf('totals'), sumOf('weights')];
+  const gradients = Array.from({ length: lanes }, (_, lane) => graph.input(gradientName(lane), 'float32', [size]));
+  const weight = graph.node('ReduceSum', [graph.input('weights', 'float32', [lanes])], { keepdims: 0 }); // []
   graph.input('scalars', 'float32', [stepScalarCount(plan.optimizer)]);
-  for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
-  const made = lowerUpdate(graph, network, plan, {
+  for (const { name } of vectors) graph.input(name, 'float32', [size]);
+  const { loss: _, ...outputs } = lowerUpdate(graph, part, plan, {
     ...Object.fromEntries(vectors.map(({ name }) => [name, name])),
     scalars: 'scalars',
-    gradient: gradients.reduce((left, right) => graph.node('Add', [left, right])), // [P]
-    total,
+    gradient: gradients.reduce((left, right) => graph.node('Add', [left, right])), // [size]
+    // Whoever has the totals makes the loss.
+    total: weight,
     weight,
   });
   // Names of their own would cost a copy of each vector that is also used inside.
-  for (const { name, size } of vectors) graph.output(made[name], 'float32', [size]);
-  graph.output(made.loss, 'float32', []);
-  return { graph: graph.encode(), outputs: made };
+  for (const { name } of vectors) graph.output(outputs[name], 'float32', [size]);
+  return { graph: graph.encode(), size, outputs };
 }

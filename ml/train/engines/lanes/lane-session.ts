@@ -6,13 +6,13 @@ import { startTypescriptThread } from '../../../typescript-thread.js';
 import type { Network } from '../../../models/network.js';
 import { randomKeysOfSteps } from '../../../models/random-keys.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan } from '../../engine.js';
-import { checkState, initialState, servedParameters, stateOf, stateVectors } from '../../checkpoint/engine-state.js';
+import { checkState, initialState, servedParameters, type StateOf, stateOf, stateVectors } from '../../checkpoint/engine-state.js';
 import { stepScalarCount, stepScalars } from '../../optimizer/optimizer.js';
 import { checkData } from '../check-data.js';
 import { checkSteps } from '../check-steps.js';
 import type { ForwardPass } from '../forward-pass.js';
 import { randomStreams } from '../training-step.js';
-import { LaneBoard, OtherThreadFailed } from './lane-board.js';
+import { LaneBoard, OtherThreadFailed, phasesOfStep } from './lane-board.js';
 import { LaneGradient, type LaneSetup } from './lane-gradient.js';
 import type { LaneGraphs } from './lane-graphs.js';
 import type { LaneMessage } from './lane-messages.js';
@@ -24,14 +24,16 @@ const longestCauseMs = 1000;
 
 /**
  * Training steps on several threads, the calling one and others. The rows of a mini-batch are divided into lanes; every thread adds up
- * the gradients of those that it finds untaken, and the calling thread makes the update by the sum of all. So the bits depend on the
- * number of lanes, and not on who does them.
+ * the gradients of those that it finds untaken. When all are done, so are the parts of the vectors divided, which are updated by the sum
+ * of all gradients. So the bits depend on the number of lanes, and not on who does them.
  */
 export class LaneSession implements EngineSession {
   private readonly rows = new SharedRows();
   private readonly board: LaneBoard;
-  /** Of the published step, in shared memory. */
-  private readonly parameters: Float32Array;
+  /** What the steps carry, in shared memory. */
+  private readonly state: StateOf<Float32Array>;
+  private readonly scalars: Float32Array;
+  private readonly sums: Float32Array;
   private done = 0;
   /** Why no more steps can be made. */
   private failure: Error | undefined;
@@ -46,7 +48,9 @@ export class LaneSession implements EngineSession {
     private readonly forward: ForwardPass,
   ) {
     this.board = new LaneBoard(setup.board, setup.lanes);
-    this.parameters = new Float32Array(setup.parameters);
+    this.state = stateOf(setup.vectors, ({ name }) => new Float32Array(setup.state[name]!));
+    this.scalars = new Float32Array(setup.scalars);
+    this.sums = new Float32Array(setup.sums);
     for (const thread of threads) {
       thread.on('error', (error: Error) => (this.failure ??= error));
       thread.on('exit', (code) => (this.failure ??= new Error(`a thread of the training ended with code ${code}`)));
@@ -75,11 +79,10 @@ export class LaneSession implements EngineSession {
     forward: ForwardPass,
   ): Promise<LaneSession> {
     const setup = setupOf(network, plan, graphs);
-    const vectors = stateVectors(plan.optimizer, network);
     for (const thread of threads) thread.postMessage({ kind: 'open', setup } satisfies LaneMessage);
     const [gradient, update] = await Promise.all([
       LaneGradient.open(setup),
-      LaneUpdate.open({ ...setup, update: graphs.update, vectors, scalarCount: stepScalarCount(plan.optimizer) }),
+      LaneUpdate.open(setup),
       ...threads.map((thread) => once(thread, 'message')),
     ]);
     const session = new LaneSession(network, plan, setup, gradient, update, threads, forward);
@@ -103,10 +106,9 @@ export class LaneSession implements EngineSession {
     const losses = new Float32Array(count);
     try {
       for (let i = 0; i < count; i++) {
-        const scalars = Float32Array.from(stepScalars(this.plan.optimizer, learningRates[i], firstStep + i + 1));
-        await this.addUp(rows.subarray(i * batchSize, (i + 1) * batchSize), this.keysOfStep(keys, i));
-        losses[i] = await this.update.run(scalars);
-        this.done++;
+        this.scalars.set(stepScalars(this.plan.optimizer, learningRates[i], firstStep + i + 1));
+        await this.step(rows.subarray(i * batchSize, (i + 1) * batchSize), this.keysOfStep(keys, i));
+        losses[i] = this.loss();
       }
     } catch (error) {
       this.board.fail();
@@ -117,18 +119,18 @@ export class LaneSession implements EngineSession {
   }
 
   logits(data: EncodedData): Promise<Float32Array> {
-    const parameters = servedParameters(this.update.state);
+    // onnxruntime-node takes no shared memory, and a slice of it is none.
+    const parameters = servedParameters(this.state).slice();
     return this.forward.logits(new ort.Tensor('float32', parameters, [parameters.length]), data);
   }
 
   getState(): Promise<EngineState> {
-    const { state } = this.update;
-    return Promise.resolve(stateOf(stateVectors(this.plan.optimizer, this.network), ({ name }) => state[name]!.slice()));
+    return Promise.resolve(stateOf(this.setup.vectors, ({ name }) => this.state[name]!.slice()));
   }
 
   async setState(state: EngineState): Promise<void> {
-    checkState(stateVectors(this.plan.optimizer, this.network), state);
-    this.update.setState(state);
+    checkState(this.setup.vectors, state);
+    for (const { name } of this.setup.vectors) this.state[name]!.set(state[name]!);
   }
 
   async dispose(): Promise<void> {
@@ -144,16 +146,31 @@ export class LaneSession implements EngineSession {
     await this.forward.dispose();
   }
 
-  /** Add up all lanes of the next step. */
-  private async addUp(batch: Int32Array, keys: Int32Array): Promise<void> {
-    const { board, done } = this;
-    this.parameters.set(this.update.state.parameters);
-    board.publish(done);
-    for (let lane = board.take(done); lane !== undefined; lane = board.take(done)) {
-      await this.gradient.addUp(lane, batch, keys);
-      board.finish();
+  /** Make the next step, together with the other threads. */
+  private async step(batch: Int32Array, keys: Int32Array): Promise<void> {
+    const [gradients, updates] = phasesOfStep(this.done);
+    await this.share(gradients, (lane) => this.gradient.addUp(lane, batch, keys));
+    await this.share(updates, (part) => this.update.run(part));
+    this.done++;
+  }
+
+  /** Do what is left of a phase, and wait for the rest. */
+  private async share(phase: number, work: (lane: number) => Promise<void>): Promise<void> {
+    this.board.publish(phase);
+    await this.board.takeAll(phase, work);
+    await this.board.waitForAll(this.heedThreads);
+  }
+
+  /** Of the step that was made last; in float32, as a step of one thread has it. */
+  private loss(): number {
+    const { lanes, parameterCount } = this.setup;
+    let [total, weight] = [0, 0];
+    for (let lane = 0; lane < lanes; lane++) {
+      const at = lane * (parameterCount + 2) + parameterCount;
+      total = Math.fround(total + this.sums[at]);
+      weight = Math.fround(weight + this.sums[at + 1]);
     }
-    await board.waitForAll(this.heedThreads);
+    return Math.fround(total / weight);
   }
 
   private holdRows(data: EncodedData): void {
@@ -184,19 +201,21 @@ export class LaneSession implements EngineSession {
   }
 }
 
-function setupOf(network: Network, plan: NetworkPlan, { lanes, gradient, readsAll }: LaneGraphs): LaneSetup {
+function setupOf(network: Network, plan: NetworkPlan, graphs: LaneGraphs): LaneSetup {
   const { layout, parameterCount } = network;
+  const { lanes } = graphs;
+  const vectors = stateVectors(plan.optimizer, network);
   const numbers = (count: number) => new SharedArrayBuffer(count * Float32Array.BYTES_PER_ELEMENT);
   return {
-    lanes,
-    gradient,
-    readsAll,
+    ...graphs,
     batchSize: plan.batchSize,
     matrices: matrixShapes(layout),
     parameterCount,
     keyCount: 2 * randomStreams(network, plan),
     board: LaneBoard.allocate(lanes),
-    parameters: numbers(parameterCount),
+    vectors,
+    state: stateOf(vectors, ({ size }) => numbers(size)),
+    scalars: numbers(stepScalarCount(plan.optimizer)),
     sums: numbers(lanes * (parameterCount + 2)),
   };
 }

@@ -1,79 +1,81 @@
 import ort from 'onnxruntime-node';
-import { type EngineState, type StateOf, type StateVector, stateOf } from '../../checkpoint/engine-state.js';
+import { type StateOf, stateOf, type StateVector } from '../../checkpoint/engine-state.js';
 import { createSession } from '../create-session.js';
+import type { LaneSetup } from './lane-gradient.js';
 import { gradientName, type UpdateGraph } from './lane-graphs.js';
 
-interface UpdateOptions {
-  readonly update: UpdateGraph;
-  readonly vectors: readonly StateVector[];
-  readonly lanes: number;
-  readonly parameterCount: number;
-  readonly scalarCount: number;
-  /** float32 [lanes, P + 2], of every lane */
-  readonly sums: SharedArrayBuffer;
+/** A session on a graph, with tensors for what it reads and writes. */
+interface OpenUpdate {
+  readonly session: ort.InferenceSession;
+  readonly gradients: readonly ort.Tensor[];
+  readonly current: StateOf<ort.Tensor>;
+  readonly next: StateOf<ort.Tensor>;
+  /** The tensors by the names of the graph's inputs and outputs. */
+  readonly feeds: Record<string, ort.Tensor>;
+  readonly fetches: Record<string, ort.Tensor>;
 }
 
-/** The state of a session, and the update that the lanes' sums ask for. Blocks the thread. */
+/** What a thread does behind the gradients of a step: it updates the parts of the vectors that it takes. Blocks the thread. */
 export class LaneUpdate {
-  private readonly shared: Float32Array;
-  private readonly gradients: readonly ort.Tensor[];
-  private readonly totals: ort.Tensor;
-  private readonly weights: ort.Tensor;
-  private readonly scalars: ort.Tensor;
-  private readonly loss: ort.Tensor;
-  private current: StateOf<ort.Tensor>;
-  private next: StateOf<ort.Tensor>;
+  private readonly state: StateOf<Float32Array>;
+  private readonly sums: Float32Array;
+  private readonly sharedScalars: Float32Array;
 
   private constructor(
-    private readonly options: UpdateOptions,
-    private readonly session: ort.InferenceSession,
+    private readonly setup: LaneSetup,
+    private readonly opened: ReadonlyMap<UpdateGraph, OpenUpdate>,
+    private readonly weights: ort.Tensor,
+    private readonly scalars: ort.Tensor,
   ) {
-    const { vectors, lanes, parameterCount, scalarCount, sums } = options;
-    this.shared = new Float32Array(sums);
-    this.gradients = Array.from({ length: lanes }, () => vectorOf(parameterCount));
-    [this.totals, this.weights] = [vectorOf(lanes), vectorOf(lanes)];
-    this.scalars = vectorOf(scalarCount);
-    this.loss = new ort.Tensor('float32', new Float32Array(1), []);
-    this.current = stateOf(vectors, ({ size }) => vectorOf(size));
-    this.next = stateOf(vectors, ({ size }) => vectorOf(size));
+    this.state = stateOf(setup.vectors, ({ name }) => new Float32Array(setup.state[name]!));
+    this.sums = new Float32Array(setup.sums);
+    this.sharedScalars = new Float32Array(setup.scalars);
   }
 
-  /** @throws AnnealError `InvalidModel` when onnxruntime refuses the graph */
-  static async open(options: UpdateOptions): Promise<LaneUpdate> {
-    return new LaneUpdate(options, await createSession(options.update.graph, 1));
+  /** @throws AnnealError `InvalidModel` when onnxruntime refuses a graph */
+  static async open(setup: LaneSetup): Promise<LaneUpdate> {
+    const [weights, scalars] = [vectorOf(setup.lanes), vectorOf(setup.scalars.byteLength / Float32Array.BYTES_PER_ELEMENT)];
+    const opened = new Map<UpdateGraph, OpenUpdate>();
+    for (const update of new Set(setup.updates)) opened.set(update, await openUpdate(update, setup, { weights, scalars }));
+    return new LaneUpdate(setup, opened, weights, scalars);
   }
 
-  /** Views of what the step after the next overwrites. */
-  get state(): StateOf<Float32Array> {
-    return stateOf(this.options.vectors, ({ name }) => valuesOf(this.current[name]!));
-  }
-
-  setState(state: EngineState): void {
-    for (const { name } of this.options.vectors) valuesOf(this.current[name]!).set(state[name]!);
-  }
-
-  /** @param scalars `stepScalars` of the step @returns the step's loss */
-  async run(scalars: Float32Array): Promise<number> {
-    const { current, next, loss, totals, weights } = this;
-    const { parameterCount, vectors, update } = this.options;
-    const feeds: Record<string, ort.Tensor> = { ...current, totals, weights, scalars: this.scalars };
-    this.gradients.forEach((gradient, lane) => {
-      const at = lane * (parameterCount + 2);
-      valuesOf(gradient).set(this.shared.subarray(at, at + parameterCount));
-      valuesOf(totals)[lane] = this.shared[at + parameterCount];
-      valuesOf(weights)[lane] = this.shared[at + parameterCount + 1];
-      feeds[gradientName(lane)] = gradient;
+  /** Update a part of the vectors, in shared memory, by the sums and the scalars that lie there. A part that there is not is empty. */
+  async run(part: number): Promise<void> {
+    const { setup, sums, state } = this;
+    const update = setup.updates[part];
+    if (update === undefined) return;
+    const { session, gradients, current, next, feeds, fetches } = this.opened.get(update)!;
+    const { size } = update;
+    // All parts before the last are of one size.
+    const from = part * setup.updates[0].size;
+    gradients.forEach((gradient, lane) => {
+      const at = lane * (setup.parameterCount + 2);
+      valuesOf(gradient).set(sums.subarray(at + from, at + from + size));
+      valuesOf(this.weights)[lane] = sums[at + setup.parameterCount + 1];
     });
-    valuesOf(this.scalars).set(scalars);
-    const made = Object.fromEntries(vectors.map(({ name }) => [update.outputs[name], next[name]!]));
-    await this.session.run(feeds, { ...made, [update.outputs.loss]: loss });
-    [this.current, this.next] = [next, current];
-    return valuesOf(loss)[0];
+    valuesOf(this.scalars).set(this.sharedScalars);
+    for (const { name } of setup.vectors) valuesOf(current[name]!).set(state[name]!.subarray(from, from + size));
+    await session.run(feeds, fetches);
+    for (const { name } of setup.vectors) state[name]!.set(valuesOf(next[name]!), from);
   }
 
   async dispose(): Promise<void> {
-    await this.session.release();
+    for (const { session } of this.opened.values()) await session.release();
   }
+}
+
+async function openUpdate(
+  { graph, size, outputs }: UpdateGraph,
+  { lanes, vectors }: Pick<LaneSetup, 'lanes' | 'vectors'>,
+  shared: Readonly<Record<'weights' | 'scalars', ort.Tensor>>,
+): Promise<OpenUpdate> {
+  const session = await createSession(graph, 1);
+  const gradients = Array.from({ length: lanes }, () => vectorOf(size));
+  const [current, next] = [stateOf(vectors, () => vectorOf(size)), stateOf(vectors, () => vectorOf(size))];
+  const feeds = { ...current, ...shared, ...Object.fromEntries(gradients.map((tensor, lane) => [gradientName(lane), tensor])) };
+  const fetches = Object.fromEntries(vectors.map(({ name }: StateVector) => [outputs[name], next[name]!]));
+  return { session, gradients, current, next, feeds, fetches };
 }
 
 function vectorOf(size: number): ort.Tensor {
