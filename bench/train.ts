@@ -4,7 +4,6 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../ml/models/random.js';
-import { chooseStepThreads } from '../ml/train/engines/choose-step-threads.js';
 import type { EngineSession } from '../ml/train/engine.js';
 import { largePages } from '../ml/train/child/large-pages.js';
 import { trainingFlags } from '../ml/train/child/training-flags.js';
@@ -86,15 +85,15 @@ try {
     for (const threads of threadCounts) {
       const workload = await workloads[name](threads);
       await writePeerFolder(path.join(directory, name), workload);
-      const { measured, overheadMs, choice } = await measure(workload, threads);
+      const { measured, overheadMs } = await measure(workload, threads);
       const compiled = measured.find(({ subject }) => subject === 'onnxruntime')!.msPerStep!;
       const results = measured.map((entry): Measurement => {
         if (entry.msPerStep === undefined) return entry;
         const rowsPerSecond = Math.round((workload.plan.batchSize / entry.msPerStep) * 1000);
         return { ...entry, rowsPerSecond, ratio: entry.msPerStep / compiled };
       });
-      reports.push({ workload: name, threads, batchSize: workload.plan.batchSize, rows: workload.data.rows, overheadMs, choice, results });
-      if (!options.json) process.stdout.write(table(workload, threads, overheadMs, results, choice));
+      reports.push({ workload: name, threads, batchSize: workload.plan.batchSize, rows: workload.data.rows, overheadMs, results });
+      if (!options.json) process.stdout.write(table(workload, threads, overheadMs, results));
     }
   }
 } finally {
@@ -140,11 +139,9 @@ interface Contender {
   readonly close: () => unknown;
 }
 
-async function measure(workload: Workload, threads: number): Promise<{ measured: Measurement[]; overheadMs: number; choice?: string }> {
+async function measure(workload: Workload, threads: number): Promise<{ measured: Measurement[]; overheadMs: number }> {
   const contenders: (Contender | { readonly subject: Subject; readonly leftOut: string })[] = [];
   let overheadMs = 0;
-  // As a training of many steps does.
-  const chosen = await chooseStepThreads(workload.network, workload.plan, Number.POSITIVE_INFINITY);
   for (const engine of engineNames as EngineName[]) {
     const leftOut = workload.leftOut?.[engine] ?? nativeThreadsLeftOut(engine, threads) ?? (await missingEngine(engine));
     if (leftOut !== undefined) {
@@ -152,7 +149,7 @@ async function measure(workload: Workload, threads: number): Promise<{ measured:
       continue;
     }
     const startedAt = performance.now();
-    const session = await openWorkload(engine, workload, chosen?.stepThreads);
+    const session = await openWorkload(engine, workload);
     if (engine === 'onnxruntime') overheadMs = performance.now() - startedAt;
     contenders.push(engineContender(engine, session, workload));
   }
@@ -190,7 +187,7 @@ async function measure(workload: Workload, threads: number): Promise<{ measured:
       finalLoss: rounds.at(-1)?.loss,
     };
   });
-  return { measured, overheadMs, choice: chosen?.reason };
+  return { measured, overheadMs };
 }
 
 /** It has read its number of threads when it was loaded. */
@@ -234,13 +231,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-function table(
-  { title, network }: Workload,
-  threads: number,
-  overheadMs: number,
-  entries: readonly Measurement[],
-  choice: string | undefined,
-): string {
+function table({ title, network }: Workload, threads: number, overheadMs: number, entries: readonly Measurement[]): string {
   const lines = [
     ['engine', 'ms/step', 'best round', 'processor ms', 'rows/s', 'times compiled'],
     ...entries.map((entry) => {
@@ -264,7 +255,7 @@ function table(
 
 ${text.join('\n')}
 
-Recording, lowering and opening the session took ${Math.round(overheadMs)} ms, for ${network.parameterCount.toLocaleString('en')} parameters.${choice === undefined ? '' : ` Chosen before that: ${choice}`}
+Recording, lowering and opening the session took ${Math.round(overheadMs)} ms, for ${network.parameterCount.toLocaleString('en')} parameters.
 
 `;
 }

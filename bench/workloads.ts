@@ -149,10 +149,8 @@ const backends: Readonly<Record<Exclude<EngineName, 'onnxruntime'>, TfjsBackend>
   'tfjs-cpu': cpuBackend,
 };
 
-/** @param stepThreads of the compiled engine, where it has chosen */
-export function openWorkload(engine: EngineName, { network, plan, data }: Workload, stepThreads?: number): Promise<EngineSession> {
-  if (engine !== 'onnxruntime') return openEager(backends[engine], network, plan, data);
-  return openCompiled(network, { ...plan, stepThreads }, data);
+export function openWorkload(engine: EngineName, { network, plan, data }: Workload): Promise<EngineSession> {
+  return engine === 'onnxruntime' ? openCompiled(network, plan, data) : openEager(backends[engine], network, plan, data);
 }
 
 /** @returns why the engine cannot be used here, or undefined */

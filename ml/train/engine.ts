@@ -41,8 +41,6 @@ export interface StepPlan {
   readonly seed: number;
   /** Threads that the engine may use. Part of the plan, since a sum's order can depend on it. */
   readonly threads: number;
-  /** Threads that share a step, from 1 to `threads`, where that was measured; absent: all, as far as they are of use. */
-  readonly stepThreads?: number;
 }
 
 /** A plan without its model, for a network that is given. */

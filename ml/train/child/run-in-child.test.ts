@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ModelSpec, TrainingSpec } from '../../../contracts/pipeline.js';
+import type { TrainingSpec } from '../../../contracts/pipeline.js';
 import { syntheticData } from '../logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
 import type { TrainingJob } from './training-job.js';
@@ -233,28 +233,6 @@ describe('TrainingChildren', () => {
     const asked = await children.run(jobOf(40, { request: onEngine('onnxruntime'), candidates: [kept] }), silent);
     expect(asked.result).toMatchObject({ resumedAtStep: 0, engine: { name: 'onnxruntime' } });
     expect(asked.result.digest).not.toBe(resumed.result.digest);
-  });
-
-  it('measures the threads of its steps, and goes on with those of its checkpoint to the identical bytes', async () => {
-    const plain = jobOf(150);
-    const training = { ...plain.request.training, batchSize: 1000 };
-    const model: ModelSpec = { family: 'mlp', hidden: [256, 64], activation: 'relu' };
-    const job = (changes: Partial<TrainingJob> = {}) =>
-      jobOf(150, { request: { ...plain.request, model, training, threads: 2 }, ...changes });
-    const begun = await children.run(job({ untilStep: 100 }), silent);
-    expect(begun.result.engine.reason).toMatch(/A step took on threads: 1 [0-9.]+ ms, 2 [0-9.]+ ms\.$/);
-    const kept = join(root, 'of-measured-threads');
-    writeFileSync(kept, readFileSync(begun.checkpoint));
-    const whole = await children.run(job(), silent);
-    const bytes = readFileSync(whole.checkpoint);
-    const others = new TrainingChildren();
-    try {
-      const resumed = await others.run(job({ candidates: [kept] }), silent);
-      expect(resumed.result).toMatchObject({ resumedAtStep: 100, engine: begun.result.engine, digest: whole.result.digest });
-      expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
-    } finally {
-      await others.close();
-    }
   });
 
   it('stops within two seconds when cancelled, keeps a checkpoint and the process', async () => {

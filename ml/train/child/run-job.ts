@@ -7,9 +7,7 @@ import { loadModule } from '../../models/module/load-module.js';
 import { recordNetwork } from '../../models/module/recorded-network.js';
 import { codeVersion } from '../code-version.js';
 import type { StepPlan } from '../engine.js';
-import { chooseStepThreads } from '../engines/choose-step-threads.js';
 import { engines } from '../engines/index.js';
-import { onnxruntimeEngine } from '../engines/onnxruntime.js';
 import { type SelectedEngine, selectEngine } from '../engines/select-engine.js';
 import { predictHeldOut } from '../rows/held-out.js';
 import { type JobData, openJobData } from '../rows/job-data.js';
@@ -44,10 +42,10 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
 async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobData): Promise<JobOutcome> {
   const startedAt = performance.now();
   const { request } = job;
-  const { validation } = data;
-  const network = await recordedModule(job, data.plan.step, callbacks);
-  const untilStep = Math.min(job.untilStep ?? data.plan.totalSteps, data.plan.totalSteps);
-  const { engine, reason, resume, plan } = await chooseEngine(request.training.engine, data.plan, job.candidates, untilStep);
+  const { plan, validation } = data;
+  const network = await recordedModule(job, plan.step, callbacks);
+  const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
+  const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
 
   const write = (state: RunState): string => {
@@ -129,41 +127,27 @@ function writeAtomically(path: string, bytes: Uint8Array): void {
 
 interface ChosenEngine extends SelectedEngine {
   readonly resume?: Checkpoint;
-  /** With the threads of a step, where they were measured. */
-  readonly plan: TrainingPlan;
 }
 
-/** The engine and the threads of the checkpoint that the run goes on from, since others would end in other bits; else they are chosen. */
+/** The engine of the checkpoint that the run goes on from, since another one would end in other bits; else one is selected. */
 async function chooseEngine(
   requested: TrainingSpec['engine'],
   plan: TrainingPlan,
   candidates: readonly string[],
   untilStep: number,
 ): Promise<ChosenEngine> {
-  const isOfRun = ({ digest, engine: { name }, plan: { stepThreads } }: Checkpoint): boolean =>
-    digest === planDigest(withThreads(plan, stepThreads), name) && (requested === 'auto' || requested === name);
+  const isOfRun = ({ digest, engine: { name } }: Checkpoint): boolean =>
+    digest === planDigest(plan, name) && (requested === 'auto' || requested === name);
   const resume = furthestCheckpoint(candidates, untilStep, isOfRun);
   const engine = resume && engines.find(({ name }) => name === resume.engine.name);
-  if (!resume || !engine) return selectAnew(requested, plan);
+  if (!resume || !engine) return selectEngine(requested, plan.step);
   const problem = await engine.unavailable();
-  if (problem === undefined) return { engine, reason: resume.engine.reason, resume, plan: withThreads(plan, resume.plan.stepThreads) };
-  const selected = await selectAnew(requested, plan);
+  if (problem === undefined) return { engine, reason: resume.engine.reason, resume };
+  const selected = await selectEngine(requested, plan.step);
   return {
     ...selected,
     reason: `${selected.reason} The checkpoint at step ${resume.step} was made by ${engine.name}, which cannot be used here, so the run starts anew. ${problem}`,
   };
-}
-
-async function selectAnew(requested: TrainingSpec['engine'], plan: TrainingPlan): Promise<ChosenEngine> {
-  const selected = await selectEngine(requested, plan.step);
-  if (selected.engine !== onnxruntimeEngine) return { ...selected, plan };
-  const threads = await chooseStepThreads(networkOf(plan.step), plan.step, plan.totalSteps);
-  if (!threads) return { ...selected, plan };
-  return { ...selected, reason: `${selected.reason} ${threads.reason}`, plan: withThreads(plan, threads.stepThreads) };
-}
-
-function withThreads(plan: TrainingPlan, stepThreads: number | undefined): TrainingPlan {
-  return stepThreads === undefined ? plan : { ...plan, step: { ...plan.step, stepThreads } };
 }
 
 /** A candidate that cannot be read costs the steps since an older one, never the run. */

@@ -117,17 +117,7 @@ async function compileNetwork(network: Network, plan: NetworkPlan, device: Devic
 }
 
 function lanesOf(network: Network, plan: NetworkPlan, device: Device): number {
-  return device === processor ? usefulLanes(network, { ...plan, threads: stepThreads(plan) }) : 1;
-}
-
-function stepThreads(plan: NetworkPlan): number {
-  return plan.stepThreads ?? plan.threads;
-}
-
-/** How a step is divided on so many threads: plans of the same division compute the same. */
-export function divisionOfStep(network: Network, plan: NetworkPlan): { readonly lanes: number; readonly kernelThreads: number } {
-  const lanes = lanesOf(network, plan, processor);
-  return { lanes, kernelThreads: lanes > 1 ? 1 : usefulThreads(network, plan) };
+  return device === processor ? usefulLanes(network, plan) : 1;
 }
 
 /** Only images have channels, and only processors blocks of them. */
@@ -139,9 +129,9 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
 const leastSharedWork = 10_000_000;
 
 /** A function of the plan alone, since a sum's order can depend on the number of threads. */
-function usefulThreads({ parameterCount, layout }: Network, plan: NetworkPlan): number {
+function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads }: NetworkPlan): number {
   // A filter is used at every place of an image.
-  return !layout.image && parameterCount * plan.batchSize < leastSharedWork ? 1 : stepThreads(plan);
+  return !layout.image && parameterCount * batchSize < leastSharedWork ? 1 : threads;
 }
 
 class OnnxruntimeSession implements EngineSession {

@@ -1,7 +1,6 @@
 import { imageSize } from '../../../contracts/image-input.js';
 import { createRandom } from '../../models/random.js';
-import type { FeatureLayout } from '../../../contracts/dataset.js';
-import type { EncodedData, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
+import type { EncodedData, StepPlan, TrainingEngine } from '../engine.js';
 
 export interface StepTime {
   readonly msPerStep: number;
@@ -14,7 +13,7 @@ const mostMs = 1000;
 
 /** Train a throw-away session for up to 20 steps or a second, on made-up rows. @returns the fastest of its calls */
 export async function timeSteps(engine: TrainingEngine, plan: StepPlan): Promise<StepTime> {
-  const data = madeUpRows(plan.layout, plan.outputs, plan);
+  const data = madeUpRows(plan);
   const session = await engine.open(plan, data);
   try {
     const run = async (first: number, steps: number): Promise<number> => {
@@ -38,11 +37,7 @@ export async function timeSteps(engine: TrainingEngine, plan: StepPlan): Promise
 }
 
 /** Rows as the layout describes them: how long a step takes does not hang on what is in them. */
-export function madeUpRows(
-  layout: FeatureLayout,
-  outputs: number,
-  { task, batchSize }: Pick<NetworkPlan, 'task' | 'batchSize'>,
-): EncodedData {
+function madeUpRows({ layout, task, outputs, batchSize }: StepPlan): EncodedData {
   const random = createRandom(1);
   const rows = batchSize;
   const { categorical, numeric, image } = layout;
