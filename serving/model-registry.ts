@@ -45,6 +45,8 @@ interface Entry {
 export class ModelRegistry {
   readonly #models = new Map<string, Entry>();
   readonly #expected = new Set<string>();
+  /** Clients cannot choose the process that answers them: none is ready before all of the host are. */
+  awaitsOthers = false;
   /** Told when the fallback model of a model was wanted and did not answer. */
   onNoFallback?: (model: string, why: NoFallback) => void;
 
@@ -59,6 +61,7 @@ export class ModelRegistry {
   }
 
   get isReady(): boolean {
+    if (this.awaitsOthers) return false;
     const active = [...this.#models].filter(([, entry]) => entry.active);
     return active.length > 0 && [...this.#expected].every((model) => this.#models.get(model)?.active !== undefined);
   }
@@ -84,14 +87,15 @@ export class ModelRegistry {
     if (found) return found;
     const names = this.list().filter((state) => state.version !== undefined);
     if (names.length === 0 || (this.#expected.has(model) && !entry?.active)) {
-      throw new HttpError(503, 'No version of the model is loaded yet. Try again shortly, or promote a version if there is none.', {
-        'retry-after': '1',
-      });
+      const message = this.#expected.has(model)
+        ? 'The last version of the model is still being loaded. Try again shortly.'
+        : 'No version of a model is loaded yet. Try again shortly, or promote a version if there is none.';
+      throw new HttpError(503, message, { 'retry-after': '1' });
     }
     const here = entry?.active
-      ? `This host has no such version of the model; it holds ${versionsOf(entry).join(', ')}, of which ${entry.active.version} is active.`
-      : `This host serves no model of that name; it serves ${names.map((state) => state.name).join(', ')}.`;
-    throw new AnnealError(failureTypes.unknownModelVersion, `${here} Correct the name, or leave the version out to reach the active one.`);
+      ? `This host has no such version of the model. ${heldVersions(entry, entry.active.version)} Correct the version, or leave it out to reach the active one.`
+      : `This host serves no model of that name; it serves ${names.map((state) => state.name).join(', ')}. Correct the name.`;
+    throw new AnnealError(failureTypes.unknownModelVersion, here);
   }
 
   list(): ModelState[] {
@@ -206,6 +210,11 @@ export class ModelRegistry {
     this.#models.clear();
     await Promise.all(all.map((served) => served.executor.close()));
   }
+}
+
+function heldVersions(entry: Entry, active: string): string {
+  const held = versionsOf(entry);
+  return held.length === 1 ? `It holds version ${active} alone.` : `It holds the versions ${held.join(', ')}; ${active} is active.`;
 }
 
 function versionsOf(entry: Entry): string[] {

@@ -24,6 +24,8 @@ export interface ServingCommands {
       readonly executors?: ExecutorOptions;
       /** Models that will be loaded next: until then they are "not ready", not "unknown". */
       readonly expected: readonly string[];
+      /** The host is only starting: the process is not ready before `complete`, whatever it holds by then. @default false */
+      readonly awaitsOthers?: boolean;
       /** Left out: no spans are made. */
       readonly tracing?: { readonly instanceId: string };
       /** `share`: of the requests to models whose pipelines do not say it. Left out: predictions are not logged. */
@@ -31,6 +33,8 @@ export interface ServingCommands {
     };
     readonly result: null;
   };
+  /** All processes of the host hold what it served last, or have told why not. */
+  complete: { readonly input: null; readonly result: null };
   /** Open the HTTP server, and the gRPC server; once. A process that replaces another does so when it holds the models. */
   listen: {
     readonly input: {

@@ -58,7 +58,7 @@ export class ServingHost {
   }
 
   readonly handlers: Handlers = {
-    start: async ({ limits = {}, executors = {}, expected, processes = 1, predictionLog, tracing }) => {
+    start: async ({ limits = {}, executors = {}, expected, processes = 1, awaitsOthers = false, predictionLog, tracing }) => {
       if (predictionLog) {
         const { directory, share } = predictionLog;
         this.#log = new PredictionLog({ directory, onLost: (requests) => this.#metrics.notLogged(requests) });
@@ -66,6 +66,7 @@ export class ServingHost {
       }
       if (tracing) this.#tracer = await this.#startTracing(tracing.instanceId);
       this.#registry.expect(expected);
+      this.#registry.awaitsOthers = awaitsOthers;
       this.#metrics.observeProcess();
       this.#limits = limits;
       this.#executors = executors;
@@ -96,6 +97,10 @@ export class ServingHost {
         this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
       }
       return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
+    },
+    complete: async () => {
+      this.#registry.awaitsOthers = false;
+      return null;
     },
     metrics: () => this.#metrics.values(),
     places: async () => this.#places(),

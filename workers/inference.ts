@@ -13,6 +13,7 @@ import { isLoopback, protectionWarnings, readProtection } from './inference/prot
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
+import { makeWritable } from './inference/writable-folder.js';
 import { createLogger, installRuntime, startTemporalTracing } from './runtime.js';
 import { readSettings, type Settings } from './settings.js';
 
@@ -27,12 +28,13 @@ const lastCollectionMs = 3000;
  * Says `{type: 'ready'}` to a parent process once HTTP and gRPC listen. On SIGTERM, SIGINT or when the parent vanishes it turns
  * "not ready", finishes the requests and activities that it has, and returns.
  *
- * @throws Error that names the variable to set when an address, a certificate, a key or the file of tokens cannot be used
+ * @throws Error that names the variable to set when an address, a certificate, a key, the file of tokens or its folder cannot be used
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
   // Before anything that takes time: what is wrong here is for the person who starts the host.
   const protection = readProtection(settings.serving);
   const directory = join(settings.home, 'inference', settings.hostId);
+  await makeWritable(directory);
   const store = await openArtifactStore(settings);
   const cache = await VersionCache.open(directory, store);
   const logDirectory = join(settings.home, 'prediction-log', settings.hostId);

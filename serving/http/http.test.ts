@@ -90,6 +90,11 @@ describe('the HTTP interface of a serving process', () => {
       ['a body that is null', 'null', 'JSON object'],
       ['malformed JSON', '{"instances": [', 'not valid JSON'],
       ['an empty body', '', 'not valid JSON'],
+      [
+        'NaN, as Python writes it',
+        '{"instances": [{"origin": "SFO", "date": 0, "distance": NaN}]}',
+        'JSON has no NaN and no Infinity: send null',
+      ],
       ['deep nesting', '['.repeat(5000), 'nested'],
       ['a row that is text', { instances: ['x'] }, 'Row 0'],
     ])('refuses %s with 400', async (_name, body, message) => {

@@ -66,11 +66,13 @@ function parseJson(bytes: Buffer): unknown {
   const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
   if (encoding === 'utf8' && !isUtf8(bytes)) throw badRequest('The body is not valid UTF-8. Send JSON in UTF-8.');
   if (bytes.length > harmlessBytes) checkNesting(bytes);
+  const text = bytes.toString(encoding);
   try {
-    return JSON.parse(bytes.toString(encoding));
+    return JSON.parse(text);
   } catch {
     // The parser's own message quotes the body.
-    throw badRequest('The body is not valid JSON. Send one JSON object.');
+    const hint = /[[:,]\s*-?(?:NaN|Infinity)\b/.test(text) ? ' JSON has no NaN and no Infinity: send null for a missing value.' : '';
+    throw badRequest(`The body is not valid JSON. Send one JSON object.${hint}`);
   }
 }
 

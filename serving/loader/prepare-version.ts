@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename, rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
@@ -92,7 +92,13 @@ async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: stri
       extra: { session: { save_model_format: 'ORT', disable_prepacking: '1' } },
     });
   } catch (error) {
+    const freeBytes = await freeBytesBeside(temporary);
     await rm(temporary, { force: true });
+    if (freeBytes < bytes.length)
+      throw loadFailed(
+        `its image cannot be written to ${dirname(stem)}: ${freeBytes} bytes are free there, and the model alone has ${bytes.length}. Free some space, or set ANNEAL_HOME to a larger disk.`,
+        error,
+      );
     throw loadFailed(`onnxruntime does not accept its graph: ${messageOf(error)}. Export the model again.`, error);
   }
   try {
@@ -105,6 +111,16 @@ async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: stri
   } finally {
     await rm(temporary, { force: true });
     await session.release();
+  }
+}
+
+/** What is free on the disk of a file that could not be written whole; infinity where that cannot be told. */
+async function freeBytesBeside(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -262,12 +262,15 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
         const text = value(row);
         return typeof text === 'string' ? text : refuse(row, 'a string');
       });
-    case 'int64':
-      return BigInt64Array.from({ length: rows }, (_, row) =>
-        isMissing(row)
-          ? missingTimestamp
-          : (toInt64(value(row)) ?? refuse(row, 'an integer within ±(2^53 − 1), or one as a string of decimal digits')),
-      );
+    case 'int64': {
+      const isBoolean = input.columnType === 'boolean';
+      const expected = isBoolean ? 'true or false' : 'an integer within ±(2^53 − 1), or one as a string of decimal digits';
+      return BigInt64Array.from({ length: rows }, (_, row) => {
+        if (isMissing(row)) return missingTimestamp;
+        const given = value(row);
+        return (isBoolean && typeof given === 'boolean' ? BigInt(given) : toInt64(given)) ?? refuse(row, expected);
+      });
+    }
     case 'float64':
       return Float64Array.from({ length: rows }, (_, row) =>
         isMissing(row) ? Number.NaN : (toFloat64(value(row)) ?? refuse(row, 'a number')),

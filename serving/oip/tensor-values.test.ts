@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { RawInput } from '../../contracts/dataset.js';
 import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
+import { tensorsToColumns } from './oip-input.js';
 import { checkTensorValues } from './tensor-values.js';
 import type { Column } from '../tensors.js';
 
@@ -21,6 +22,16 @@ describe('values of tensors', () => {
     [float, Float64Array.of(181.5, 1e300)],
   ])('that rows may have are taken: %#', (input, column) => {
     expect(() => checkTensorValues(input, column)).not.toThrow();
+  });
+
+  test('of true and false come as such in JSON, as 0 and 1, and as nothing else', () => {
+    const inputs: RawInput[] = [{ ...integer, columnType: 'boolean', nullable: true }];
+    const read = (data: unknown[]) =>
+      tensorsToColumns(inputs, [{ name: 'x', shape: [data.length], datatype: 'BOOL', data }], 10).columns[0];
+    expect(read([true, false, null, 1])).toEqual(BigInt64Array.of(1n, 0n, missingTimestamp, 1n));
+    expect(() => read([true, 'yes'])).toThrow('Row 1 of the input "x" must be true or false, or null, but a string was sent.');
+    const numbers = [{ name: 'x', shape: [1], datatype: 'INT64', data: [true] }];
+    expect(() => tensorsToColumns([integer], numbers, 10)).toThrow('must be an integer');
   });
 
   test.each<[RawInput, Column, string]>([

@@ -56,6 +56,7 @@ export class ServingMember {
   readonly #waiting = new Map<number, Waiting>();
   #child: ChildProcess | undefined;
   #up: Promise<unknown> | undefined;
+  #restored: Promise<void> = Promise.resolve();
   #isServing = false;
   #nextId = 1;
   #stopping = false;
@@ -75,6 +76,11 @@ export class ServingMember {
     return this.#isServing;
   }
 
+  /** When the first process holds what was served before, or has failed to. Never fails. */
+  get restored(): Promise<void> {
+    return this.#restored;
+  }
+
   /**
    * Start the process for the first time.
    *
@@ -87,7 +93,7 @@ export class ServingMember {
       await this.#up;
       const ports = await this.#send('listen', this.#options.listen);
       this.#isServing = true;
-      void this.#restore();
+      this.#restored = this.#restore();
       return ports;
     } catch (error) {
       this.#stopping = true;

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { Agent, get, request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +94,41 @@ describe('ServingPool', () => {
     });
     await settled(pool);
     expect(await predict(pool)).toBe('7');
+  });
+
+  it('is ready when all of its processes hold what it served, whichever is asked, and again when one comes back', async () => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const restore = await restoring('7');
+    let restored = 0;
+    const slowly: Restore = async (member) => {
+      if (restored++ === 1) await gate;
+      await restore(member);
+    };
+    const pool = create(2, slowly, { expected: () => ['tiny'] });
+    await pool.start();
+    /** On connections of their own. */
+    const ready = () =>
+      new Promise<number | undefined>((resolve) => {
+        const sent = get({ port: pool.port, path: '/v2/health/ready', agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sent.on('error', () => resolve(undefined));
+      });
+    const statuses = async () => new Set(await Promise.all(Array.from({ length: 20 }, ready)));
+    await served(pool, '7');
+    expect(await statuses()).toEqual(new Set([503]));
+    open();
+    await until(async () => ((await statuses()).has(200) ? true : undefined));
+    await settled(pool);
+    expect(await statuses()).toEqual(new Set([200]));
+
+    const [pid] = pool.pids;
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (pool.pids.length === 2 && !pool.pids.includes(pid) ? true : undefined));
+    await settled(pool);
+    expect(await statuses()).toEqual(new Set([200]));
   });
 
   it('costs a request that a crash of native code takes along one more try of its client', async () => {

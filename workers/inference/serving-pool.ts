@@ -38,6 +38,7 @@ export class ServingPool {
   #port: number;
   #grpcPort: number;
   #turn = 0;
+  #isComplete = false;
 
   constructor(options: ServingPoolOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class ServingPool {
       // The first one alone, so that an address that cannot be used is told once.
       await this.#members[0].start();
       await Promise.all(this.#members.slice(1).map((member) => member.start()));
+      void this.#completed();
     } catch (error) {
       await this.stop();
       const isGrpc = (error as { listener?: ListenerName }).listener === 'grpc';
@@ -98,6 +100,13 @@ export class ServingPool {
       if (outcome.status === 'rejected') throw outcome.reason;
       return outcome.value;
     });
+  }
+
+  /** One that starts later takes connections when it holds the models. */
+  async #completed(): Promise<void> {
+    await Promise.all(this.#members.map(({ restored }) => restored));
+    this.#isComplete = true;
+    await Promise.allSettled(this.#members.map((member) => member.request('complete', null)));
   }
 
   /** Ask one process; when it dies meanwhile, another. Only for what is safe to repeat. */
@@ -125,7 +134,16 @@ export class ServingPool {
     return new ServingMember({
       logger,
       index,
-      start: () => ({ logLevel: logger.level, processes, limits, executors, predictionLog, tracing, expected: expected() }),
+      start: () => ({
+        logLevel: logger.level,
+        processes,
+        limits,
+        executors,
+        predictionLog,
+        tracing,
+        expected: expected(),
+        awaitsOthers: !this.#isComplete,
+      }),
       listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,
       collect: (command) => this.#collect(command),
