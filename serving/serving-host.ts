@@ -186,13 +186,15 @@ export class ServingHost {
         // One that died while it opened the version is the cause of what is said of that.
         const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
         this.#metrics.executors.died(model, died?.death.signal);
-        const said = { model, version, ...died?.death, error: (died ?? error).message };
+        // Its own name for the process: `pid` of a line is the process that writes it.
+        const { pid: executor, ...how } = died?.death ?? {};
+        const said = { model, version, executor, ...how, error: (died ?? error).message };
         if (!died?.isStuck) {
           this.logger.error(said, 'an executor of the version died; starting another');
           return;
         }
         this.#metrics.executors.stuck(model, version);
-        if (died.death.pid !== undefined) this.logger.error(said, 'an executor of the version hung and was killed; starting another');
+        if (executor !== undefined) this.logger.error(said, 'an executor of the version hung and was killed; starting another');
         else {
           this.logger.fatal(
             said,

@@ -259,7 +259,15 @@ describe('a serving host', () => {
     while (executorPids(process.pid).length < 2 || lines.length < 2) await sleep(10);
     expect(idleExecutorPids()).toHaveLength(1);
     expect(lines).toEqual([
-      expect.objectContaining({ level: 50, model: 'tiny', version: '4', pid, signal: 'SIGSEGV', msg: expect.stringContaining('died') }),
+      expect.objectContaining({
+        level: 50,
+        model: 'tiny',
+        version: '4',
+        pid: process.pid,
+        executor: pid,
+        signal: 'SIGSEGV',
+        msg: expect.stringContaining('died'),
+      }),
       expect.objectContaining({ level: 30, model: 'tiny', version: '4', msg: expect.stringContaining('took the place') }),
     ]);
     await host.handlers.drain(null);

@@ -13,7 +13,16 @@ import type { Batch, Column } from '../tensors.js';
 
 const int64Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 
-const integerTypes = ['INT8', 'INT16', 'INT32', 'UINT8', 'UINT16', 'UINT32'];
+/** What they hold; JSON can say more. */
+const integerRanges: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  INT8: [-128, 127],
+  INT16: [-32_768, 32_767],
+  INT32: [-(2 ** 31), 2 ** 31 - 1],
+  UINT8: [0, 255],
+  UINT16: [0, 65_535],
+  UINT32: [0, 2 ** 32 - 1],
+};
+const integerTypes = Object.keys(integerRanges);
 /** Datatypes that a tensor may declare for a raw column: the column's own, and those that fit into it without loss. */
 const acceptedTypes: Readonly<Record<ModelInput['type'], readonly string[]>> = {
   string: ['BYTES'],
@@ -226,7 +235,7 @@ class JsonTensor implements InputTensor {
     const { data, parameters } = this.tensor;
     const sizeBytes = isObject(parameters) ? parameters.binary_data_size : undefined;
     if (sizeBytes === undefined) {
-      return input.type === 'uint8' ? jsonToImages(input, this.datatype, data, rows) : jsonToColumn(input, data, rows, this.shape);
+      return input.type === 'uint8' ? jsonToImages(input, this.datatype, data, rows) : jsonToColumn(input, this, data, rows);
     }
     if (data !== undefined) throw badRequest(`The input "${input.name}" has both "data" and "binary_data_size". Send its values once.`);
     const bytes = Number.isSafeInteger(sizeBytes) && (sizeBytes as number) >= 0 ? this.rest.take(sizeBytes as number) : undefined;
@@ -239,7 +248,7 @@ class JsonTensor implements InputTensor {
   }
 }
 
-function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: readonly number[]): Column {
+function jsonToColumn(input: RawInput, { shape, datatype }: InputTensor, data: unknown, rows: number): Column {
   if (!Array.isArray(data)) throw badRequest(`The input "${input.name}" must bring its values as an array in "data".`);
   if (data.length !== rows)
     throw badRequest(`The input "${input.name}" has ${data.length} values in "data", but its shape says ${rows} rows.`);
@@ -254,6 +263,13 @@ function jsonToColumn(input: RawInput, data: unknown, rows: number, shape: reado
       `Row ${row} of the input "${input.name}" must be ${expected}${input.nullable ? ', or null' : ''}, but ${found} was sent.`,
     );
   };
+  const range = Object.hasOwn(integerRanges, datatype) ? integerRanges[datatype] : undefined;
+  for (let row = 0; range && row < rows; row++) {
+    const given = value(row);
+    // Anything else is told by what the column takes.
+    if (typeof given === 'number' && !(Number.isInteger(given) && given >= range[0] && given <= range[1]))
+      refuse(row, `an integer from ${range[0]} to ${range[1]}, as ${datatype} holds them`);
+  }
   const isMissing = (row: number) => input.nullable && (value(row) === null || value(row) === undefined);
   switch (input.type) {
     case 'string':

@@ -34,6 +34,16 @@ describe('values of tensors', () => {
     expect(() => tensorsToColumns([integer], numbers, 10)).toThrow('must be an integer');
   });
 
+  test.each([
+    ['UINT8', 300, 'from 0 to 255, as UINT8 holds them'],
+    ['INT8', -129, 'from -128 to 127'],
+    ['INT32', 1.5, 'from -2147483648 to 2147483647'],
+  ])('that %s does not hold are refused in JSON: %d', (datatype, given, message) => {
+    const read = (value: number) => tensorsToColumns([float], [{ name: 'x', shape: [2], datatype, data: [null, value] }], 10).columns[0];
+    expect(() => read(given)).toThrow(`Row 1 of the input "x" must be an integer ${message}`);
+    expect(read(7)).toEqual(Float64Array.of(Number.NaN, 7));
+  });
+
   test.each<[RawInput, Column, string]>([
     [text, ['a', ''], 'Row 1 of the input "x" must be a text that is not empty: that stands for a missing one.'],
     [{ ...text, nullable: true }, ['a\0b'], 'Row 0 of the input "x" must be a text without a NUL character, or missing.'],
