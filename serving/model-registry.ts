@@ -129,13 +129,19 @@ export class ModelRegistry {
     return entry ? versionsOf(entry) : [];
   }
 
+  /** @returns the version that a label names now: `champion` or `previous` */
+  peekLabel(model: string, label: string): ServedModel | undefined {
+    const entry = this.#models.get(model);
+    return label === 'champion' ? entry?.active : label === 'previous' ? entry?.previous : undefined;
+  }
+
   /**
    * @param label `champion`: the version that answers by default; `previous`: the one before it, if there was one
    * @throws AnnealError `UnknownModelVersion`, HttpError 503 as `resolve` does
    */
   resolveLabel(model: string, label: string): ServedModel {
-    const active = this.resolve(model);
-    const labelled = label === 'champion' ? active : label === 'previous' ? this.#models.get(model)?.previous : undefined;
+    this.resolve(model);
+    const labelled = this.peekLabel(model, label);
     if (labelled) return labelled;
     throw new AnnealError(
       failureTypes.unknownModelVersion,

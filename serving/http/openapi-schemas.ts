@@ -4,6 +4,9 @@ import type { ModelManifest } from '../../contracts/model.js';
 /** A JSON schema, or another object of an OpenAPI document. */
 export type Schema = Readonly<Record<string, unknown>>;
 
+/** What answers instead of a model. */
+export const degradedBy: Schema = { type: 'string', enum: ['fallback', 'cache', 'prior'] };
+
 /** The body of a request for predictions: rows by the names of the columns. */
 export function requestSchema({ inputs }: ModelManifest): Schema {
   return {
@@ -94,7 +97,7 @@ export function responseSchema({ task, classes, quantiles, hasAnomaly }: ModelMa
       model: { type: 'string' },
       version: { type: 'string' },
       predictions: { type: 'array', items: prediction },
-      degraded: { type: 'string', enum: ['fallback', 'cache', 'prior'] },
+      degraded: degradedBy,
       ...(hasAnomaly
         ? { anomalous: { type: 'array', items: { type: 'integer', minimum: 0 }, description: 'Positions of the anomalous rows' } }
         : {}),

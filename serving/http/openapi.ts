@@ -1,7 +1,6 @@
-import { AnnealError } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
 import type { ModelRegistry, ServedModel } from '../model-registry.js';
-import { requestSchema, responseSchema, type Schema } from './openapi-schemas.js';
+import { degradedBy, requestSchema, responseSchema, type Schema } from './openapi-schemas.js';
 
 export interface OpenApiOptions {
   /** The host wants a token. */
@@ -59,7 +58,7 @@ export function openApiDocument(registry: ModelRegistry, { hasTokens }: OpenApiO
     };
     const path = `/v1/models/${segment(name)}`;
     const labelled = ['champion', 'previous'].flatMap((label): [string, Schema][] => {
-      const served = byLabel(registry, name, label);
+      const served = registry.peekLabel(name, label);
       return served
         ? [[`${path}/labels/${label}:predict`, operation(served, `_${label}`, `Predict rows with the ${label} of ${name}`)]]
         : [];
@@ -90,7 +89,7 @@ function answer({ serving, hasAnomaly }: ModelManifest, schema: string): Schema 
   const headers = {
     'x-anneal-degraded': {
       description: 'What answered instead of the model',
-      schema: { type: 'string', enum: ['fallback', 'cache', 'prior'] },
+      schema: degradedBy,
     },
     ...(hasAnomaly && serving?.anomaly
       ? { 'x-anneal-anomalous': { description: 'Number of anomalous rows', schema: { type: 'integer', minimum: 1 } } }
@@ -112,16 +111,6 @@ function failures({ serving }: ModelManifest, hasTokens: boolean): Schema {
       { description, ...(status === '429' ? { headers: retryAfter } : {}), content: json(refersTo('Error')) },
     ]),
   );
-}
-
-function byLabel(registry: ModelRegistry, name: string, label: string): ServedModel | undefined {
-  if (!registry.peek(name)) return undefined;
-  try {
-    return registry.resolveLabel(name, label);
-  } catch (error) {
-    if (error instanceof AnnealError) return undefined;
-    throw error;
-  }
 }
 
 /** What may stand in the name of a component. */

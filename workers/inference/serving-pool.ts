@@ -106,7 +106,8 @@ export class ServingPool {
   async #completed(): Promise<void> {
     await Promise.all(this.#members.map(({ restored }) => restored));
     this.#isComplete = true;
-    await Promise.allSettled(this.#members.map((member) => member.request('complete', null)));
+    // One that dies meanwhile is told by its start.
+    await this.broadcast('complete', null).catch(() => undefined);
   }
 
   /** Ask one process; when it dies meanwhile, another. Only for what is safe to repeat. */

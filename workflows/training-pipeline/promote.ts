@@ -45,7 +45,7 @@ export async function promote(
   const { minHosts, hostWaitSeconds, approval: by } = spec.promotion;
   // What somebody has approved is promoted.
   const isAutomatic = by === 'automatic';
-  const isCompared = spec.gates.some((gate) => 'betterThan' in gate && gate.betterThan === 'champion');
+  const isFenced = isAutomatic && spec.gates.some((gate) => 'betterThan' in gate && gate.betterThan === 'champion');
   for (let { champion, evaluation } = measured, comparisons = 1; ; comparisons++) {
     const gates = evaluateGates(spec.gates, gateEvidence(evaluation.summary, crossValidated));
     record.learn({ gates });
@@ -78,7 +78,7 @@ export async function promote(
           minHosts,
           hostWaitSeconds,
           unlessSuperseded: isAutomatic,
-          ...(isAutomatic && isCompared ? { ifChampion: champion?.version ?? null } : {}),
+          ...(isFenced ? { ifChampion: champion?.version ?? null } : {}),
         },
       ]);
       record.learn({ rollout });
