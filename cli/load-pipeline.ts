@@ -5,6 +5,7 @@ import { AnnealError } from '../contracts/failures.js';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
 import { inFamily } from '../contracts/pipeline/model.js';
 import { mapSourceUris } from '../contracts/pipeline/source.js';
+import { isCompiled } from '../ml/child/compiled-module.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
 import { projectRoot } from './project-root.js';
@@ -36,7 +37,7 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
   const file = findPipelineFile(nameOrPath);
   let module: { default?: unknown };
   try {
-    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+    module = await importTypescript(file);
   } catch (error) {
     if ((error as Error).name === 'AnnealError') throw error;
     throw new CommandError(
@@ -53,6 +54,20 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
   const frozen = readSchemaFile(schemaPath(file));
   const defined = { ...(frozen ? { schema: frozen } : {}), ...(module.default as PipelineInput) };
   return withAbsoluteSource(assigned(defined, assignments));
+}
+
+/** By a loader that compiles it and what it imports; whoever runs Anneal's own sources, as a test does, has one. */
+async function importTypescript(file: string): Promise<{ default?: unknown }> {
+  if (!isCompiled) return (await import(pathToFileURL(file).href)) as { default?: unknown };
+  // Both: a pipeline file that lies in no package with "type": "module" is CommonJS to Node.
+  const [modules, commonJs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')]);
+  const [endModules, endCommonJs] = [modules.register(), commonJs.register()];
+  try {
+    return (await import(pathToFileURL(file).href)) as { default?: unknown };
+  } finally {
+    endCommonJs();
+    await endModules();
+  }
 }
 
 /** @throws CommandError (usage) when the definition is valid without the assignments, and is not with them */
