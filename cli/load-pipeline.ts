@@ -8,6 +8,7 @@ import { mapSourceUris } from '../contracts/pipeline/source.js';
 import { isCompiled } from '../ml/child/compiled-module.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
+import { parseAssignment } from './parse-assignment.js';
 import { projectRoot } from './project-root.js';
 import { readSchemaFile, schemaPath } from './schema-file.js';
 
@@ -98,28 +99,6 @@ export function findPipelineFile(nameOrPath: string): string {
   throw usageError(
     `There is no pipeline "${nameOrPath}". ${names.length > 0 ? `The pipelines are: ${names.join(', ')}.` : 'There are no pipelines yet.'} A file of your own can be given by its path, for example "anneal run ./my-pipeline.ts".`,
   );
-}
-
-/**
- * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`, `sweep=null` for none
- * @throws CommandError (usage) when it is not `path=value`
- */
-export function parseAssignment(assignment: string): { path: string; value: unknown } {
-  const at = assignment.indexOf('=');
-  if (at < 1) {
-    throw usageError(
-      `"${assignment}" is not an assignment. Write --set path=value, for example --set training.epochs=3 or --set 'model.hidden=[64,32]'.`,
-    );
-  }
-  const text = assignment.slice(at + 1);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = text;
-  }
-  // Nothing of a definition is null; what is not wanted is left out.
-  return { path: assignment.slice(0, at).trim(), value: value ?? undefined };
 }
 
 function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {
