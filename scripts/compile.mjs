@@ -43,7 +43,7 @@ export function compileSources(root = projectRoot, folders = sourceFolders) {
   );
   // When the compiler has changed, everything is made anew.
   const { resolve: find } = createRequire(import.meta.url);
-  const compiler = inspect(root, [fileURLToPath(import.meta.url), find('esbuild/package.json')], before.compiler);
+  const compiler = inspect(root, [fileURLToPath(import.meta.url), find('esbuild/package.json'), find('zod/package.json')], before.compiler);
   const isSameCompiler = !hasChanged(compiler, before.compiler, 'sha256');
   const stale = Object.keys(sources).filter((file) => !isSameCompiler || sources[file].sha256 !== before.sources[file]?.sha256);
   const gone = Object.keys(before.sources).filter((file) => !sources[file]);
@@ -52,8 +52,8 @@ export function compileSources(root = projectRoot, folders = sourceFolders) {
   if (stale.length > 0 || gone.length > 0) {
     write(outdir, 'package.json', '{ "type": "module" }\n');
     // The package's own manifest leads to its TypeScript.
-    write(outdir, 'node_modules/mlflow-ts-client/package.json', '{ "type": "module", "exports": "./index.js" }\n');
-    write(outdir, 'node_modules/mlflow-ts-client/index.js', "export * from '../../packages/mlflow-ts-client/src/index.js';\n");
+    writePackage(outdir, 'mlflow-ts-client', "export * from '../../packages/mlflow-ts-client/src/index.js';\n");
+    if (!isSameCompiler) writePackage(outdir, 'zod', inOneFile('zod'));
     write(outdir, 'manifest.json', JSON.stringify({ compiler, sources }));
   } else if (hasChanged(sources, before.sources, 'mtimeMs') || hasChanged(compiler, before.compiler, 'mtimeMs')) {
     try {
@@ -116,6 +116,18 @@ function compile(root, outdir, files) {
     banner: { js: String.raw`const sourceUrl = import.meta.url.replace(/\/build\/js\/(.*)\.js$/, '/$1.ts');` },
   });
   for (const { path, contents } of outputFiles) write(outdir, path.slice(outdir.length + 1), contents);
+}
+
+/** Of a hundred small modules, which Node.js reads one by one. */
+function inOneFile(name) {
+  const { buildSync } = createRequire(import.meta.url)('esbuild');
+  const stdin = { contents: `export * from '${name}';`, resolveDir: projectRoot };
+  return buildSync({ stdin, bundle: true, write: false, format: 'esm', platform: 'node', target: 'node20' }).outputFiles[0].contents;
+}
+
+function writePackage(outdir, name, content) {
+  write(outdir, `node_modules/${name}/package.json`, '{ "type": "module", "exports": "./index.js" }\n');
+  write(outdir, `node_modules/${name}/index.js`, content);
 }
 
 /** Whole or not at all: others may be reading it. */
