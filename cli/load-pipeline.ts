@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { register } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AnnealError } from '../contracts/failures.js';
@@ -63,6 +64,7 @@ async function importTypescript(file: string): Promise<{ default?: unknown }> {
   // Both: a pipeline file that lies in no package with "type": "module" is CommonJS to Node.
   const [modules, commonJs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')]);
   const [endModules, endCommonJs] = [modules.register(), commonJs.register()];
+  register(new URL('./contracts-for-pipelines.mjs', import.meta.url));
   try {
     return (await import(pathToFileURL(file).href)) as { default?: unknown };
   } finally {
