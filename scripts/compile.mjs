@@ -23,11 +23,16 @@ const sourceFolders = [
   'workflows',
 ];
 
+/** First lines of each compiled module. */
+const placeOfSource = String.raw`const outdir = /[\\/]build[\\/]js(?!.*[\\/]build[\\/]js)/;
+const sourceUrl = import.meta.url.replace(outdir, '').replace(/\.js$/, '.ts');
+const sourceFolder = import.meta.dirname.replace(outdir, '');`;
+
 /**
  * Bring the JavaScript in `build/js` up to date with the TypeScript that it is made from, module by module. Takes some milliseconds
  * when it is. Safe to repeat, to interrupt, and to run in several processes at a time.
  *
- * `import.meta.url` is that of the source in either form, so that one finds what lies beside it.
+ * `import.meta.url` and `import.meta.dirname` are those of the source in either form, so that one finds what lies beside it.
  *
  * @param {string} root absolute path of the project
  * @param {readonly string[]} folders with sources, relative to it
@@ -112,8 +117,8 @@ function compile(root, outdir, files) {
     target: 'node20',
     sourcemap: 'inline',
     sourcesContent: false,
-    define: { 'import.meta.url': 'sourceUrl' },
-    banner: { js: String.raw`const sourceUrl = import.meta.url.replace(/\/build\/js\/(.*)\.js$/, '/$1.ts');` },
+    define: { 'import.meta.url': 'sourceUrl', 'import.meta.dirname': 'sourceFolder' },
+    banner: { js: placeOfSource },
   });
   for (const { path, contents } of outputFiles) write(outdir, path.slice(outdir.length + 1), contents);
 }

@@ -6,10 +6,14 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 let root: string;
+let folder: string;
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'anneal-compile-')));
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'anneal-compile-')));
+  // A checkout may lie in a folder that is called as the one of the compiled form.
+  root = join(folder, 'build/js/checkout');
+  mkdirSync(root, { recursive: true });
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function source(path: string, text: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -29,9 +33,9 @@ function run(path: string): string {
 describe('the compiled sources', () => {
   test('run without a loader, and know the place of their source', () => {
     source('ml/add.ts', 'export const add = (a: number, b: number): number => a + b;');
-    source('ml/main.ts', "import { add } from './add.js';\nconsole.log(add(1, 2), import.meta.url);");
+    source('ml/main.ts', "import { add } from './add.js';\nconsole.log(add(1, 2), import.meta.url, import.meta.dirname);");
     compile();
-    expect(run('ml/main.js')).toBe(`3 ${pathToFileURL(join(root, 'ml/main.ts')).href}`);
+    expect(run('ml/main.js')).toBe(`3 ${pathToFileURL(join(root, 'ml/main.ts')).href} ${join(root, 'ml')}`);
   });
 
   test('throw errors that tell the line of the source', () => {
