@@ -4,9 +4,9 @@ import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http/http-error.js';
 import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
-import type { ModelRegistry } from './model-registry.js';
+import type { ModelRegistry, ServedModel } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
-import { labelFlags, outputWidth, rowValues, type BatchOutputs, type Column } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs, type Column } from './tensors.js';
 
 /** What a version computed for rows. */
 export interface ComputedRows extends GuardedInference {
@@ -41,13 +41,18 @@ export async function computeRows(
     anomalies?.refused(error);
     throw error;
   }
-  const {
-    version: answered,
-    outputs,
-    degraded,
-    anomalous,
-  } = await inferGuarded(registry, served, { rows: instances.length, columns }, terms);
-  return { manifest, version: answered, outputs, degraded, anomalous };
+  return computeBatch(registry, served, { rows: instances.length, columns }, terms);
+}
+
+/** `computeRows` of rows that have been read. */
+export async function computeBatch(
+  registry: ModelRegistry,
+  served: ServedModel,
+  batch: Batch,
+  terms?: RequestTerms,
+): Promise<ComputedRows> {
+  const { version, outputs, degraded, anomalous } = await inferGuarded(registry, served, batch, terms);
+  return { manifest: served.executor.manifest, version, outputs, degraded, anomalous };
 }
 
 /** `computeRows`, with the answer as objects. */

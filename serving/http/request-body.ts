@@ -24,15 +24,24 @@ export interface TensorBody {
 /**
  * Read a request's body as JSON.
  *
- * @param maxBytes size of the body from which on it is refused, compressed and inflated
- * @throws HttpError 413 too large, 415 not JSON by its headers, 400 malformed or nested too deep
+ * @throws HttpError as `readJsonBytes` does, and 400 malformed or nested too deep
  */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  return parseJson(await readJsonBytes(request, maxBytes));
+}
+
+/**
+ * Read a request's body, which is to be JSON.
+ *
+ * @param maxBytes size of the body from which on it is refused, compressed and inflated
+ * @throws at once, and later by its promise: HttpError 413 too large, 415 not JSON by its headers, 400 not compressed as they say
+ */
+export function readJsonBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   checkContentType(request);
   if (request.headers[binaryHeader] !== undefined) {
     throw new HttpError(415, 'Binary tensors are not taken at this path: send JSON, or use the Open Inference Protocol under /v2.');
   }
-  return parseJson(await readBody(request, maxBytes));
+  return readBody(request, maxBytes);
 }
 
 /**
@@ -61,7 +70,8 @@ export async function readOptionalJsonBody(request: IncomingMessage, maxBytes: n
   return bytes.length === 0 ? undefined : parseJson(bytes);
 }
 
-function parseJson(bytes: Buffer): unknown {
+/** @throws HttpError 400 malformed or nested too deep */
+export function parseJson(bytes: Buffer): unknown {
   // ASCII, which most bodies are, is copied instead of decoded.
   const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
   if (encoding === 'utf8' && !isUtf8(bytes)) throw badRequest('The body is not valid UTF-8. Send JSON in UTF-8.');
