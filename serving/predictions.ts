@@ -45,14 +45,15 @@ export async function computeRows(
 }
 
 /** `computeRows` of rows that have been read. */
-export async function computeBatch(
-  registry: ModelRegistry,
-  served: ServedModel,
-  batch: Batch,
-  terms?: RequestTerms,
-): Promise<ComputedRows> {
-  const { version, outputs, degraded, anomalous } = await inferGuarded(registry, served, batch, terms);
-  return { manifest: served.executor.manifest, version, outputs, degraded, anomalous };
+export function computeBatch(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<ComputedRows> {
+  const { manifest } = served.executor;
+  return inferGuarded(registry, served, batch, terms).then(({ version, outputs, degraded, anomalous }) => ({
+    manifest,
+    version,
+    outputs,
+    degraded,
+    anomalous,
+  }));
 }
 
 /** `computeRows`, with the answer as objects. */

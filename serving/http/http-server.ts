@@ -144,11 +144,16 @@ export class HttpServer {
     }
   }
 
-  #send(response: ServerResponse, request: ServedRequest, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
+  #send(
+    response: ServerResponse,
+    request: ServedRequest,
+    startedAt: number,
+    { status, body, isLatin1, headers, version, degraded }: Answer,
+  ): void {
     if (response.destroyed || response.headersSent) return;
     const { id, target } = request;
     const content = contentOf(body);
-    const sizeBytes = Buffer.isBuffer(body) ? body.length : Buffer.byteLength(content);
+    const sizeBytes = isLatin1 || Buffer.isBuffer(body) ? content.length : Buffer.byteLength(content);
     const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
     if (this.#drained) all.connection = 'close';
     response.writeHead(status, headers ? Object.assign(all, headers) : all);

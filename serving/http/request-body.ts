@@ -88,7 +88,7 @@ export function parseJson(bytes: Buffer): unknown {
 
 function checkContentType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
-  if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) {
+  if (type !== undefined && type !== 'application/json' && !/^application\/json\s*(;|$)/i.test(type)) {
     throw new HttpError(415, 'The body must be JSON: send the header "Content-Type: application/json".');
   }
 }

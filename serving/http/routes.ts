@@ -41,6 +41,8 @@ export interface Answer {
   readonly status: number;
   /** A buffer is sent as it is, and so is a string, which is JSON already; anything else becomes JSON. */
   readonly body: unknown;
+  /** The body is a string with a character for each of its bytes. */
+  readonly isLatin1?: true;
   readonly headers?: Readonly<Record<string, string | number>>;
   /** Version that predicted. */
   readonly version?: string;
@@ -92,7 +94,7 @@ const marked = (answer: Answer, { degraded, anomalous }: Pick<TensorResult, 'deg
   return { ...answer, ...(degraded ? { degraded } : {}), headers };
 };
 const rowsAnswer = (model: string, rows: ComputedRows): Answer =>
-  marked({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows);
+  marked({ status: 200, body: rowsJson(model, rows), isLatin1: true, version: rows.version }, rows);
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 export const routes: readonly Route[] = [
