@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { gunzip, inflate } from 'node:zlib';
 import { badRequest, HttpError } from './http-error.js';
 import type { BinaryPart } from '../oip/oip-input.js';
+import type { ServedRequest } from '../served-request.js';
 
 /** Deeper than any request that a route takes: tensors nest four levels. */
 const maxNesting = 16;
@@ -26,7 +27,7 @@ export interface TensorBody {
  *
  * @throws HttpError as `readJsonBytes` does, and 400 malformed or nested too deep
  */
-export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+export async function readJsonBody(request: ServedRequest, maxBytes: number): Promise<unknown> {
   return parseJson(await readJsonBytes(request, maxBytes));
 }
 
@@ -36,7 +37,7 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
  * @param maxBytes size of the body from which on it is refused, compressed and inflated
  * @throws at once, and later by its promise: HttpError 413 too large, 415 not JSON by its headers, 400 not compressed as they say
  */
-export function readJsonBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readJsonBytes(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   checkContentType(request);
   if (request.headers[binaryHeader] !== undefined) {
     throw new HttpError(415, 'Binary tensors are not taken at this path: send JSON, or use the Open Inference Protocol under /v2.');
@@ -49,7 +50,7 @@ export function readJsonBytes(request: IncomingMessage, maxBytes: number): Promi
  *
  * @throws HttpError as `readJsonBody` does, and 400 for a length of the JSON that does not fit the body
  */
-export async function readTensorBody(request: IncomingMessage, maxBytes: number): Promise<TensorBody> {
+export async function readTensorBody(request: ServedRequest, maxBytes: number): Promise<TensorBody> {
   const header = request.headers[binaryHeader];
   if (header === undefined) return { json: await readJsonBody(request, maxBytes) };
   const bytes = await readBody(request, maxBytes);
@@ -65,7 +66,7 @@ export async function readTensorBody(request: IncomingMessage, maxBytes: number)
  *
  * @returns undefined when it is empty
  */
-export async function readOptionalJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+export async function readOptionalJsonBody(request: ServedRequest, maxBytes: number): Promise<unknown> {
   const bytes = await readBody(request, maxBytes);
   return bytes.length === 0 ? undefined : parseJson(bytes);
 }
@@ -94,7 +95,7 @@ function checkContentType(request: IncomingMessage): void {
 }
 
 /** @throws at once, and later by its promise */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBody(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return readBytes(request, maxBytes);
@@ -118,7 +119,8 @@ function inflateBody(inflater: typeof gunzip, bytes: Buffer, maxBytes: number): 
   });
 }
 
-function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBytes(request: ServedRequest, maxBytes: number): Promise<Buffer> {
+  request.askForBody?.();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;

@@ -203,7 +203,9 @@ export const routes: readonly Route[] = [
 
 /** A client that goes away while its request waits takes it back. */
 function termsOfBody(body: unknown, request: ServedRequest, response: ServerResponse): RequestTerms {
-  const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
+  const parameters = isObject(body) ? (body.parameters ?? undefined) : undefined;
+  if (parameters !== undefined && !isObject(parameters))
+    throw badRequest('The "parameters" of a request must be an object, such as {"timeout": 50000}.');
   const terms = termsOfRequest(parameters);
   terms.requestId = request.id;
   const { span } = request;
