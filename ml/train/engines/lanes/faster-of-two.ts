@@ -7,25 +7,33 @@ const [soonMs, lateMs] = [250, 4000];
 /** A try takes at most about this share of all time. */
 const triedShare = 1 / 25;
 
+/** Decides how each stretch of something is done that two ways lead through. */
+export interface ChoiceOfTwo {
+  /** @returns the way of the next stretch */
+  next(): 0 | 1;
+  /** Learn how long a stretch took. */
+  observe(way: 0 | 1, steps: number, ms: number): void;
+  /** Milliseconds a step; undefined before the first. */
+  msPerStep(way: 0 | 1): number | undefined;
+}
+
 /**
  * Which of two ways of doing the same is faster, found by doing it in stretches. Which it is may change while it goes on, with what
  * else the machine does.
  */
-export class FasterOfTwo {
+export class FasterOfTwo implements ChoiceOfTwo {
   /** Milliseconds a step of the last stretches of each. */
   private readonly times: readonly [number[], number[]] = [[], []];
   private kept: 0 | 1 = 0;
   private sinceTryMs = 0;
   private nextTryMs = soonMs;
 
-  /** @returns the way of the next stretch */
   next(): 0 | 1 {
     const other = this.other();
     if (this.times[other].length < remembered) return this.times[other].length < this.times[this.kept].length ? other : this.kept;
     return this.sinceTryMs >= this.nextTryMs ? other : this.kept;
   }
 
-  /** Learn how long a stretch took. */
   observe(way: 0 | 1, steps: number, ms: number): void {
     const times = this.times[way];
     times.push(ms / steps);
@@ -42,7 +50,6 @@ export class FasterOfTwo {
     }
   }
 
-  /** Milliseconds a step; undefined before the first. */
   msPerStep(way: 0 | 1): number | undefined {
     return median(this.times[way]);
   }

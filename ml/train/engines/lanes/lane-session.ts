@@ -5,7 +5,7 @@ import type { EncodedData, EngineSession, EngineState, NetworkPlan } from '../..
 import { checkData } from '../check-data.js';
 import { checkSteps } from '../check-steps.js';
 import type { ForwardPass } from '../forward-pass.js';
-import { FasterOfTwo } from './faster-of-two.js';
+import { type ChoiceOfTwo, FasterOfTwo } from './faster-of-two.js';
 import type { Numbers } from './lane-gradient.js';
 import { buildLaneGraphs, type LaneGraphs } from './lane-graphs.js';
 import { LaneLoop } from './lane-loop.js';
@@ -47,7 +47,7 @@ export function compileLanes(network: Network, plan: NetworkPlan, lanes: number,
  */
 export class LaneSession implements EngineSession {
   private readonly rows = new SharedRows();
-  private choice = new FasterOfTwo();
+  private choice: ChoiceOfTwo = new FasterOfTwo();
   private matrices: readonly Numbers[] = [];
   private team: LaneTeam | undefined;
   private opening: Promise<void> | undefined;
@@ -64,6 +64,7 @@ export class LaneSession implements EngineSession {
     private readonly mostThreads: number,
     private readonly loop: LaneLoop,
     private readonly forward: ForwardPass,
+    private readonly choose: () => ChoiceOfTwo,
   ) {
     this.last = loop;
   }
@@ -72,6 +73,7 @@ export class LaneSession implements EngineSession {
    * @param data checked already
    * @param parts with the number of threads that may share a step
    * @param forward is closed with the session
+   * @param choose between the one thread and several, once these are there
    * @throws AnnealError `InvalidModel` when onnxruntime refuses a graph
    */
   static async open(
@@ -80,9 +82,11 @@ export class LaneSession implements EngineSession {
     data: EncodedData,
     parts: LaneParts & { readonly threads: number },
     forward: ForwardPass,
+    choose = (): ChoiceOfTwo => new FasterOfTwo(),
   ): Promise<LaneSession> {
     const threads = Math.min(parts.threads, parts.lanes);
-    const session = new LaneSession(network, plan, parts, threads, await LaneLoop.open(network, plan, parts.lanes, parts.loop), forward);
+    const loop = await LaneLoop.open(network, plan, parts.lanes, parts.loop);
+    const session = new LaneSession(network, plan, parts, threads, loop, forward, choose);
     session.holdRows(data);
     return session;
   }
@@ -165,7 +169,7 @@ export class LaneSession implements EngineSession {
       team.useRows(this.matrices);
       this.team = team;
       // What was timed so far was beside the threads' start.
-      this.choice = new FasterOfTwo();
+      this.choice = this.choose();
     } catch (error) {
       console.warn(`the training goes on with one thread: ${error instanceof Error ? error.message : String(error)}`);
     }
