@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startBareServer } from './serve/bare.js';
 import { binaryTensors, type BinaryBody } from './serve/binary-tensors.js';
@@ -12,7 +11,7 @@ import { closedLoop, closedLoopByWrk, hasWrk, type LoadResult } from './serve/lo
 import { writeBenchVersion } from './serve/model.js';
 import { median } from './serve/paired-windows.js';
 import { benchRows, type Row } from './serve/rows.js';
-import { typescriptExecArgv } from '../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../ml/child/compiled-module.js';
 import type { Placement } from '../serving/executors/placement.js';
 import { installPeer, peerNames, startPeer } from './serve/peers.js';
 
@@ -100,7 +99,7 @@ try {
     subjects.push({ ...first, name: `anneal, log ${options.log}`, port: host.port, stop: () => host.stop() });
   }
   for (const share of options.trace?.split(',') ?? []) {
-    collector ??= fork(fileURLToPath(new URL('./serve/collector-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+    collector ??= fork(compiledModule(new URL('./serve/collector-process.ts', import.meta.url)), [], { execArgv: [...compiledFlags] });
     collectorPort ??= ((await once(collector, 'message')) as [number])[0];
     const tracing = {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collectorPort}`,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { projectRoot } from './project-root.js';
 import { runAnneal } from '../testing/run-anneal.js';
 
 /** The command as a person calls it: another process, with its exit code and what it prints. */
@@ -113,5 +114,17 @@ describe('anneal', () => {
     expect(code).not.toBe(0);
     expect(stderr).not.toContain('could not be loaded');
     expect(stderr).toContain('source');
+  });
+
+  test('says what is wrong in the definition of a pipeline file, wherever it lies', async () => {
+    const path = join(home, 'wrong.mts');
+    const contracts = join(projectRoot, 'contracts', 'pipeline.js');
+    writeFileSync(
+      path,
+      `import { definePipeline } from ${JSON.stringify(contracts)};\nexport default definePipeline({ name: 'A b' } as never);`,
+    );
+    const { code, stderr } = await anneal(['run', path]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^The definition of pipeline "A b" is not valid/) });
+    expect(stderr).not.toMatch(stackTrace);
   });
 });

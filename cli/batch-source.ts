@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { type FileSource, isImages, isQuery, sourceSpec } from '../contracts/pipeline/source.js';
-import { formatOfName } from '../ml/data/init/sniff-source.js';
+import { formatOfName } from '../ml/data/init/source-format.js';
 import { usageError } from './command-error.js';
-import { parseAssignment } from './load-pipeline.js';
+import { parseAssignment } from './parse-assignment.js';
 
 const inputFormats = ['parquet', 'csv', 'tsv', 'json', 'jsonl', 'arrow'] as const;
 export type InputFormat = (typeof inputFormats)[number];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AnnealError } from '../contracts/failures.js';
 import { exitCodes } from './command-error.js';
-import { listPipelines, loadPipeline, parseAssignment } from './load-pipeline.js';
+import { listPipelines, loadPipeline } from './load-pipeline.js';
 
 const definition = {
   name: 'tiny',
@@ -84,22 +84,5 @@ describe('loadPipeline', () => {
 
   test('says so when a file has no default export', async () => {
     await expect(loadPipeline(file('empty.mjs', 'export const name = 1;'))).rejects.toThrow('no default export');
-  });
-});
-
-describe('parseAssignment', () => {
-  test.each([
-    ['training.epochs=3', 'training.epochs', 3],
-    ['model.hidden=[64,32]', 'model.hidden', [64, 32]],
-    ['promotion.approval=manual', 'promotion.approval', 'manual'],
-    ['target.expression=delay = 15', 'target.expression', 'delay = 15'],
-    ['source.uri=', 'source.uri', ''],
-    ['sweep=null', 'sweep', undefined],
-  ])('reads %s', (text, path, value) => {
-    expect(parseAssignment(text)).toEqual({ path, value });
-  });
-
-  test.each(['training.epochs', '=3'])('refuses %s as wrong usage', (text) => {
-    expect(() => parseAssignment(text)).toThrow(expect.objectContaining({ exitCode: exitCodes.usage }));
   });
 });

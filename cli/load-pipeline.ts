@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { register } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { AnnealError } from '../contracts/failures.js';
 import { definePipeline, type PipelineInput, type PipelineSpec } from '../contracts/pipeline.js';
 import { inFamily } from '../contracts/pipeline/model.js';
 import { mapSourceUris } from '../contracts/pipeline/source.js';
+import { isCompiled } from '../ml/child/compiled-module.js';
 import { setPath } from '../ml/search/set-path.js';
 import { CommandError, usageError } from './command-error.js';
+import { parseAssignment } from './parse-assignment.js';
 import { projectRoot } from './project-root.js';
 import { readSchemaFile, schemaPath } from './schema-file.js';
 
@@ -36,7 +39,7 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
   const file = findPipelineFile(nameOrPath);
   let module: { default?: unknown };
   try {
-    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+    module = await importTypescript(file);
   } catch (error) {
     if ((error as Error).name === 'AnnealError') throw error;
     throw new CommandError(
@@ -53,6 +56,21 @@ export async function loadPipeline(nameOrPath: string, assignments: readonly str
   const frozen = readSchemaFile(schemaPath(file));
   const defined = { ...(frozen ? { schema: frozen } : {}), ...(module.default as PipelineInput) };
   return withAbsoluteSource(assigned(defined, assignments));
+}
+
+/** By a loader that compiles it and what it imports; whoever runs Anneal's own sources, as a test does, has one. */
+async function importTypescript(file: string): Promise<{ default?: unknown }> {
+  if (!isCompiled) return (await import(pathToFileURL(file).href)) as { default?: unknown };
+  // Both: a pipeline file that lies in no package with "type": "module" is CommonJS to Node.
+  const [modules, commonJs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')]);
+  const [endModules, endCommonJs] = [modules.register(), commonJs.register()];
+  register(new URL('./contracts-for-pipelines.mjs', import.meta.url));
+  try {
+    return (await import(pathToFileURL(file).href)) as { default?: unknown };
+  } finally {
+    endCommonJs();
+    await endModules();
+  }
 }
 
 /** @throws CommandError (usage) when the definition is valid without the assignments, and is not with them */
@@ -83,28 +101,6 @@ export function findPipelineFile(nameOrPath: string): string {
   throw usageError(
     `There is no pipeline "${nameOrPath}". ${names.length > 0 ? `The pipelines are: ${names.join(', ')}.` : 'There are no pipelines yet.'} A file of your own can be given by its path, for example "anneal run ./my-pipeline.ts".`,
   );
-}
-
-/**
- * @param assignment `training.epochs=3`, `model.hidden=[64,32]`, `source.uri=flights.parquet`, `sweep=null` for none
- * @throws CommandError (usage) when it is not `path=value`
- */
-export function parseAssignment(assignment: string): { path: string; value: unknown } {
-  const at = assignment.indexOf('=');
-  if (at < 1) {
-    throw usageError(
-      `"${assignment}" is not an assignment. Write --set path=value, for example --set training.epochs=3 or --set 'model.hidden=[64,32]'.`,
-    );
-  }
-  const text = assignment.slice(at + 1);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = text;
-  }
-  // Nothing of a definition is null; what is not wanted is left out.
-  return { path: assignment.slice(0, at).trim(), value: value ?? undefined };
 }
 
 function withAbsoluteSource(spec: PipelineSpec): PipelineSpec {

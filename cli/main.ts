@@ -2,7 +2,6 @@ import { CommanderError } from 'commander';
 import { exitCodes } from './command-error.js';
 import { createProgram } from './program.js';
 import { exitCodeOf, renderError } from './render-error.js';
-import { commandSettings } from './settings.js';
 
 /**
  * Run the command and set the exit code: 0 done, 1 failed, 2 wrong usage. Never throws.
@@ -25,7 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
       return;
     }
     const { debug } = program.opts<{ debug?: boolean }>();
-    process.stderr.write(`${renderError(error, temporalAddress())}\n`);
+    process.stderr.write(`${renderError(error, await temporalAddress())}\n`);
     if (debug) process.stderr.write(`\n${error instanceof Error ? error.stack : String(error)}\n${causes(error)}`);
     process.exitCode = exitCodeOf(error);
   }
@@ -36,8 +35,10 @@ function causes(error: unknown): string {
   return cause instanceof Error ? `caused by ${cause.stack}\n${causes(cause)}` : '';
 }
 
-function temporalAddress(): string {
+/** Read for the message alone: asking for help needs no settings. */
+async function temporalAddress(): Promise<string> {
   try {
+    const { commandSettings } = await import('./settings.js');
     return commandSettings().temporal.address;
   } catch {
     return 'the address in TEMPORAL_ADDRESS';

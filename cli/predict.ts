@@ -6,11 +6,12 @@ import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
 import { printJson } from './output.js';
 import { answeredRows, WholeAnswer } from './predict/answered-rows.js';
+import { argumentRows } from './predict/argument-rows.js';
 import { type HostAccess, HostClient } from './predict/host-client.js';
 import { type Chunk, inChunks, inOrder } from './predict/in-chunks.js';
 import type { Instance } from './predict/instances.js';
 import { type PredictionOutput, predictionOutputs, predictionWriter } from './predict/prediction-output.js';
-import { argumentRows, pipedRows, type RowSource, rowsOfFile } from './predict/row-source.js';
+import type { RowSource } from './predict/row-source.js';
 import { commandSettings } from './settings.js';
 
 export interface PredictOptions {
@@ -77,11 +78,13 @@ async function sourceOf(
   const reading = { ...options, ...(inputFormat === undefined ? {} : { format: inputFormat }) };
   if (file !== undefined) {
     if (text !== undefined) throw usageError('Give the rows as an argument or by --file, not both.');
+    const { rowsOfFile } = await import('./predict/row-source.js');
     return rowsOfFile(file, reading);
   }
   if (text !== undefined && text !== '-') return argumentRows(text);
   if (text === undefined && process.stdin.isTTY)
     throw usageError(`There are no rows. Give one as JSON ('{"origin":"SFO"}'), a file by --file, or pipe them into the command.`);
+  const { pipedRows } = await import('./predict/row-source.js');
   return pipedRows(process.stdin, reading);
 }
 

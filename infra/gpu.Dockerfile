@@ -13,6 +13,7 @@ RUN npm ci
 COPY . .
 # It loads the binding at the end, which without a card computes on the processor.
 RUN npm run build:tfjs-native -- --gpu \
+  && node scripts/compile.mjs \
   && npm run build:workflows \
   && npm prune --omit=dev \
   && rm -rf .venv
@@ -35,5 +36,5 @@ ENV NODE_ENV=production \
   ANNEAL_HOME=/var/lib/anneal/home \
   ANNEAL_ARTIFACTS=/var/lib/anneal/artifacts \
   NVIDIA_DRIVER_CAPABILITIES=compute,utility
-ENTRYPOINT ["node", "--import", "tsx"]
+ENTRYPOINT ["node", "scripts/run.mjs"]
 CMD ["workers/training.ts"]

@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('worker-health.ts', import.meta.url));
 function check(kind: string): Promise<{ code: number; message: string }> {
   const env = { ...process.env, TEMPORAL_ADDRESS: temporalAddress() };
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', script, kind], { env }, (error, _stdout, stderr) =>
+    execFile(process.execPath, ['scripts/run.mjs', script, kind], { env }, (error, _stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, message: stderr }),
     );
   });

@@ -1,10 +1,11 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { compiledFlags, compiledModule } from './child/compiled-module.js';
 
 /**
- * Start a thread on a TypeScript module.
+ * Start a thread on a module of Anneal's.
  *
- * A thread does not inherit the loader that runs TypeScript in the main thread: it registers its own before the module is imported.
+ * @param module URL of its source
  */
 export function startTypescriptThread(module: URL, options: WorkerOptions = {}): Worker {
-  return new Worker(new URL('./typescript-thread-start.mjs', import.meta.url), { ...options, argv: [module.href], execArgv: [] });
+  return new Worker(compiledModule(module), { ...options, execArgv: [...compiledFlags] });
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileSources } from './compile.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensurePythonEnvironment } from './setup/python.mjs';
 import { SetupError } from './setup/setup-error.mjs';
@@ -10,7 +11,7 @@ export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const oldestNode = 20;
 
 /**
- * Make ready whatever this checkout lacks: `node_modules` and `.venv`. Safe to repeat and to interrupt;
+ * Make ready whatever this checkout lacks: `node_modules`, `.venv`, and the sources compiled. Safe to repeat and to interrupt;
  * when nothing is missing it takes some milliseconds and touches no network.
  *
  * @param {(line: string) => void} [say] is given one line a step
@@ -25,6 +26,7 @@ export async function setup(say = (line) => console.log(line)) {
   const results = await Promise.allSettled([ensureNodeModules(projectRoot, say), ensurePythonEnvironment(projectRoot, say)]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
+  compileSources();
 }
 
 /**

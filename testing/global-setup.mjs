@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  * The servers belong to a process of their own that ends them when its input closes: at the tear-down, and also when jest is killed.
  */
 export default async function startServers() {
-  const keeper = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./server-keeper.ts', import.meta.url))], {
+  const keeper = spawn(process.execPath, [fileURLToPath(new URL('../scripts/run.mjs', import.meta.url)), 'testing/server-keeper.ts'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   globalThis.annealTestServers = keeper;

@@ -1,20 +1,10 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkerOptions,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { HostActivities } from '../contracts/activities.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
+import { bundledWorkflows } from '../workers/workflow-bundle.js';
 import { executable } from './servers.js';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** A dev server of the test's own, in memory, with Anneal's search attributes. Call `teardown()` at the end. */
 export function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
@@ -38,19 +28,16 @@ function installQuietRuntime(): void {
   Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } } });
 }
 
-const bundles = new Map<boolean, Promise<WorkflowBundleWithSourceMap>>();
+const bundles = new Map<boolean, Promise<{ code: string }>>();
 
-/** The workflows, bundled once a test file; `traced`: as workers that send spans have them. */
-export function testWorkflowBundle({ traced = false } = {}): Promise<WorkflowBundleWithSourceMap> {
+/** The workflows, bundled once for the same sources; `traced`: as workers that send spans have them. */
+export function testWorkflowBundle({ traced = false } = {}): Promise<{ code: string }> {
   installQuietRuntime();
   const silent = () => undefined;
   let bundle = bundles.get(traced);
   if (!bundle) {
-    bundle = bundleWorkflowCode({
-      workflowsPath: join(root, 'workflows', 'index.ts'),
-      workflowInterceptorModules: traced ? [join(root, 'workflows', 'tracing-interceptors.ts')] : [],
-      logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: console.error },
-    });
+    const logger = { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: console.error };
+    bundle = bundledWorkflows(traced, logger).then((code) => ({ code }));
     bundles.set(traced, bundle);
   }
   return bundle;

@@ -22,7 +22,7 @@ import {
 } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { tinyGolden, tinyGraph, tinyManifest } from '../serving/testing/tiny-bundle.js';
-import { typescriptExecArgv } from '../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../ml/child/compiled-module.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { underLoad } from '../testing/under-load.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../testing/workflow-environment.js';
@@ -77,8 +77,8 @@ describe('an inference host', () => {
   }
 
   async function startHost(hostId = 'h1') {
-    const child = fork(fileURLToPath(new URL('./inference.ts', import.meta.url)), [], {
-      execArgv: [...typescriptExecArgv],
+    const child = fork(compiledModule(new URL('./inference.ts', import.meta.url)), [], {
+      execArgv: [...compiledFlags],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
         ...process.env,
@@ -132,7 +132,7 @@ describe('an inference host', () => {
     const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,command='], { encoding: 'utf8' }).split('\n');
     const found = lines
       .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-      .find((match) => Number(match?.[2]) === host.child.pid && match?.[3].includes('serving/process.ts'));
+      .find((match) => Number(match?.[2]) === host.child.pid && match?.[3].includes('serving/process.js'));
     return Number(found?.[1]);
   }
 

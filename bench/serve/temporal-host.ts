@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { FromTemporalProcess, ToTemporalProcess } from './temporal-messages.js';
 
@@ -20,7 +19,7 @@ export interface TemporalHosts {
  * @param files of which `versions` versions are made, with the numbers from 1
  */
 export async function startTemporalHosts(hosts: number, files: VersionFiles, versions: number): Promise<TemporalHosts> {
-  const child = fork(fileURLToPath(new URL('./temporal-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+  const child = fork(compiledModule(new URL('./temporal-process.ts', import.meta.url)), [], { execArgv: [...compiledFlags] });
   const ask = async (message: ToTemporalProcess): Promise<FromTemporalProcess> => {
     const answered = new AbortController();
     const { signal } = answered;

@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { modelWorkflowId } from '../../contracts/ids.js';
 import { promoteUpdate, type ServedVersion } from '../../contracts/serving.js';
 import { taskQueues } from '../../contracts/task-queues.js';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import { lowerProcess } from '../../serving/low-priority.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
@@ -63,8 +62,8 @@ async function answer(message: ToTemporalProcess): Promise<FromTemporalProcess> 
 }
 
 async function startHost(hostId: string): Promise<number> {
-  const child = fork(fileURLToPath(new URL('../../workers/inference.ts', import.meta.url)), [], {
-    execArgv: [...typescriptExecArgv],
+  const child = fork(compiledModule(new URL('../../workers/inference.ts', import.meta.url)), [], {
+    execArgv: [...compiledFlags],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       ...process.env,
@@ -81,7 +80,7 @@ async function startHost(hostId: string): Promise<number> {
 }
 
 function servingPids(host: number): Promise<number[]> {
-  return childrenOf(host, 'serving/process.ts');
+  return childrenOf(host, 'serving/process.js');
 }
 
 async function temporalServers(): Promise<number[]> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { formatOfContent } from '../../ml/data/init/sniff-source.js';
+import { formatOfContent } from '../../ml/data/init/source-format.js';
 import { batchSource } from '../batch-source.js';
 import { CommandError, usageError } from '../command-error.js';
 import { type Instance, parseInstances } from './instances.js';
@@ -22,11 +22,6 @@ export interface RowSourceOptions {
   /** Asked for only where text has to become numbers. */
   readonly textColumns: () => Promise<ReadonlySet<string>>;
   readonly scratchRoot: string;
-}
-
-/** Rows that are given as an argument. @throws CommandError (usage) */
-export function argumentRows(text: string): RowSource {
-  return { name: 'the rows', rows: Readable.from(parseInstances(text)) };
 }
 
 /** The rows of a file, by its name or by `format`. @throws CommandError (usage) */

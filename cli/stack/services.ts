@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { searchAttributeTypes } from '../../contracts/search-attributes.js';
 import type { Settings } from '../../workers/settings.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import { CommandError } from '../command-error.js';
 import { projectRoot } from '../project-root.js';
 import { isMlflowHealthy, isTemporalServing } from './health.js';
@@ -98,7 +99,7 @@ export function workerSpecs(settings: Settings): ServiceSpec[] {
   return workerNames.map((name) => ({
     name,
     program: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), join(projectRoot, 'workers', `${name}.ts`)],
+    args: [...compiledFlags, compiledModule(new URL(`../../workers/${name}.ts`, import.meta.url))],
     env,
     cwd: projectRoot,
     logPath: logPath(settings.home, name),

@@ -1,10 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import { askChild } from '../child/ask-child.js';
 import type { OnRows } from '../child/job-messages.js';
 import { forkTypescript, type TypescriptChild } from '../child/typescript-child.js';
 import type { Scored, ScoringJob } from './scoring-job.js';
 
-const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
+const childModule = new URL('./child.ts', import.meta.url);
 /** A job of many partitions comes back for the next one within moments. */
 const idleMs = 10_000;
 
@@ -41,7 +40,7 @@ export class ScoringPool {
       const { process } = waiting.child;
       if (process.connected && process.exitCode === null && process.signalCode === null) return this.#awake(waiting.child);
     }
-    return forkTypescript(childPath);
+    return forkTypescript(childModule);
   }
 
   #awake(child: TypescriptChild): TypescriptChild {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { typescriptExecArgv } from './typescript-child.js';
 import { isAlive } from '../is-alive.js';
 
 const root = mkdtempSync(join(tmpdir(), 'anneal-end-with-parent-'));
@@ -20,7 +19,7 @@ const watching = (rest: string): string =>
   `import { endWithParent } from ${JSON.stringify(new URL('./end-with-parent.ts', import.meta.url).href)};
    endWithParent(100);
    ${rest}`;
-const options = { execArgv: [...typescriptExecArgv] };
+const options = { execArgv: ['--import', import.meta.resolve('tsx')] };
 
 describe('endWithParent', () => {
   it('ends a process that computes without an end after its parent was killed, and not before', async () => {

@@ -1,10 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { compiledFlags, compiledModule } from './compiled-module.js';
 import { OutputTail } from './output-tail.js';
-
-/** Arguments of Node.js under which a forked process runs a TypeScript module. */
-export const typescriptExecArgv: readonly string[] = ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 
 export interface TypescriptChild {
   readonly process: ChildProcess;
@@ -12,20 +8,21 @@ export interface TypescriptChild {
 }
 
 /**
- * Start a Node process that runs a TypeScript file and talks over IPC, typed arrays included.
+ * Start a Node process that runs a module of Anneal's and talks over IPC, typed arrays included.
  *
+ * @param module URL of its source
  * @param variables of its environment, beside those of this process
  * @param flags of Node.js
  */
 export function forkTypescript(
-  path: string,
+  module: URL,
   variables: Readonly<Record<string, string>> = {},
   flags: readonly string[] = [],
 ): TypescriptChild {
-  const child = fork(path, [], {
+  const child = fork(compiledModule(module), [], {
     env: { ...process.env, ...variables },
     // Flags of this process, such as a debugger's port, are not for the child.
-    execArgv: [...typescriptExecArgv, ...flags],
+    execArgv: [...compiledFlags, ...flags],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -1,11 +1,10 @@
-import { fileURLToPath } from 'node:url';
 import type { EvaluationReport } from '../../contracts/model.js';
 import { askChild } from '../child/ask-child.js';
 import type { OnRows } from '../child/job-messages.js';
 import { forkTypescript } from '../child/typescript-child.js';
 import type { EvaluationJob } from './evaluation-job.js';
 
-const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
+const childModule = new URL('./child.ts', import.meta.url);
 
 /**
  * Run an evaluation in a process of its own, so that its long calls keep no heartbeat waiting.
@@ -15,7 +14,7 @@ const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
  */
 export async function evaluateInChild(job: EvaluationJob, onRows: OnRows, signal?: AbortSignal): Promise<EvaluationReport> {
   signal?.throwIfAborted();
-  const child = forkTypescript(childPath);
+  const child = forkTypescript(childModule);
   try {
     return await askChild<EvaluationReport>(child, 'The evaluation', job, onRows, signal);
   } finally {

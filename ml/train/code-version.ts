@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { sourcesDigest } from '../sources-digest.js';
 
 const require = createRequire(import.meta.url);
 
@@ -11,24 +10,6 @@ function versionOf(packageFile: string): string {
 
 /** Folders beside this one's parent whose code decides the bits of a training. */
 const decisive = ['graph', 'models', 'train'];
-
-/**
- * SHA-256 of the sources in some folders, tests left out: a version number stays the same while its code is worked on.
- *
- * @returns 12 hexadecimal digits
- */
-export function sourcesDigest(root: string, folders: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const folder of folders) {
-    const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
-    for (const file of files.sort()) {
-      if (!/\.m?ts$/.test(file) || file.endsWith('.test.ts')) continue;
-      const source = readFileSync(join(root, folder, file));
-      hash.update(`${folder}/${file.replaceAll('\\', '/')}\n${source.length}\n`).update(source);
-    }
-  }
-  return hash.digest('hex').slice(0, 12);
-}
 
 /** Versions of everything that decides the bits of a training beside its plan and its data; part of a run's digest. */
 export const codeVersion: string = [

@@ -2,16 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { OutputTail } from '../../ml/child/output-tail.js';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import { FrameWriter, frameBytes, readFromExecutor } from './executor-frames.js';
 import type { ExecutorData, ToExecutor } from './executor-messages.js';
 import { IdleLinks, LinkedRunner } from './linked-runner.js';
 import { RunnerLink } from './runner-link.js';
 import { RunnerDiedError } from './runner.js';
 
-const executorPath = fileURLToPath(new URL('./executor-process.ts', import.meta.url));
+const executorModule = new URL('./executor-process.ts', import.meta.url);
 /** What a process wrote last may come after the news of its end, unless something of its own still holds the pipe. */
 const lastWordsMs = 50;
 
@@ -26,7 +25,9 @@ class ExecutorProcess extends RunnerLink {
 
   constructor() {
     super();
-    this.#child = spawn(process.execPath, [...typescriptExecArgv, executorPath], { stdio: ['ignore', 'inherit', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [...compiledFlags, compiledModule(executorModule)], {
+      stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
+    });
     this.#child.on('error', (error) => this.died(new RunnerDiedError(error.message)));
     // Without file descriptors to spare Node.js tells of it by that event, and there are no pipes.
     if (this.#child.pid === undefined && !(this.#child.stdio as unknown)) throw new Error('no process can be started');

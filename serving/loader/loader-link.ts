@@ -1,7 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../contracts/failures.js';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import { largePages } from '../../ml/train/child/large-pages.js';
 import { loadFailed } from './load-failed.js';
 import type { PreparedVersion } from './prepared-version.js';
@@ -30,8 +29,8 @@ export class LoaderLink {
   #isLast = false;
 
   constructor() {
-    this.#child = fork(fileURLToPath(new URL('./loader-process.ts', import.meta.url)), [], {
-      execArgv: [...typescriptExecArgv],
+    this.#child = fork(compiledModule(new URL('./loader-process.ts', import.meta.url)), [], {
+      execArgv: [...compiledFlags],
       env: { ...process.env, ...largePages() },
     });
     this.#child.on('message', (message: PreparedMessage | CallMessage) => this.#receive(message));

@@ -3,14 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ExecutorOptions } from '../executors/executor.js';
 import type { AccessEntry } from '../access.js';
 import type { HttpLimits, TlsIdentity } from '../http/http-server.js';
 import { prepareVersion, type VersionFiles } from '../loader/prepare-version.js';
 import { stageVersion } from '../loader/stage-version.js';
 import type { CommandName, ReplyMessage, ServingCommands } from '../process-messages.js';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 
 export interface TestProcessOptions {
   readonly executors?: ExecutorOptions;
@@ -25,8 +24,8 @@ export interface TestProcessOptions {
 
 /** A real serving process for tests, with this process as its supervisor and loader. */
 export async function startServingProcess(limits: HttpLimits = {}, expected: readonly string[] = [], options: TestProcessOptions = {}) {
-  const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), [], {
-    execArgv: [...typescriptExecArgv],
+  const child = fork(compiledModule(new URL('../process.ts', import.meta.url)), [], {
+    execArgv: [...compiledFlags],
     env: { ...process.env, ...options.env },
     silent: options.isPiped ?? false,
   });

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import type { SegmentHeader } from '../../serving/prediction-log/logged-version.js';
 import type { LoggedRows } from '../../serving/prediction-log/segments-to-parquet.js';
 
@@ -59,7 +58,7 @@ export class LogParquet {
   }
 
   #start(): ChildProcess {
-    const child = fork(fileURLToPath(new URL('./log-parquet-process.ts', import.meta.url)), [], { execArgv: [...typescriptExecArgv] });
+    const child = fork(compiledModule(new URL('./log-parquet-process.ts', import.meta.url)), [], { execArgv: [...compiledFlags] });
     child.on('message', ({ rows, error }: ParquetReply) =>
       this.#settle(({ resolve, reject }) => {
         if (error === undefined) resolve(rows);

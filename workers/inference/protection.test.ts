@@ -112,7 +112,7 @@ describe('readProtection', () => {
   });
 
   it.each([
-    ['the worker alone', ['--import', 'tsx', 'workers/inference.ts'], 1],
+    ['the worker alone', ['scripts/run.mjs', 'workers/inference.ts'], 1],
     ['"anneal up"', ['cli/anneal.mjs', 'up'], 2],
     ['"anneal up --detach"', ['cli/anneal.mjs', 'up', '--detach', '--json'], 2],
   ])('stops %s before anything starts', (_name, args, exitCode) => {

@@ -1,7 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { AnnealError } from '../../contracts/failures.js';
 import type {
@@ -14,7 +13,7 @@ import type {
   ReplyMessage,
   ServingCommands,
 } from '../../serving/process-messages.js';
-import { typescriptExecArgv } from '../../ml/child/typescript-child.js';
+import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import { largePages } from '../../ml/train/child/large-pages.js';
 
 export interface ServingMemberOptions {
@@ -262,8 +261,8 @@ export class ServingMember {
 function forkServing(): Worker {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
-    exec: fileURLToPath(new URL('../../serving/process.ts', import.meta.url)),
-    execArgv: [...typescriptExecArgv],
+    exec: compiledModule(new URL('../../serving/process.ts', import.meta.url)),
+    execArgv: [...compiledFlags],
     args: [],
   });
   return cluster.fork(largePages());

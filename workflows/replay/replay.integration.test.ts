@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { testWorkflowBundle } from '../../testing/workflow-environment.js';
+import { bundledFolders } from '../../workers/kept-bundle.js';
 
 const folder = new URL('.', import.meta.url).pathname;
 const histories = readdirSync(folder).filter((name) => name.endsWith('.json'));
@@ -58,5 +59,14 @@ describe('the bundle of the workflows', () => {
     expect(code).toContain('./contracts/pipeline/metrics.ts');
     expect(code).not.toContain('node_modules/zod/');
     expect(code).not.toContain('./contracts/pipeline/schema.ts');
+  });
+
+  it('is of the folders alone whose change makes it anew', async () => {
+    const { code } = await testWorkflowBundle({ traced: true });
+    const ours = [...code.matchAll(/^ *!\*\*\* \.\/(\S+\.ts) \*\*\*!$/gm)]
+      .map(([, path]) => path)
+      .filter((path) => !path.startsWith('node_modules/'));
+    expect(ours).toContain('ml/search/successive-halving.ts');
+    expect(ours.filter((path) => !bundledFolders.some((folder) => path.startsWith(`${folder}/`)))).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { type DataSession, firstLine } from '../duckdb-session.js';
 import { compressionOf, contentOf } from '../ingest/compression.js';
 import { unavailable } from '../ingest/source-file.js';
 import { textLiteral } from '../sql-quoting.js';
+import { formatOfContent, formatOfName } from './source-format.js';
 
 type Format = FileSource['format'];
 /** What a pipeline says of a source beside its place; defaults are left out. */
@@ -12,20 +13,6 @@ export type SniffedSource = Pick<FileSource, 'format'> & Readonly<Record<string,
 
 /** So much of a file tells its dialect. */
 const headBytes = 1 << 20;
-const endings: readonly (readonly [RegExp, Format])[] = [
-  [/\.(parquet|pq)$/i, 'parquet'],
-  [/\.(arrow|feather|ipc|arrows)$/i, 'arrow'],
-  [/\.(ndjson|jsonl)$/i, 'ndjson'],
-  [/\.json$/i, 'json'],
-  [/\.(tsv|tab)$/i, 'tsv'],
-  [/\.(csv|txt|data)$/i, 'csv'],
-];
-
-/** The format that a name tells, compressed or not; undefined when it tells none. Pure. */
-export function formatOfName(name: string): Format | undefined {
-  const bare = name.replace(/\.(gz|zstd?)$/i, '');
-  return endings.find(([ending]) => ending.test(bare))?.[1];
-}
 
 /**
  * Find out how a file is to be read: its format, and of a delimited text its dialect and encoding.
@@ -103,14 +90,6 @@ async function headOf(uri: string, path: string): Promise<Uint8Array> {
     throw unavailable(uri, `it is not readable (${firstLine(cause)})`, 'The file may be cut short or damaged: write it again.', cause);
   }
   return Buffer.concat(pieces).subarray(0, headBytes);
-}
-
-/** Pure. @param head the first bytes, decompressed */
-export function formatOfContent(head: Uint8Array): Format {
-  const start = Buffer.from(head.subarray(0, 64)).toString('latin1');
-  if (start.startsWith('PAR1')) return 'parquet';
-  if (start.startsWith('ARROW1')) return 'arrow';
-  return /^[\s\u00ef\u00bb\u00bf]*[[{]/.test(start) ? 'json' : 'csv';
 }
 
 /** @returns undefined for UTF-8 */

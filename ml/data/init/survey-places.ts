@@ -9,7 +9,7 @@ import { listFiles } from '../ingest/list-files.js';
 import { filePattern } from '../ingest/place.js';
 import { walkFolder } from '../ingest/walk-folder.js';
 import { candidatePaths, resolveSourcePath, statOf, unavailable } from '../ingest/source-file.js';
-import { formatOfContent, formatOfName } from './sniff-source.js';
+import { formatOfContent, formatOfName } from './source-format.js';
 
 type Format = FileSource['format'] | ImageSource['format'];
 

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { AnnealError } from '../../../contracts/failures.js';
 import { toError } from '../../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
@@ -17,7 +16,7 @@ const cancelGraceMs = 1500;
 /** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
 const mostBuildMs = 120_000;
 
-const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
+const childModule = new URL('./child.ts', import.meta.url);
 
 export interface ChildCallbacks {
   onProgress(progress: JobProgress): void;
@@ -95,7 +94,7 @@ export class TrainingChildren {
   #start(): TypescriptChild {
     const device = this.#freeDevice();
     const variables = { ...largePages(), ...(device === undefined ? {} : { CUDA_VISIBLE_DEVICES: device }) };
-    const child = forkTypescript(childPath, variables, trainingFlags);
+    const child = forkTypescript(childModule, variables, trainingFlags);
     const { process } = child;
     this.#all.add(child);
     if (device !== undefined) this.#deviceOf.set(child, device);

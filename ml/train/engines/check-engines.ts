@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { NamedEngine } from '../../../contracts/pipeline/training.js';
 import { askChild } from '../../child/ask-child.js';
 import { forkTypescript } from '../../child/typescript-child.js';
@@ -7,7 +6,7 @@ export interface EngineCheck {
   readonly engines: readonly NamedEngine[];
 }
 
-const childPath = fileURLToPath(new URL('./check-child.ts', import.meta.url));
+const childModule = new URL('./check-child.ts', import.meta.url);
 
 /**
  * Look whether this machine has engines, in a process of its own: an engine that is looked for is loaded, and one for a graphics card
@@ -17,7 +16,7 @@ const childPath = fileURLToPath(new URL('./check-child.ts', import.meta.url));
  */
 export async function checkEngines(check: EngineCheck, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
-  const child = forkTypescript(childPath);
+  const child = forkTypescript(childModule);
   try {
     await askChild<null>(child, 'The look for engines', check, () => undefined, signal);
   } finally {
