@@ -53,7 +53,7 @@ function guard(
     case 'flag':
       return { ...inference, anomalous };
     case 'reject':
-      return refusal(served, batch, anomalous, policy.threshold).then((error) => Promise.reject(error));
+      return refuse(served, batch, anomalous, policy.threshold);
     case 'fallback':
       return replaceAnomalous(registry, served, batch, inference, anomalous, terms);
   }
@@ -98,11 +98,11 @@ function replaceRows(outputs: BatchOutputs, rows: readonly number[], by: BatchOu
   return { ...outputs, values, ...(classIndex ? { classIndex } : {}) };
 }
 
-async function refusal(served: ServedModel, batch: Batch, rows: readonly number[], threshold: number): Promise<HttpError> {
+async function refuse(served: ServedModel, batch: Batch, rows: readonly number[], threshold: number): Promise<never> {
   const reason = await reasonOf(served.executor, batch, rows[0]);
   const more = rows.length - 1;
   const others = more === 0 ? '' : more === 1 ? ', and so is 1 more row of the request' : `, and so are ${more} more rows of the request`;
-  return new HttpError(
+  throw new HttpError(
     422,
     `Row ${rows[0]} is unlike the training data of the model: ${reason}${others}. This model refuses rows whose anomaly score, the share of training rows that are less unusual, is ${threshold} or more. Check these columns, and the units of their values, and send the request again, or send it without the row.`,
   );

@@ -166,15 +166,22 @@ export class PlainRowsReader {
       decimals = at - start;
       if (decimals === 0) return strange;
     }
-    if (bytes[at] === lowerE || bytes[at] === upperE) return strange;
+    let isExact = at - first <= exactDigits;
+    if (bytes[at] === lowerE || bytes[at] === upperE) {
+      if (bytes[++at] === minus || bytes[at] === plus) at++;
+      const start = at;
+      while (isDigit(bytes[at])) at++;
+      if (at === start) return strange;
+      isExact = false;
+    }
     this.#at = at;
-    if (at - first > exactDigits) return Number(this.#text.slice(from, at));
+    if (!isExact) return Number(this.#text.slice(from, at));
     // Both are exact, and their quotient is rounded once, as IEEE 754 wants of a decimal number.
     const value = decimals === 0 ? digits : digits / powers[decimals];
     return first > from ? -value : value;
   }
 
-  /** Pass white space. @returns the byte behind it; none at the end, which is less than none of any kind */
+  /** Pass white space. @returns the byte behind it; undefined at the end */
   #next(): number | undefined {
     const bytes = this.#bytes;
     let byte = bytes[this.#at];
@@ -197,9 +204,9 @@ export class PlainRowsReader {
   }
 }
 
-/** Memory is kept for so many; where there are more, the way that they go is the least of what they take. */
+/** So many at most are taken, since memory is kept for as many. */
 const mostRows = 1024;
-/** Whose places in a row are remembered. */
+/** So many keys of a row at most are remembered. */
 const mostKeys = 1024;
 /** What is not taken. */
 const strange = Symbol('strange');
@@ -209,12 +216,28 @@ const none = -1;
 const exactDigits = 15;
 const powers = Array.from({ length: exactDigits }, (_, n) => 10 ** n);
 
-const [openBrace, closeBrace, openBracket, closeBracket, comma, colon, quote, backslash, minus, point, zero, nine, lowerE, upperE, space] =
-  Buffer.from('{}[],:"\\-.09eE ');
+const [
+  openBrace,
+  closeBrace,
+  openBracket,
+  closeBracket,
+  comma,
+  colon,
+  quote,
+  backslash,
+  minus,
+  plus,
+  point,
+  zero,
+  nine,
+  lowerE,
+  upperE,
+  space,
+] = Buffer.from('{}[],:"\\-+.09eE ');
 const [instances, nullText, trueText, falseText] = ['"instances"', 'null', 'true', 'false'].map((text) => Buffer.from(text));
 
 function isDigit(byte: number | undefined): boolean {
-  return byte! >= zero && byte! <= nine;
+  return byte !== undefined && byte >= zero && byte <= nine;
 }
 
 function isSpace(byte: number): boolean {
