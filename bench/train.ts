@@ -125,6 +125,9 @@ function refuse(problem: string): never {
   process.exit(2);
 }
 
+/** In its first seconds the compiled engine finds out how many threads are to share a step. */
+const settlingMs = 4000;
+
 interface Round {
   readonly msPerStep: number;
   readonly processorMsPerStep: number;
@@ -199,11 +202,16 @@ function nativeThreadsLeftOut(engine: EngineName, threads: number): string | und
 function engineContender(subject: EngineName, session: EngineSession, { plan, data, stepsPerRound }: Workload): Contender {
   const random = createRandom(7);
   const steps = stepsPerRound[subject]!;
+  const randomOrder = () => Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * data.rows));
+  const rates = new Float32Array(steps).fill(0.001);
+  const settle = async () => {
+    for (const startedAt = performance.now(); performance.now() - startedAt < settlingMs;) await session.runSteps(randomOrder(), rates, 0);
+  };
   return {
     subject,
     async round(round) {
-      const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * data.rows));
-      const rates = new Float32Array(steps).fill(0.001);
+      if (round === 0 && subject === 'onnxruntime') await settle();
+      const order = randomOrder();
       const usedBefore = process.cpuUsage();
       const startedAt = performance.now();
       const losses = await session.runSteps(order, rates, round * steps);

@@ -4,9 +4,9 @@ import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http/http-error.js';
 import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
-import type { ModelRegistry } from './model-registry.js';
+import type { ModelRegistry, ServedModel } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
-import { labelFlags, outputWidth, rowValues, type BatchOutputs, type Column } from './tensors.js';
+import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs, type Column } from './tensors.js';
 
 /** What a version computed for rows. */
 export interface ComputedRows extends GuardedInference {
@@ -41,13 +41,19 @@ export async function computeRows(
     anomalies?.refused(error);
     throw error;
   }
-  const {
-    version: answered,
+  return computeBatch(registry, served, { rows: instances.length, columns }, terms);
+}
+
+/** `computeRows` of rows that have been read. */
+export function computeBatch(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<ComputedRows> {
+  const { manifest } = served.executor;
+  return inferGuarded(registry, served, batch, terms).then(({ version, outputs, degraded, anomalous }) => ({
+    manifest,
+    version,
     outputs,
     degraded,
     anomalous,
-  } = await inferGuarded(registry, served, { rows: instances.length, columns }, terms);
-  return { manifest, version: answered, outputs, degraded, anomalous };
+  }));
 }
 
 /** `computeRows`, with the answer as objects. */

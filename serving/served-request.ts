@@ -7,6 +7,8 @@ export interface ServedRequest extends IncomingMessage {
   id: string;
   /** Which model a request for predictions asks, once that is known. */
   target?: { readonly model: string; readonly version?: string };
+  /** Asks a client that waits for it (`Expect: 100-continue`) to send the body; gone once it was called. */
+  askForBody?: () => void;
   /** Of a request that is traced. */
   span?: RequestSpan;
 }

@@ -39,7 +39,7 @@ export interface StepPlan {
   readonly classShift?: readonly number[];
   /** Seed of the initial parameters, of what a step drops, and of its augmentation. */
   readonly seed: number;
-  /** Threads that the engine may use. Part of the plan, since a sum's order can depend on it. */
+  /** Threads that the training was begun with. Part of the plan, since the order of sums, and so their last bits, can depend on it. */
   readonly threads: number;
 }
 
@@ -75,6 +75,9 @@ export interface TrainingEngine {
   readonly name: NamedEngine;
   /** @returns why it cannot be used here, or undefined */
   unavailable(): Promise<string | undefined>;
-  /** @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer */
-  open(plan: StepPlan, data: EncodedData): Promise<EngineSession>;
+  /**
+   * @param threads that may compute at a time where the plan's number leaves a choice; default: the plan's
+   * @throws AnnealError `InvalidModel` when the model uses a kernel that this engine cannot run; names kernel and layer
+   */
+  open(plan: StepPlan, data: EncodedData, threads?: number): Promise<EngineSession>;
 }

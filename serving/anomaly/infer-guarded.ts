@@ -23,8 +23,9 @@ export interface GuardedInference extends Inference {
 export function inferGuarded(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
   const { anomalies, onAnswered } = served.executor;
   const submittedAt = onAnswered ? performance.now() : 0;
+  const inferring = inferOrDegrade(registry, served, batch, terms);
   // Of a version that does not say what its training rows were like there is nothing to look at.
-  const answering = anomalies ? guard(registry, served, batch, terms) : inferOrDegrade(registry, served, batch, terms);
+  const answering = anomalies ? inferring.then((inference) => guard(registry, served, batch, inference, terms)) : inferring;
   if (!onAnswered) return answering;
   return answering.then((answer) => {
     onAnswered(batch, answer, performance.now() - submittedAt, terms?.requestId ?? '');
@@ -32,8 +33,13 @@ export function inferGuarded(registry: ModelRegistry, served: ServedModel, batch
   });
 }
 
-async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<GuardedInference> {
-  const inference = await inferOrDegrade(registry, served, batch, terms);
+function guard(
+  registry: ModelRegistry,
+  served: ServedModel,
+  batch: Batch,
+  inference: Inference,
+  terms?: RequestTerms,
+): GuardedInference | Promise<GuardedInference> {
   const { anomalies, manifest } = served.executor;
   // The score of a fallback model is one among other training rows.
   const anomaly = inference.degraded === 'fallback' ? undefined : inference.outputs.anomaly;
@@ -47,21 +53,31 @@ async function guard(registry: ModelRegistry, served: ServedModel, batch: Batch,
     case 'flag':
       return { ...inference, anomalous };
     case 'reject':
-      throw await refusal(served, batch, anomalous, policy.threshold);
-    case 'fallback': {
-      const instead = await answerInstead(registry, served, pickRows(batch, anomalous), terms);
-      // With nothing to fall back on, an answer that is marked is better than none.
-      if (!instead) return { ...inference, anomalous };
-      const isAll = anomalous.length === batch.rows;
-      return {
-        version: isAll ? instead.version : inference.version,
-        outputs: replaceRows(inference.outputs, anomalous, instead.outputs, outputWidth(manifest)),
-        degraded: instead.degraded,
-        anomalous,
-        ...(isAll ? {} : { replaced: anomalous }),
-      };
-    }
+      return refusal(served, batch, anomalous, policy.threshold).then((error) => Promise.reject(error));
+    case 'fallback':
+      return replaceAnomalous(registry, served, batch, inference, anomalous, terms);
   }
+}
+
+async function replaceAnomalous(
+  registry: ModelRegistry,
+  served: ServedModel,
+  batch: Batch,
+  inference: Inference,
+  anomalous: readonly number[],
+  terms?: RequestTerms,
+): Promise<GuardedInference> {
+  const instead = await answerInstead(registry, served, pickRows(batch, anomalous), terms);
+  // With nothing to fall back on, an answer that is marked is better than none.
+  if (!instead) return { ...inference, anomalous };
+  const isAll = anomalous.length === batch.rows;
+  return {
+    version: isAll ? instead.version : inference.version,
+    outputs: replaceRows(inference.outputs, anomalous, instead.outputs, outputWidth(served.executor.manifest)),
+    degraded: instead.degraded,
+    anomalous,
+    ...(isAll ? {} : { replaced: anomalous }),
+  };
 }
 
 function rowsFrom(anomaly: Float32Array, threshold: number): number[] {

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { BatchWindow } from './batch-policy.js';
 
 const keptLatencies = 512;

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { adaptBatchPolicy, type BatchPolicy } from './batch-policy.js';
 import { LatencyWindow } from './latency-window.js';
 import { DeadlineExceededError, OverloadedError, RequestCancelledError, requestTerms, type RequestTerms } from '../request-terms.js';

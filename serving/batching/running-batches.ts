@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** A batch that an executor has. */
 export interface RunningBatch {
   readonly rows: number;
@@ -10,7 +12,8 @@ const lateness = 4;
 
 /** What the executors of a version compute at present. */
 export class RunningBatches {
-  readonly #batches = new Set<RunningBatch>();
+  /** As few as there are executors. */
+  readonly #batches: RunningBatch[] = [];
 
   /** @param usualMs milliseconds that a batch of so many rows usually takes; absent: not known, and no delay is seen */
   constructor(
@@ -19,22 +22,23 @@ export class RunningBatches {
   ) {}
 
   get isEmpty(): boolean {
-    return this.#batches.size === 0;
+    return this.#batches.length === 0;
   }
 
   /** Whether no executor is free. */
   get isFull(): boolean {
-    return this.#batches.size >= this.executors;
+    return this.#batches.length >= this.executors;
   }
 
   begin(rows: number): RunningBatch {
     const batch = { rows, startedAt: performance.now() };
-    this.#batches.add(batch);
+    this.#batches.push(batch);
     return batch;
   }
 
   end(batch: RunningBatch): void {
-    this.#batches.delete(batch);
+    const last = this.#batches.pop()!;
+    if (last !== batch) this.#batches[this.#batches.indexOf(batch)] = last;
   }
 
   /**

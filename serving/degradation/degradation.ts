@@ -26,12 +26,23 @@ const caches = new WeakMap<ModelRegistry, Map<string, AnswerCache>>();
  *
  * @throws what the version's executor throws, where nothing is configured or applies
  */
-export async function inferOrDegrade(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<Inference> {
-  const { executor, version, name } = served;
+export function inferOrDegrade(registry: ModelRegistry, served: ServedModel, batch: Batch, terms?: RequestTerms): Promise<Inference> {
+  const { executor, version } = served;
   terms?.span?.setAttribute('anneal.rows', batch.rows);
   const degrade = executor.manifest.serving?.degrade;
-  if (!degrade) return { version, outputs: await executor.infer(batch, terms) };
-  const cache = degrade.cachedAnswers === undefined ? undefined : cacheOf(registry, name, degrade.cachedAnswers);
+  if (degrade) return inferOrInstead(registry, served, batch, degrade.cachedAnswers, terms);
+  return executor.infer(batch, terms).then((outputs) => ({ version, outputs }));
+}
+
+async function inferOrInstead(
+  registry: ModelRegistry,
+  served: ServedModel,
+  batch: Batch,
+  cachedAnswers: number | undefined,
+  terms?: RequestTerms,
+): Promise<Inference> {
+  const { executor, version, name } = served;
+  const cache = cachedAnswers === undefined ? undefined : cacheOf(registry, name, cachedAnswers);
   try {
     const outputs = await executor.infer(batch, terms);
     cache?.put(batch, { version, outputs });

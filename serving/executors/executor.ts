@@ -117,12 +117,8 @@ export class ModelExecutor {
    * @throws Error when the graph fails on these rows, or gives something that is not a number; OverloadedError,
    *   DeadlineExceededError, RequestCancelledError, NoRunnerError when it was not executed; RequestCrashedError, RequestStuckError
    */
-  async infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
-    const outputs = await this.#batcher.submit(batch, terms);
-    const { values } = outputs;
-    for (let i = 0; i < values.length; i++)
-      if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
-    return outputs;
+  infer(batch: Batch, terms?: RequestTerms): Promise<BatchOutputs> {
+    return this.#batcher.submit(batch, terms).then(finiteOutputs);
   }
 
   /** Run rows that nobody asked for. @throws as `infer` */
@@ -135,6 +131,14 @@ export class ModelExecutor {
     this.#closed ??= this.#batcher.idle().then(() => this.#runner.close());
     return this.#closed;
   }
+}
+
+/** @returns the outputs @throws Error */
+function finiteOutputs(outputs: BatchOutputs): BatchOutputs {
+  const { values } = outputs;
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i])) throw new Error('The model computed a value that is not a finite number.');
+  return outputs;
 }
 
 /** To lay out this much for batches takes a millisecond or two of the thread that serves. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import type { Protocol } from '../metrics/metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { OverloadedError } from '../request-terms.js';

@@ -1,7 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
-import { HttpError, toHttpError } from './http-error.js';
+import { badRequest, HttpError, toHttpError } from './http-error.js';
 import type { ListenerOptions } from '../listener-options.js';
 import { ClientGone } from './request-body.js';
 import { newRequestId, plainRequestId } from './request-id.js';
@@ -94,6 +94,8 @@ export class HttpServer {
       keepAliveTimeout: idleConnectionMs,
       connectionsCheckingInterval: Math.min(1000, headersTimeout, requestTimeout),
       noDelay: true,
+      // We ask for it ourselves, with an answer that says so.
+      requireHostHeader: false,
     };
     // `#handle` gives the request its id first.
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request as ServedRequest, response);
@@ -103,6 +105,15 @@ export class HttpServer {
       : createServer(timing, handle);
     this.#server.maxConnections = options.maxConnections ?? 8192;
     this.#server.on('clientError', answerClientError);
+    // Left to itself, Node asks for bodies that will be refused, and answers other expectations without a word.
+    this.#server.on('checkContinue', (request: ServedRequest, response: ServerResponse) => {
+      request.askForBody = () => {
+        request.askForBody = undefined;
+        response.writeContinue();
+      };
+      handle(request, response);
+    });
+    this.#server.on('checkExpectation', handle);
   }
 
   /** @throws the error of `listen`, e.g. with the code `EADDRINUSE` */
@@ -133,6 +144,7 @@ export class HttpServer {
     request.id = plainRequestId(request.headers['x-request-id']) ?? newRequestId();
     const startedAt = this.#onAnswer ? performance.now() : 0;
     try {
+      checkHeaders(request);
       const answer = await answerRequest(this.#context, request, response);
       this.#send(response, request, startedAt, answer);
     } catch (error) {
@@ -144,13 +156,19 @@ export class HttpServer {
     }
   }
 
-  #send(response: ServerResponse, request: ServedRequest, startedAt: number, { status, body, headers, version, degraded }: Answer): void {
+  #send(
+    response: ServerResponse,
+    request: ServedRequest,
+    startedAt: number,
+    { status, body, isLatin1, headers, version, degraded }: Answer,
+  ): void {
     if (response.destroyed || response.headersSent) return;
     const { id, target } = request;
     const content = contentOf(body);
-    const sizeBytes = Buffer.isBuffer(body) ? body.length : Buffer.byteLength(content);
+    const sizeBytes = isLatin1 || Buffer.isBuffer(body) ? content.length : Buffer.byteLength(content);
     const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
-    if (this.#drained) all.connection = 'close';
+    // Whether a client that was not asked for its body sends it all the same, nobody knows.
+    if (this.#drained || request.askForBody) all.connection = 'close';
     response.writeHead(status, headers ? Object.assign(all, headers) : all);
     // Text of as many bytes as characters is copied instead of encoded.
     response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
@@ -162,6 +180,15 @@ export class HttpServer {
     const asked = { model: served?.name, version: version ?? served?.version };
     this.#onAnswer({ requestId: id, status, ...asked, degraded, ms: performance.now() - startedAt });
   }
+}
+
+/** @throws HttpError for what HTTP/1.1 wants or has, and the routes do not look at */
+function checkHeaders({ headers, httpVersion, askForBody }: ServedRequest): void {
+  if (httpVersion !== '1.1') return;
+  if (headers.host === undefined)
+    throw badRequest('The request has no Host header, which HTTP/1.1 wants. Send it with the name of this host.');
+  if (headers.expect !== undefined && !askForBody)
+    throw new HttpError(417, 'This host meets no expectation but "Expect: 100-continue". Send the request without that header.');
 }
 
 /** What is written. Short bytes are a text with a character for each, which Node joins with the headers instead of writing two pieces. */

@@ -296,6 +296,48 @@ describe('the HTTP interface of a serving process', () => {
       expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     });
 
+    const headers = (more: string, length: number) =>
+      `POST /v1/models/tiny:predict HTTP/1.1\r\n${more}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+
+    it('asks a client that waits for it to send its body, and answers', async () => {
+      const body = JSON.stringify({ instances: [row] });
+      const answer = await raw(headers('Host: x\r\nExpect: 100-continue\r\nConnection: close\r\n', body.length) + body);
+      expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+    });
+
+    it('asks for no body that it refuses, and does not wait for it', async () => {
+      const answer = await raw(headers('Host: x\r\nExpect: 100-continue\r\n', 30_000));
+      expect(answer).toMatch(/^HTTP\/1\.1 413 [^]*connection: close/);
+    });
+
+    it.each([
+      ['another expectation', 'Host: x\r\nExpect: miracles\r\n', 417, 'expectation'],
+      ['no name of a host', '', 400, 'Host header'],
+    ])('says what is wrong with %s', async (_what, more, expected, message) => {
+      const answer = await raw(headers(`${more}Connection: close\r\n`, 2) + '{}');
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${expected} [^]*{"error":"[^"]*${message}`));
+    });
+
+    it('answers HTTP/1.0 without a host, whatever it expects', async () => {
+      const body = JSON.stringify({ instances: [row] });
+      const answer = await raw(headers('Expect: 100-continue\r\n', body.length).replace('1.1', '1.0') + body);
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    });
+
+    it.each([[[]], ['timeout'], [5]])('refuses the parameters %j of a request, an input and an output', async (parameters) => {
+      const date = { name: 'date', shape: [1, 1], datatype: 'INT64', data: [0] };
+      const replies = [
+        await predict({ instances: [row], parameters }),
+        await infer({ inputs: [date], parameters }),
+        await infer({ inputs: [{ ...date, parameters }] }),
+        await infer({ inputs: [date], outputs: [{ name: 'probabilities', parameters }] }),
+      ];
+      for (const { status, body } of replies) {
+        expect(status).toBe(400);
+        expect(body.error).toMatch(/^The "parameters" of (a request|the input "date"|entry 0 of "outputs") must be an object/);
+      }
+    });
+
     it('answers what is not HTTP with 400', async () => {
       expect(await raw('\x16\x03\x01hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     });

@@ -9,9 +9,14 @@ export class JsonBytes {
   readonly #bytes: Buffer;
   #at = 0;
 
-  /** @param mostBytes that will be written */
+  /** @param mostBytes that will be written; what was begun and not taken before this is lost */
   constructor(mostBytes: number) {
-    this.#bytes = Buffer.allocUnsafe(mostBytes);
+    this.#bytes = mostBytes <= kept.length ? kept : Buffer.allocUnsafe(mostBytes);
+  }
+
+  /** How many bytes there are. */
+  get length(): number {
+    return this.#at;
   }
 
   /** Pieces are short: a loop takes less time than a call into native code. */
@@ -41,9 +46,17 @@ export class JsonBytes {
     else this.#at += this.#bytes.write(String(Number(rest.toPrecision(9))), this.#at, 'latin1');
   }
 
-  /** @returns what was written; nothing may be written afterwards */
-  take(): Buffer {
-    return this.#bytes.subarray(0, this.#at);
+  /** Write once more what was written from there to there. */
+  again(from: number, until: number): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let i = from; i < until; i++) bytes[at++] = bytes[i];
+    this.#at = at;
+  }
+
+  /** @returns what was written, as a text with a character for each byte (`latin1`); nothing may be written afterwards */
+  take(): string {
+    return this.#bytes.toString('latin1', 0, this.#at);
   }
 
   #digits(value: number): void {
@@ -80,6 +93,8 @@ export class JsonBytes {
   }
 }
 
+/** Most answers are written here: memory for each would cost more than its bytes. */
+const kept = Buffer.allocUnsafeSlow(1 << 16);
 const zero = 0x30;
 const point = 0x2e;
 const minus = 0x2d;

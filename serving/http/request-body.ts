@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { gunzip, inflate } from 'node:zlib';
 import { badRequest, HttpError } from './http-error.js';
 import type { BinaryPart } from '../oip/oip-input.js';
+import type { ServedRequest } from '../served-request.js';
 
 /** Deeper than any request that a route takes: tensors nest four levels. */
 const maxNesting = 16;
@@ -24,15 +25,24 @@ export interface TensorBody {
 /**
  * Read a request's body as JSON.
  *
- * @param maxBytes size of the body from which on it is refused, compressed and inflated
- * @throws HttpError 413 too large, 415 not JSON by its headers, 400 malformed or nested too deep
+ * @throws HttpError as `readJsonBytes` does, and 400 malformed or nested too deep
  */
-export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+export async function readJsonBody(request: ServedRequest, maxBytes: number): Promise<unknown> {
+  return parseJson(await readJsonBytes(request, maxBytes));
+}
+
+/**
+ * Read a request's body, which is to be JSON.
+ *
+ * @param maxBytes size of the body from which on it is refused, compressed and inflated
+ * @throws at once, and later by its promise: HttpError 413 too large, 415 not JSON by its headers, 400 not compressed as they say
+ */
+export function readJsonBytes(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   checkContentType(request);
   if (request.headers[binaryHeader] !== undefined) {
     throw new HttpError(415, 'Binary tensors are not taken at this path: send JSON, or use the Open Inference Protocol under /v2.');
   }
-  return parseJson(await readBody(request, maxBytes));
+  return readBody(request, maxBytes);
 }
 
 /**
@@ -40,7 +50,7 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
  *
  * @throws HttpError as `readJsonBody` does, and 400 for a length of the JSON that does not fit the body
  */
-export async function readTensorBody(request: IncomingMessage, maxBytes: number): Promise<TensorBody> {
+export async function readTensorBody(request: ServedRequest, maxBytes: number): Promise<TensorBody> {
   const header = request.headers[binaryHeader];
   if (header === undefined) return { json: await readJsonBody(request, maxBytes) };
   const bytes = await readBody(request, maxBytes);
@@ -56,12 +66,13 @@ export async function readTensorBody(request: IncomingMessage, maxBytes: number)
  *
  * @returns undefined when it is empty
  */
-export async function readOptionalJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+export async function readOptionalJsonBody(request: ServedRequest, maxBytes: number): Promise<unknown> {
   const bytes = await readBody(request, maxBytes);
   return bytes.length === 0 ? undefined : parseJson(bytes);
 }
 
-function parseJson(bytes: Buffer): unknown {
+/** @throws HttpError 400 malformed or nested too deep */
+export function parseJson(bytes: Buffer): unknown {
   // ASCII, which most bodies are, is copied instead of decoded.
   const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
   if (encoding === 'utf8' && !isUtf8(bytes)) throw badRequest('The body is not valid UTF-8. Send JSON in UTF-8.');
@@ -78,13 +89,13 @@ function parseJson(bytes: Buffer): unknown {
 
 function checkContentType(request: IncomingMessage): void {
   const type = request.headers['content-type'];
-  if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) {
+  if (type !== undefined && type !== 'application/json' && !/^application\/json\s*(;|$)/i.test(type)) {
     throw new HttpError(415, 'The body must be JSON: send the header "Content-Type: application/json".');
   }
 }
 
 /** @throws at once, and later by its promise */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBody(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return readBytes(request, maxBytes);
@@ -108,7 +119,8 @@ function inflateBody(inflater: typeof gunzip, bytes: Buffer, maxBytes: number): 
   });
 }
 
-function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBytes(request: ServedRequest, maxBytes: number): Promise<Buffer> {
+  request.askForBody?.();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;

@@ -7,8 +7,9 @@ import { metricsContentType, type Protocol, type ServingMetrics } from '../metri
 import type { ModelRegistry } from '../model-registry.js';
 import { inferTensors, modelMetadata, serverMetadata, type TensorResult } from '../oip/oip.js';
 import { isObject } from '../oip/oip-input.js';
-import { computeRows } from '../predictions.js';
-import { readJsonBody, readOptionalJsonBody, readTensorBody } from './request-body.js';
+import { computeBatch, computeRows, type ComputedRows } from '../predictions.js';
+import { readPlainRows } from './plain-rows.js';
+import { parseJson, readJsonBytes, readOptionalJsonBody, readTensorBody } from './request-body.js';
 import { confirmLoaded, refuseUnload } from '../oip/repository.js';
 import { openApiDocument } from './openapi.js';
 import { plainRequestId } from './request-id.js';
@@ -40,6 +41,8 @@ export interface Answer {
   readonly status: number;
   /** A buffer is sent as it is, and so is a string, which is JSON already; anything else becomes JSON. */
   readonly body: unknown;
+  /** The body is a string with a character for each of its bytes. */
+  readonly isLatin1?: true;
   readonly headers?: Readonly<Record<string, string | number>>;
   /** Version that predicted. */
   readonly version?: string;
@@ -90,6 +93,8 @@ const marked = (answer: Answer, { degraded, anomalous }: Pick<TensorResult, 'deg
   };
   return { ...answer, ...(degraded ? { degraded } : {}), headers };
 };
+const rowsAnswer = (model: string, rows: ComputedRows): Answer =>
+  marked({ status: 200, body: rowsJson(model, rows), isLatin1: true, version: rows.version }, rows);
 const ready = (isReady: boolean, body: Readonly<Record<string, unknown>>): Answer => ({ status: isReady ? 200 : 503, body });
 
 export const routes: readonly Route[] = [
@@ -98,12 +103,15 @@ export const routes: readonly Route[] = [
     pattern: new RegExp(`^/v1/models/${name}${version}:predict$`),
     protocol: 'rows',
     answer: async ({ registry, maxBodyBytes, maxRows }, target, request, response) => {
-      const body = await readJsonBody(request, maxBodyBytes);
+      const bytes = await readJsonBytes(request, maxBodyBytes);
+      const { model, version: asked } = target;
+      const served = registry.peek(model, asked);
+      const batch = served && readPlainRows(served.executor.manifest, bytes, maxRows);
+      if (batch) return rowsAnswer(model, await computeBatch(registry, served, batch, termsOfBody(undefined, request, response)));
+      const body = parseJson(bytes);
       if (!isObject(body)) throw badRequest('The body must be a JSON object: {"instances": [{"<column>": <value>, …}]}.');
       const terms = termsOfBody(body, request, response);
-      const { model, version: answered } = target;
-      const rows = await computeRows(registry, model, answered, body.instances, maxRows, terms);
-      return marked({ status: 200, body: rowsJson(model, rows), version: rows.version }, rows);
+      return rowsAnswer(model, await computeRows(registry, model, asked, body.instances, maxRows, terms));
     },
   },
   {
@@ -195,7 +203,9 @@ export const routes: readonly Route[] = [
 
 /** A client that goes away while its request waits takes it back. */
 function termsOfBody(body: unknown, request: ServedRequest, response: ServerResponse): RequestTerms {
-  const parameters = isObject(body) && isObject(body.parameters) ? body.parameters : undefined;
+  const parameters = isObject(body) ? (body.parameters ?? undefined) : undefined;
+  if (parameters !== undefined && !isObject(parameters))
+    throw badRequest('The "parameters" of a request must be an object, such as {"timeout": 50000}.');
   const terms = termsOfRequest(parameters);
   terms.requestId = request.id;
   const { span } = request;

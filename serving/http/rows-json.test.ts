@@ -6,6 +6,7 @@ import { tinyManifest } from '../testing/tiny-bundle.js';
 
 const binary: ModelManifest = { ...tinyManifest, task: 'binary', classes: ['on "time"', 'spät'] };
 const numbers = Float32Array.of(0.1, 0.9, 0.25, 0.75, 1e-7, 0.9999999);
+const decoded = (bytes: string): string => Buffer.from(bytes, 'latin1').toString();
 const anomaly = Float32Array.of(0.5, 0.999, 0);
 
 describe('the answer to rows', () => {
@@ -38,7 +39,7 @@ describe('the answer to rows', () => {
     ],
   ])('says of %s what the objects of a prediction say, to the last of 32 bits', (_what, computed) => {
     const { manifest, outputs, degraded, anomalous } = computed;
-    const json = JSON.parse(rowsJson('a "model"', { ...computed, version: '7' }).toString(), (_key, value: unknown) =>
+    const json = JSON.parse(decoded(rowsJson('a "model"', { ...computed, version: '7' })), (_key, value: unknown) =>
       typeof value === 'number' ? Math.fround(value) : value,
     ) as unknown;
     expect(json).toEqual({
@@ -60,7 +61,7 @@ describe('the answer to rows', () => {
       ['a', '1'],
     ];
     const named = asked.map(([model, version]) => {
-      const json = JSON.parse(rowsJson(model, { manifest: binary, outputs, version }).toString()) as { model: string; version: string };
+      const json = JSON.parse(decoded(rowsJson(model, { manifest: binary, outputs, version }))) as { model: string; version: string };
       return [json.model, json.version];
     });
     expect(named).toEqual(asked);

@@ -6,9 +6,9 @@ import { labelFlags, outputWidth, rowValues } from '../tensors.js';
 /**
  * The JSON of a `PredictResult`, without an object for each row. Its numbers have as many digits as they have in 32 bits.
  *
- * @returns bytes of UTF-8
+ * @returns UTF-8 as a text with a character for each byte (`latin1`)
  */
-export function rowsJson(model: string, computed: ComputedRows): Buffer {
+export function rowsJson(model: string, computed: ComputedRows): string {
   const { manifest, version, outputs, degraded, anomalous } = computed;
   const { values, classIndex, anomaly } = outputs;
   const pieces = piecesOf(manifest);
@@ -21,17 +21,22 @@ export function rowsJson(model: string, computed: ComputedRows): Buffer {
   const { task, quantiles } = manifest;
   const medians = task === 'regression' ? rowValues(manifest, outputs) : undefined;
   const flags = task === 'multilabel' ? labelFlags(manifest, outputs) : undefined;
+  // Binary: the positive class is the second and last one, and its probability is the row's.
+  const positive = task === 'binary' ? width - 1 : -1;
   for (let row = 0; row < rows; row++) {
     if (row > 0) json.piece(comma);
     const from = row * width;
+    let probabilityAt = 0;
+    let probabilityEnd = 0;
     if (flags) {
       for (let k = 0; k < width; k++) json.piece(flags[from + k] === 1 ? pieces.yes[k] : pieces.no[k]);
       json.piece(pieces.behindLabels);
     } else if (classIndex) {
       json.piece(pieces.labels[classIndex[row]]);
-      // Binary: the positive class is the second and last one.
-      if (task === 'binary') {
-        json.float32(values[from + width - 1]);
+      if (positive >= 0) {
+        probabilityAt = json.length;
+        json.float32(values[from + positive]);
+        probabilityEnd = json.length;
         json.piece(pieces.behindProbability);
       }
     } else {
@@ -41,7 +46,8 @@ export function rowsJson(model: string, computed: ComputedRows): Buffer {
     if (pieces.names.length > 0) {
       for (let k = 0; k < width; k++) {
         json.piece(pieces.names[k]);
-        json.float32(values[from + k]);
+        if (k === positive) json.again(probabilityAt, probabilityEnd);
+        else json.float32(values[from + k]);
       }
       if (task !== 'regression' || quantiles) json.piece(close);
     }

@@ -222,7 +222,7 @@ class JsonTensor implements InputTensor {
 
   read(input: ModelInput, rows: number): Column {
     const { data, parameters } = this.tensor;
-    const sizeBytes = isObject(parameters) ? parameters.binary_data_size : undefined;
+    const sizeBytes = parametersOf(parameters, `the input "${input.name}"`)?.binary_data_size;
     if (sizeBytes === undefined) {
       return input.type === 'uint8' ? jsonToImages(input, this.datatype, data, rows) : jsonToColumn(input, this, data, rows);
     }
@@ -235,6 +235,17 @@ class JsonTensor implements InputTensor {
     }
     return bytesToColumn(input, this.datatype, bytes, rows);
   }
+}
+
+/**
+ * @param whose for the message
+ * @returns undefined where there are none
+ * @throws HttpError 400
+ */
+export function parametersOf(parameters: unknown, whose: string): Readonly<Record<string, unknown>> | undefined {
+  if (parameters === undefined || parameters === null) return undefined;
+  if (isObject(parameters)) return parameters;
+  throw badRequest(`The "parameters" of ${whose} must be an object.`);
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

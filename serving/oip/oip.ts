@@ -4,7 +4,7 @@ import { floatsToBytes, integersToBytes } from './binary-tensor.js';
 import { badRequest } from '../http/http-error.js';
 import { inferGuarded } from '../anomaly/infer-guarded.js';
 import type { ModelRegistry, ServedModel } from '../model-registry.js';
-import { isObject, oipDatatype, oipShape, tensorsToColumns } from './oip-input.js';
+import { isObject, oipDatatype, oipShape, parametersOf, tensorsToColumns } from './oip-input.js';
 import type { TensorBody } from '../http/request-body.js';
 import type { RequestTerms } from '../request-terms.js';
 import { unknownName } from './unknown-name.js';
@@ -224,9 +224,9 @@ function outputNames(manifest: ModelManifest): readonly string[] {
 
 function jsonOutputs(outputs: unknown): { readonly name: unknown; readonly binary_data: unknown }[] {
   if (outputs === undefined) return [];
-  return (Array.isArray(outputs) ? outputs : [undefined]).map((output: unknown) => ({
+  return (Array.isArray(outputs) ? outputs : [undefined]).map((output: unknown, at) => ({
     name: isObject(output) ? output.name : undefined,
-    binary_data: isObject(output) && isObject(output.parameters) ? output.parameters.binary_data : undefined,
+    binary_data: isObject(output) ? parametersOf(output.parameters, `entry ${at} of "outputs"`)?.binary_data : undefined,
   }));
 }
 

@@ -94,32 +94,45 @@ function imageTensor(input: ImageInput, rows: readonly Readonly<Record<string, u
 
 function columnTensor(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[]): RawTensor {
   const dims = [rows.length, 1] as const;
-  switch (input.type) {
-    case 'string': {
-      const data: string[] = [];
-      for (let row = 0; row < rows.length; row++) data.push((readCell(input, rows, row) ?? '') as string);
-      return { type: 'string', data, dims };
-    }
-    case 'int64': {
-      const data = new BigInt64Array(rows.length);
-      for (let row = 0; row < rows.length; row++) {
-        const value = readCell(input, rows, row);
-        data[row] = value === undefined ? missingTimestamp : BigInt(value);
-      }
-      return { type: 'int64', data, dims };
-    }
-    case 'float64': {
-      const data = new Float64Array(rows.length);
-      for (let row = 0; row < rows.length; row++) data[row] = (readCell(input, rows, row) ?? Number.NaN) as number;
-      return { type: 'float64', data, dims };
-    }
+  if (input.type === 'string') {
+    const data: string[] = [];
+    for (let row = 0; row < rows.length; row++) data.push((readCell(input, rows[row], row) ?? '') as string);
+    return { type: 'string', data, dims };
   }
+  const numbers: number[] = [];
+  for (let row = 0; row < rows.length; row++) numbers.push((readCell(input, rows[row], row) ?? Number.NaN) as number);
+  if (input.type === 'int64') return { type: 'int64', data: integerColumn(numbers, numbers.length), dims };
+  return { type: 'float64', data: Float64Array.from(numbers), dims };
 }
 
-function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknown>>[], row: number): string | number | undefined {
+/**
+ * The first of some integers as 64 bits, without a bigint for each.
+ *
+ * @param numbers within ±2^53, NaN where there is no value
+ */
+export function integerColumn(numbers: readonly number[], rows: number): BigInt64Array {
+  const column = new BigInt64Array(rows);
+  // The lower half is the first one, as on every platform that onnxruntime-node runs on.
+  const halves = new Int32Array(column.buffer);
+  for (let row = 0; row < rows; row++) {
+    const number = numbers[row];
+    if (Number.isNaN(number)) column[row] = missingTimestamp;
+    else {
+      halves[2 * row] = number;
+      halves[2 * row + 1] = Math.floor(number / 2 ** 32);
+    }
+  }
+  return column;
+}
+
+function readCell(input: RawInput, record: Readonly<Record<string, unknown>>, row: number): string | number | undefined {
   // `hasOwn`: a column may be called "constructor".
-  const record = rows[row];
-  if (Object.hasOwn(record, input.name)) return readValue(input, record[input.name], row);
+  if (Object.hasOwn(record, input.name)) {
+    const value = record[input.name];
+    const cell = toCell(input, value);
+    if (cell !== refused) return cell;
+    throw invalidValue(input, row, value === undefined ? 'it is missing' : `${typeName(value)} was sent`);
+  }
   if (input.nullable) return undefined;
   // The key itself is not repeated: it is what a caller sent.
   const isMisspelt = similarName(input.name, Object.keys(record).slice(0, comparedKeys)) !== undefined;
@@ -129,13 +142,18 @@ function readCell(input: RawInput, rows: readonly Readonly<Record<string, unknow
 /** A row of very many keys is not worth the time. */
 const comparedKeys = 256;
 
-/** @returns the value, or undefined for a missing one */
-function readValue(input: RawInput, value: unknown, row: number): string | number | undefined {
+/** What `toCell` says of a value that is none of its column. */
+export const refused = Symbol('refused');
+
+/**
+ * A caller's value as the column has it. Pure.
+ *
+ * @returns undefined for a missing one; `refused` where the column does not take it
+ */
+export function toCell(input: RawInput, value: unknown): string | number | undefined | typeof refused {
   const isMissing = value === undefined || value === null || value === '' || Number.isNaN(value);
-  if (isMissing && input.nullable) return undefined;
-  const converted = isMissing ? undefined : convert(input.columnType, value);
-  if (converted !== undefined) return converted;
-  throw invalidValue(input, row, value === undefined ? 'it is missing' : `${typeName(value)} was sent`);
+  if (isMissing) return input.nullable ? undefined : refused;
+  return convert(input.columnType, value) ?? refused;
 }
 
 function invalidValue(input: RawInput, row: number, found: string): AnnealError {

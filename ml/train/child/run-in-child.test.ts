@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { TrainingSpec } from '../../../contracts/pipeline.js';
+import type { ModelSpec, TrainingSpec } from '../../../contracts/pipeline.js';
 import { syntheticData } from '../logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
 import type { TrainingJob } from './training-job.js';
@@ -175,6 +175,25 @@ describe('TrainingChildren', () => {
     const resumed = await children.run(jobOf(100, { candidates: kept }), silent);
     expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
     expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+  });
+
+  it('goes on with fewer threads or more to what those that it was begun with end in', async () => {
+    const { request } = jobOf(60);
+    const model: ModelSpec = { family: 'mlp', hidden: [128, 128], activation: 'relu' };
+    const job = (threads: number, candidates: string[] = []): TrainingJob =>
+      jobOf(60, { request: { ...request, model, training: { ...request.training, batchSize: 640 }, threads }, candidates });
+    const kept: string[] = [];
+    const expected = await children.run(job(2), keeping(kept));
+    const halfway = kept[Math.floor(kept.length / 2)];
+    for (const threads of [1, 3]) {
+      const { result } = await children.run(job(threads, [halfway]), silent);
+      expect(result.resumedAtStep).toBeGreaterThan(0);
+      expect(result).toMatchObject({ parametersDigest: expected.result.parametersDigest, digest: expected.result.digest });
+    }
+    // One thread that begins adds everything up in one go.
+    const whole = await children.run(job(1), silent);
+    expect(whole.result.parametersDigest).not.toBe(expected.result.parametersDigest);
+    expect(whole.result.digest).not.toBe(expected.result.digest);
   });
 
   it('ends ten epochs in the same weights after five kills at random moments as without one', async () => {

@@ -42,10 +42,10 @@ export async function runTrainingJob(job: TrainingJob, callbacks: JobCallbacks):
 async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobData): Promise<JobOutcome> {
   const startedAt = performance.now();
   const { request } = job;
-  const { plan, validation } = data;
-  const network = await recordedModule(job, plan.step, callbacks);
-  const untilStep = Math.min(job.untilStep ?? plan.totalSteps, plan.totalSteps);
-  const { engine, reason, resume } = await chooseEngine(request.training.engine, plan, job.candidates, untilStep);
+  const { plan: own, validation } = data;
+  const network = await recordedModule(job, own.step, callbacks);
+  const untilStep = Math.min(job.untilStep ?? own.totalSteps, own.totalSteps);
+  const { engine, reason, plan, resume } = await chooseEngine(request.training.engine, own, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
 
   const write = (state: RunState): string => {
@@ -55,7 +55,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
     return path;
   };
 
-  const session = await engine.open(plan.step, data.initial);
+  const session = await engine.open(plan.step, data.initial, own.step.threads);
   const rows = data.trainingRows(session);
   try {
     const { state, stopped, rowsPerSecond, resumedAtStep } = await train({
@@ -126,28 +126,38 @@ function writeAtomically(path: string, bytes: Uint8Array): void {
 }
 
 interface ChosenEngine extends SelectedEngine {
+  readonly plan: TrainingPlan;
   readonly resume?: Checkpoint;
 }
 
-/** The engine of the checkpoint that the run goes on from, since another one would end in other bits; else one is selected. */
+/**
+ * The engine of the checkpoint that the run goes on from, and the number of threads that it was begun with, since others would end in
+ * other bits; else an engine is selected.
+ */
 async function chooseEngine(
   requested: TrainingSpec['engine'],
   plan: TrainingPlan,
   candidates: readonly string[],
   untilStep: number,
 ): Promise<ChosenEngine> {
-  const isOfRun = ({ digest, engine: { name } }: Checkpoint): boolean =>
-    digest === planDigest(plan, name) && (requested === 'auto' || requested === name);
+  const isOfRun = ({ digest, engine: { name }, plan: begun }: Checkpoint): boolean =>
+    digest === planDigest(asBegun(plan, begun), name) && (requested === 'auto' || requested === name);
   const resume = furthestCheckpoint(candidates, untilStep, isOfRun);
   const engine = resume && engines.find(({ name }) => name === resume.engine.name);
-  if (!resume || !engine) return selectEngine(requested, plan.step);
+  if (!resume || !engine) return { ...(await selectEngine(requested, plan.step)), plan };
   const problem = await engine.unavailable();
-  if (problem === undefined) return { engine, reason: resume.engine.reason, resume };
+  if (problem === undefined) return { engine, reason: resume.engine.reason, plan: asBegun(plan, resume.plan), resume };
   const selected = await selectEngine(requested, plan.step);
   return {
     ...selected,
+    plan,
     reason: `${selected.reason} The checkpoint at step ${resume.step} was made by ${engine.name}, which cannot be used here, so the run starts anew. ${problem}`,
   };
+}
+
+/** The order of sums, and so their last bits, follows from the number of threads that a training was begun with. */
+function asBegun(plan: TrainingPlan, { threads }: Pick<StepPlan, 'threads'>): TrainingPlan {
+  return { ...plan, step: { ...plan.step, threads } };
 }
 
 /** A candidate that cannot be read costs the steps since an older one, never the run. */

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createRandom } from '../../models/random.js';
 import type { EncodedData, StepPlan } from '../engine.js';
+import { networkOf } from '../../models/build-network.js';
+import { openInLanes } from './lanes/open-in-lanes.js';
 import { onnxruntimeEngine } from './onnxruntime.js';
 
 /**
- * Train a wide-and-deep network for 30 steps on two threads, in one call or in two, and write the sha256 of the final state to stdout.
+ * Train a wide-and-deep network for 30 steps in two lanes, in calls of so many steps, and write the sha256 of the final state to stdout.
+ * Usage: digest-of-run.ts [<steps of a call>] [engine | threads]: `threads` shares each step between two, as the engine would in the long
+ * run.
  *
  * Its batch is long and its categories few, so that the sums over equal indices are as contended as they get.
  */
@@ -38,7 +42,8 @@ const data: EncodedData = {
 };
 const order = Int32Array.from({ length: steps * plan.batchSize }, () => Math.floor(random() * rows));
 
-const session = await onnxruntimeEngine.open(plan, data);
+const session =
+  process.argv[3] === 'threads' ? await openInLanes(networkOf(plan), plan, data, 2) : await onnxruntimeEngine.open(plan, data);
 for (let step = 0; step < steps; step += chunk) {
   const until = Math.min(steps, step + chunk);
   const rates = new Float32Array(until - step).fill(0.003);

@@ -20,8 +20,7 @@ import { checkSteps } from './check-steps.js';
 import { createSession } from './create-session.js';
 import { missingCuda } from './cuda.js';
 import { ForwardPass, matrices } from './forward-pass.js';
-import { type LaneGraphs, buildLaneGraphs } from './lanes/lane-graphs.js';
-import { LaneSession } from './lanes/lane-session.js';
+import { compileLanes, type LaneParts, LaneSession } from './lanes/lane-session.js';
 import { usefulLanes } from './lanes/useful-lanes.js';
 import { isPacked, packedWidth, packRows } from './packed-rows.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
@@ -57,24 +56,24 @@ function createEngine(device: Device, unavailable: TrainingEngine['unavailable']
   return {
     name: device.engine,
     unavailable,
-    async open(plan: StepPlan, data: EncodedData): Promise<EngineSession> {
+    async open(plan: StepPlan, data: EncodedData, threads = plan.threads): Promise<EngineSession> {
       const problem = await unavailable();
       if (problem) throw new AnnealError(failureTypes.invalidModel, problem);
-      return openNetwork(networkOf(plan), plan, data, device, () => compilePlan(plan, device));
+      return openNetwork(networkOf(plan), plan, data, { device, threads }, () => compilePlan(plan, device));
     },
   };
 }
 
 /** As the engine's `open`, for a network that no family of the pipeline describes. @throws AnnealError as `open` does */
 export function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
-  return openNetwork(network, plan, data, processor, () => compileNetwork(network, plan, processor));
+  return openNetwork(network, plan, data, { device: processor, threads: plan.threads }, () => compileNetwork(network, plan, processor));
 }
 
 async function openNetwork(
   network: Network,
   plan: NetworkPlan,
   data: EncodedData,
-  device: Device,
+  { device, threads }: { readonly device: Device; readonly threads: number },
   compile: () => Promise<CompiledStep>,
 ): Promise<EngineSession> {
   checkData(plan.task, network, data);
@@ -82,25 +81,19 @@ async function openNetwork(
   const forward = new ForwardPass(network, async () =>
     createSession(buildForwardGraph(network, await blockFor(network, device)), plan.threads, executionProviders),
   );
-  const threads = LaneSession.startThreads(lanesOf(network, plan, device));
-  try {
-    const step = await compile();
-    if (!(step instanceof Uint8Array)) return await LaneSession.open(threads, network, plan, data, step, forward);
-    const session = await createSession(step, usefulThreads(network, plan), executionProviders);
-    return new OnnxruntimeSession(network, plan, data, session, forward);
-  } catch (error) {
-    for (const thread of threads) void thread.terminate();
-    throw error;
-  }
+  const step = await compile();
+  if (!(step instanceof Uint8Array)) return LaneSession.open(network, plan, data, { ...step, threads }, forward);
+  const session = await createSession(step, usefulThreads(network, plan), executionProviders);
+  return new OnnxruntimeSession(network, plan, data, session, forward);
 }
 
-/** A training graph, or those of the lanes that share a step. */
-type CompiledStep = Uint8Array | LaneGraphs;
+/** A training graph, or what a session in lanes needs. */
+type CompiledStep = Uint8Array | LaneParts;
 
 let newest: { readonly key: string; readonly step: CompiledStep } | undefined;
 
 /**
- * Build the graphs of a plan's training step. The newest ones are kept, since choosing an engine asks for them before opening does.
+ * Build the graph of a plan's training step. The newest one is kept, since choosing an engine asks for it before opening does.
  *
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
@@ -113,7 +106,7 @@ export async function compilePlan(plan: StepPlan, device = processor): Promise<C
 async function compileNetwork(network: Network, plan: NetworkPlan, device: Device): Promise<CompiledStep> {
   const block = await blockFor(network, device);
   const lanes = lanesOf(network, plan, device);
-  return lanes > 1 ? buildLaneGraphs(network, plan, lanes, block) : buildTrainingGraph(network, plan, block);
+  return lanes > 1 ? compileLanes(network, plan, lanes, block) : buildTrainingGraph(network, plan, block);
 }
 
 function lanesOf(network: Network, plan: NetworkPlan, device: Device): number {

@@ -38,7 +38,7 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
   graph.input('rows', 'int32', ['K', batchSize]);
   graph.input('scalars', 'float32', ['K', scalarCount]);
   if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
-  declareRows(graph, layout, 'N');
+  declareRows(graph, layout, ['N']);
   for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
 
   const body = graph.subgraph('step');
@@ -72,17 +72,19 @@ export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelB
  * Declare what a step reads of rows: `packed` float32 [rows, C + F + 1] where `isPacked`; else `categorical` int32 [rows, C] and
  * `numeric` float32 [rows, F] where the layout has such columns, `image` uint8 [rows, height · width · channels] where it has one, and
  * `target` float32 [rows].
+ *
+ * @param rows one dimension of rows, or several
  */
-export function declareRows(graph: GraphBuilder, layout: FeatureLayout, rows: Dimension): void {
+export function declareRows(graph: GraphBuilder, layout: FeatureLayout, rows: readonly Dimension[]): void {
   const [indices, numbers] = [layout.categorical.length, layout.numeric.length];
   if (isPacked(layout)) {
-    graph.input('packed', 'float32', [rows, packedWidth(layout)]);
+    graph.input('packed', 'float32', [...rows, packedWidth(layout)]);
     return;
   }
-  if (indices > 0) graph.input('categorical', 'int32', [rows, indices]);
-  if (numbers > 0) graph.input('numeric', 'float32', [rows, numbers]);
-  if (layout.image) graph.input('image', 'uint8', [rows, imageSize(layout.image)]);
-  graph.input('target', 'float32', [rows]);
+  if (indices > 0) graph.input('categorical', 'int32', [...rows, indices]);
+  if (numbers > 0) graph.input('numeric', 'float32', [...rows, numbers]);
+  if (layout.image) graph.input('image', 'uint8', [...rows, imageSize(layout.image)]);
+  graph.input('target', 'float32', rows);
 }
 
 /**

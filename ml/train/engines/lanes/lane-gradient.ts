@@ -57,7 +57,7 @@ export class LaneGradient {
   ) {
     const { lanes, batchSize, readsAll, parameterCount, keyCount } = setup;
     this.share = batchSize / lanes;
-    this.fed = setup.matrices.map((matrix) => ({ ...matrix, tensor: emptyMatrix(matrix, readsAll ? batchSize : this.share) }));
+    this.fed = setup.matrices.map((matrix) => ({ ...matrix, tensor: emptyMatrix(matrix, [readsAll ? batchSize : this.share]) }));
     this.parameters = new ort.Tensor('float32', new Float32Array(parameterCount), [parameterCount]);
     this.keys = new ort.Tensor('int32', new Int32Array(keyCount), [keyCount]);
     this.firstRow = new ort.Tensor('int32', new Int32Array(1), []);
@@ -110,9 +110,10 @@ export class LaneGradient {
   }
 }
 
-function emptyMatrix({ type, width }: MatrixShape, rows: number): ort.Tensor {
-  const size = rows * (width ?? 1);
-  const dims = width === undefined ? [rows] : [rows, width];
+/** @returns zeros for a matrix of so many rows, which may have several dimensions */
+export function emptyMatrix({ type, width }: MatrixShape, rows: readonly number[]): ort.Tensor {
+  const dims = width === undefined ? rows : [...rows, width];
+  const size = dims.reduce((product, dimension) => product * dimension, 1);
   if (type === 'uint8') return new ort.Tensor('uint8', new Uint8Array(size), dims);
   return type === 'int32' ? new ort.Tensor('int32', new Int32Array(size), dims) : new ort.Tensor('float32', new Float32Array(size), dims);
 }

@@ -39,6 +39,11 @@ export interface UpdateGraph {
   readonly outputs: Readonly<Record<StateName, string>>;
 }
 
+/** In the order of the lanes: the bits of a sum depend on it. */
+export function addGradients(graph: GraphBuilder, gradients: readonly string[]): string {
+  return gradients.reduce((left, right) => graph.node('Add', [left, right]));
+}
+
 export function gradientName(lane: number): string {
   return `gradient_${lane}`;
 }
@@ -62,7 +67,7 @@ function buildGradientGraph(network: Network, plan: NetworkPlan, count: number, 
   const rows = plan.augmentation ? plan.batchSize : count;
   const streams = randomStreams(network, plan);
   const graph = new GraphBuilder('gradient');
-  declareRows(graph, layout, rows);
+  declareRows(graph, layout, [rows]);
   const drawn: { keys?: string; firstRow?: string } =
     streams > 0 ? { keys: graph.input('randomKeys', 'int32', [2 * streams]), firstRow: graph.input('firstRow', 'int32', []) } : {};
   const parameters = lowerParameters(graph, network, graph.input('parameters', 'float32', [parameterCount]));
@@ -114,7 +119,7 @@ function buildUpdateGraph(part: Network, plan: NetworkPlan, lanes: number): Upda
   const { loss: _, ...outputs } = lowerUpdate(graph, part, plan, {
     ...Object.fromEntries(vectors.map(({ name }) => [name, name])),
     scalars: 'scalars',
-    gradient: gradients.reduce((left, right) => graph.node('Add', [left, right])), // [size]
+    gradient: addGradients(graph, gradients), // [size]
     // Whoever has the totals makes the loss.
     total: weight,
     weight,
