@@ -150,10 +150,7 @@ describe('the main job', () => {
       return progress && progress.totalSteps > 100 && progress.step > progress.totalSteps * 0.2 ? progress.step : undefined;
     });
     process.kill(await stack.pid('training'), 'SIGKILL');
-    const ended = await eventually('the run ends', async () => {
-      const status = await shown();
-      return status.state === 'running' ? undefined : status;
-    });
+    const ended = await stack.json<ShownRun>('show', run, '--wait');
     expect(killedAt).toBeGreaterThan(0);
     expect(ended).toMatchObject({ state: 'promoted', modelDigest: undisturbed.modelDigest });
   }, 900_000);
@@ -182,10 +179,7 @@ describe('the main job', () => {
     });
     process.kill(await stack.pid('data'), 'SIGKILL');
     expect(done).toBeLessThan(20);
-    const ended = await eventually('the run ends', async () => {
-      const status = await stack.json<ShownRun & { dataDigest?: string }>('show', run);
-      return status.state === 'running' ? undefined : status;
-    });
+    const ended = await stack.json<ShownRun & { dataDigest?: string }>('show', run, '--wait');
     expect(ended).toMatchObject({ state: 'failed', reason: expect.stringContaining('minRows') });
     const store = new FileArtifactStore(join(stack.home, 'undisturbed'));
     const undisturbed = await ingestSource(source, stack.home, { store, scratchRoot: join(stack.home, 'undisturbed-scratch') });
@@ -335,10 +329,7 @@ describe('the main job', () => {
       });
       expect(report.commands[0]).toContain(`anneal override ${report.run}`);
       await stack.json('override', report.run, '--reason', 'a sample will do');
-      const ended = await eventually('the run ends', async () => {
-        const status = await stack.json<ShownRun & { dataOverride?: { reason: string } }>('show', report.run);
-        return status.state === 'running' ? undefined : status;
-      });
+      const ended = await stack.json<ShownRun & { dataOverride?: { reason: string } }>('show', report.run, '--wait');
       expect(ended).toMatchObject({ state: 'promoted', dataOverride: { reason: 'a sample will do' } });
     });
 
@@ -372,10 +363,7 @@ describe('the main job', () => {
     });
     expect((await stack.down()).code).toBe(0);
     await stack.up();
-    const ended = await eventually('the run ends', async () => {
-      const status = await stack.json<ShownRun>('show', run);
-      return status.state === 'running' ? undefined : status;
-    });
+    const ended = await stack.json<ShownRun>('show', run, '--wait');
     expect(ended.state).toBe('promoted');
   }, 900_000);
 });
