@@ -58,6 +58,8 @@ export interface TrainResult {
   readonly durationMs: number;
   /** Step that this attempt began at; 0 unless it resumed. */
   readonly resumedAtStep: number;
+  /** Why it did not go on from a checkpoint that there was; for people. */
+  readonly beganAnew?: string;
 }
 
 /** Of the training processes of an activity, since they last got further. */

@@ -35,6 +35,7 @@ export async function train(spec: PipelineSpec, { prepared, best, key, staged, r
         { key, prepared: prepared.manifest, model: spec.model, training: spec.training, primaryMetric: metric },
       ]),
     (result) => {
+      if (result.beganAnew !== undefined) record.warn(result.beganAnew);
       if (result.step < fewSteps) record.warn(fewStepsWarning(result.step));
       const wanted = spec.training.engine;
       if (wanted === 'auto' && result.engine.name !== 'onnxruntime')

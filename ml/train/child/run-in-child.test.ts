@@ -294,8 +294,12 @@ describe('TrainingChildren', () => {
     writeFileSync(damaged, readFileSync(kept[0]).subarray(5));
     const otherPlan = await children.run(jobOf(101, { candidates: [damaged, ...kept], untilStep: 10 }), silent);
     expect(otherPlan.result.resumedAtStep).toBe(0);
+    expect(otherPlan.result.beganAnew).toMatch(
+      /^The training began anew: its checkpoint at step \d+ is of other code, data, configuration or another seed than this training\.$/,
+    );
     const tooFar = await children.run(jobOf(100, { candidates: kept, untilStep: 1 }), silent);
     expect(tooFar.result).toMatchObject({ step: 1, stopped: 'rung' });
+    expect(tooFar.result).not.toHaveProperty('beganAnew');
   });
 });
 

@@ -1,19 +1,17 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TrainingSpec } from '../../../contracts/pipeline.js';
-import { decodeCheckpoint, encodeCheckpoint, parametersDigest, type Checkpoint } from '../checkpoint/checkpoint.js';
+import { encodeCheckpoint, parametersDigest, type Checkpoint } from '../checkpoint/checkpoint.js';
 import { networkOf } from '../../models/build-network.js';
 import { loadModule } from '../../models/module/load-module.js';
 import { recordNetwork } from '../../models/module/recorded-network.js';
 import { codeVersion } from '../code-version.js';
 import type { StepPlan } from '../engine.js';
-import { engines } from '../engines/index.js';
-import { type SelectedEngine, selectEngine } from '../engines/select-engine.js';
 import { predictHeldOut } from '../rows/held-out.js';
 import { type JobData, openJobData } from '../rows/job-data.js';
 import { train, type RunState } from '../trainer.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
-import { planDigest, type TrainingPlan } from '../training-plan.js';
+import { planDigest } from '../training-plan.js';
+import { chooseEngine } from './choose-engine.js';
 
 export interface JobCallbacks {
   readonly signal: AbortSignal;
@@ -45,7 +43,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const { plan: own, validation } = data;
   const network = await recordedModule(job, own.step, callbacks);
   const untilStep = Math.min(job.untilStep ?? own.totalSteps, own.totalSteps);
-  const { engine, reason, plan, resume } = await chooseEngine(request.training.engine, own, job.candidates, untilStep);
+  const { engine, reason, plan, resume, beganAnew } = await chooseEngine(request.training.engine, own, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
 
   const write = (state: RunState): string => {
@@ -93,6 +91,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
         rowsPerSecond,
         durationMs: performance.now() - startedAt,
         resumedAtStep,
+        ...(beganAnew === undefined ? {} : { beganAnew }),
       },
     };
   } finally {
@@ -123,64 +122,4 @@ async function recordedModule(
 function writeAtomically(path: string, bytes: Uint8Array): void {
   writeFileSync(`${path}.tmp`, bytes);
   renameSync(`${path}.tmp`, path);
-}
-
-interface ChosenEngine extends SelectedEngine {
-  readonly plan: TrainingPlan;
-  readonly resume?: Checkpoint;
-}
-
-/**
- * The engine of the checkpoint that the run goes on from, and the number of threads that it was begun with, since others would end in
- * other bits; else an engine is selected.
- */
-async function chooseEngine(
-  requested: TrainingSpec['engine'],
-  plan: TrainingPlan,
-  candidates: readonly string[],
-  untilStep: number,
-): Promise<ChosenEngine> {
-  const isOfRun = ({ digest, engine: { name }, plan: begun }: Checkpoint): boolean =>
-    digest === planDigest(asBegun(plan, begun), name) && (requested === 'auto' || requested === name);
-  const resume = furthestCheckpoint(candidates, untilStep, isOfRun);
-  const engine = resume && engines.find(({ name }) => name === resume.engine.name);
-  if (!resume || !engine) return { ...(await selectEngine(requested, plan.step)), plan };
-  const problem = await engine.unavailable();
-  if (problem === undefined) return { engine, reason: resume.engine.reason, plan: asBegun(plan, resume.plan), resume };
-  const selected = await selectEngine(requested, plan.step);
-  return {
-    ...selected,
-    plan,
-    reason: `${selected.reason} The checkpoint at step ${resume.step} was made by ${engine.name}, which cannot be used here, so the run starts anew. ${problem}`,
-  };
-}
-
-/** The order of sums, and so their last bits, follows from the number of threads that a training was begun with. */
-function asBegun(plan: TrainingPlan, { threads }: Pick<StepPlan, 'threads'>): TrainingPlan {
-  return { ...plan, step: { ...plan.step, threads } };
-}
-
-/** A candidate that cannot be read costs the steps since an older one, never the run. */
-function furthestCheckpoint(
-  candidates: readonly string[],
-  untilStep: number,
-  isOfRun: (checkpoint: Checkpoint) => boolean,
-): Checkpoint | undefined {
-  let furthest: Checkpoint | undefined;
-  for (const path of candidates) {
-    try {
-      const checkpoint = decodeCheckpoint(readFileSync(path));
-      const isFitting = isOfRun(checkpoint) && checkpoint.step <= untilStep;
-      if (isFitting && isFurther(checkpoint, furthest)) furthest = checkpoint;
-    } catch (error) {
-      console.warn(`checkpoint ${path} is passed over: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  return furthest;
-}
-
-/** Of two at the same step, the one that was validated there. */
-function isFurther(checkpoint: Checkpoint, than: Checkpoint | undefined): boolean {
-  if (than === undefined || checkpoint.step > than.step) return true;
-  return checkpoint.step === than.step && (checkpoint.validatedAtStep ?? -1) > (than.validatedAtStep ?? -1);
 }
