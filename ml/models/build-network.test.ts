@@ -69,6 +69,13 @@ describe('the parameters of a network', () => {
     expect(shapes({ ...mlp, hidden: [8, 8], residual: true })).not.toHaveProperty('dense_1/shortcut');
   });
 
+  test('are refused where a file of a model cannot hold them, by the largest of them', () => {
+    const model: ModelSpec = { family: 'mlp', hidden: [400_000_000], activation: 'relu' };
+    expect(() => buildNetwork(model, { categorical: [], numeric: ['a', 'b'] }, 1, 1)).toThrow(
+      /^The model has 1,600,000,001 parameters, the most of them ".+" of shape \[2, 400000000\]\. Expected at most 535,822,336/,
+    );
+  });
+
   test('lie one after the other in the flat vector', () => {
     const { parameters, parameterCount } = buildNetwork(wideAndDeep, layout, 1, 1);
     let end = 0;

@@ -1,5 +1,6 @@
 import { mul, type Tensor1D, type Tensor2D, type Tensor4D, type Tensor } from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../contracts/dataset.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { dropoutMask } from '../graph/dropout-kernel.js';
 import { createRandom } from './random.js';
 import { type Initializer, initialize } from './initializer.js';
@@ -110,6 +111,7 @@ export class NetworkBuilder {
     return (training, x) => (training?.keys ? mul(x, dropoutMask(training.keys, layer, x.shape, rate, training.firstRow)) : x); // [N, units]
   }
 
+  /** @throws AnnealError `InvalidModel` when there are more parameters than a model's file holds */
   build(seed: number, forward: (read: ParameterReader, inputs: NetworkInputs, training?: TrainingPass) => Tensor2D): Network {
     const planned = [...this.trained, ...this.statistics];
     let parameterCount = 0;
@@ -118,6 +120,7 @@ export class NetworkBuilder {
       parameterCount += size;
       return parameter;
     });
+    checkSize(parameters, parameterCount);
     const index = new Map(parameters.map((parameter, i) => [parameter.name, i]));
     return {
       layout: this.layout,
@@ -146,6 +149,18 @@ export class NetworkBuilder {
         ),
     };
   }
+}
+
+/** A file of ONNX is a message of Protocol Buffers, which ends at 2 GiB. */
+const mostParameters = 2 ** 29 - 2 ** 20;
+
+function checkSize(parameters: readonly NetworkParameter[], count: number): void {
+  if (count <= mostParameters) return;
+  const largest = parameters.reduce((a, b) => (b.size > a.size ? b : a));
+  throw new AnnealError(
+    failureTypes.invalidModel,
+    `The model has ${count.toLocaleString('en')} parameters, the most of them "${largest.name}" of shape [${largest.shape.join(', ')}]. Expected at most ${mostParameters.toLocaleString('en')}, which are 2 GiB, the largest file that ONNX has. Make its layers narrower, or its look-up tables shorter.`,
+  );
 }
 
 function sizeOf(shape: readonly number[]): number {
