@@ -160,6 +160,31 @@ describe('tracking activities against MLflow and Temporal', () => {
     expect(await collect(mlflow.runs.metricHistory(trials[0].runId, 'validation/auc'))).toMatchObject([{ value: 0.7, step: 20 }]);
   });
 
+  test('of a trial and of a model whose best epoch was not its last, MLflow shows the figures of what is kept, also after a retry', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const history = [
+      { step: 100, metrics: { loss: 0.6, 'validation/logLoss': 0.49, 'validation/auc': 0.79 } },
+      { step: 200, metrics: { loss: 0.4, 'validation/logLoss': 0.52, 'validation/auc': 0.77 } },
+    ];
+    const kept = { logLoss: 0.49, auc: 0.79 };
+    const shown = { 'validation/logLoss': 0.49, 'validation/auc': 0.79, loss: 0.4 };
+    const figuresOf = async (runId: string): Promise<Record<string, number>> =>
+      Object.fromEntries((await mlflow.runs.get(runId)).metrics.map(({ key, value }) => [key, value]));
+
+    const registered = await registerInput(store, { spec, tracked, workflowId, bundle: (await tinyBundle(store)).bundle });
+    const trial = { tracked, trialWorkflowId: `${workflowId}/trial-0`, trial: 0, parameters: {}, state: 'completed' as const };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await run('registerModelVersion', { ...registered, training: { ...registered.training, validation: kept, history } });
+      await run('logTrial', { ...trial, metrics: kept, history });
+    }
+    expect(await figuresOf(tracked.runId)).toMatchObject(shown);
+    const [nested] = await collect(
+      mlflow.runs.search([tracked.experimentId], { filter: `tags.\`mlflow.parentRunId\` = '${tracked.runId}'` }),
+    );
+    expect(await figuresOf(nested.runId)).toMatchObject(shown);
+    expect(await collect(mlflow.runs.metricHistory(nested.runId, 'validation/logLoss'))).toHaveLength(3);
+  });
+
   test('a fold is a nested run, and the figures over the folds stand in the run itself, also after a retry', async () => {
     const { tracked } = await opened();
     const rows = { train: 60, validation: 15, heldOut: 25 };
@@ -265,6 +290,7 @@ describe('tracking activities against MLflow and Temporal', () => {
     const metrics = Object.fromEntries(logged.metrics.map(({ key, value }) => [key, value]));
     expect(metrics).toMatchObject({ 'test/auc': 0.73, 'baseline/brier': 0.16, 'validation/auc': 0.74, loss: 0.5, threshold: 0.5 });
     expect(logged.params).toMatchObject({ 'model.family': 'linear', 'training.batchSize': '256' });
+    expect(logged.tags['anneal.parameters_digest']).toBe(input.training.parametersDigest);
     expect((await mlflow.artifacts.list(logged.artifactUri, 'reports')).map((file) => file.path)).toContain('evaluation.json');
 
     await run('setModelAlias', { model: spec.name, alias: 'champion', version: '1' });

@@ -16,6 +16,8 @@ export const tagNames = {
   /** Of data, code, seed and configuration of the training. */
   trainingDigest: 'anneal.training_digest',
   codeVersion: 'anneal.code_version',
+  /** SHA-256 of the trained parameters that the model was exported from. */
+  parametersDigest: 'anneal.parameters_digest',
   outcome: 'anneal.outcome',
   reason: 'anneal.reason',
   /** JSON of `ModelBundle`: what a host needs to serve the version. */

@@ -95,6 +95,7 @@ export class MlflowRegistry {
       tags: {
         [tagNames.engine]: fitted(`${training.engine.name}: ${training.engine.reason}`, 'tag'),
         [tagNames.primaryMetric]: summary.primaryMetric,
+        [tagNames.parametersDigest]: training.parametersDigest,
         ...(training.digest !== undefined && { [tagNames.trainingDigest]: training.digest }),
         ...(training.codeVersion !== undefined && { [tagNames.codeVersion]: training.codeVersion }),
       },

@@ -197,12 +197,17 @@ export function workflowUrl({ temporalUiUrl, namespace }: MlflowAddresses, workf
   return `${temporalUiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}/${temporalRunId}`;
 }
 
-/** @param timestampMs the same at every attempt, so that MLflow takes a repeated point for the one that it has */
-export function toMetrics(points: readonly MetricPoint[], timestampMs: number): Metric[] {
+/**
+ * Each point is a millisecond after the one before it: of values at one step MLflow shows the latest as the run's, and of those at one
+ * time the largest, whatever was meant. So what is to be the run's figure comes last.
+ *
+ * @param startTimeMs the same at every attempt, so that MLflow takes a repeated point for the one that it has
+ */
+export function toMetrics(points: readonly MetricPoint[], startTimeMs: number): Metric[] {
   const distinct = new Map<string, Metric>();
-  for (const { step, metrics } of points) {
+  for (const [place, { step, metrics }] of points.entries()) {
     for (const [key, value] of Object.entries(metrics)) {
-      const metric: Metric = { key, value, timestampMs, step };
+      const metric: Metric = { key, value, timestampMs: startTimeMs + place, step };
       distinct.set(canonicalJson([key, step, String(value)]), metric);
     }
   }
