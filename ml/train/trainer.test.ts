@@ -94,6 +94,26 @@ describe('train', () => {
     expect(state.history.points.filter(({ metrics }) => 'validation/auc' in metrics)).toHaveLength(4);
   });
 
+  it('reports the figures of the newest validation until the next, also when an earlier one was better', async () => {
+    const said: (number | undefined)[] = [];
+    let validations = 0;
+    const { state } = await run(planOf(), {
+      onProgress: ({ validation }) => said.push(validation?.auc),
+      wrap: (session) => ({
+        ...session,
+        logits: async (data) => {
+          const logits = await session.logits(data);
+          return validations++ === 0 ? logits : logits.map((logit) => -logit);
+        },
+      }),
+    });
+    const newest = state.history.points.flatMap(({ metrics }) => metrics['validation/auc'] ?? []);
+    expect(newest).toHaveLength(4);
+    expect(newest[0]).toBe(state.best!.metrics.auc);
+    const changes = said.filter((auc, i) => auc !== undefined && auc !== said[i - 1]);
+    expect(changes).toEqual(newest);
+  });
+
   it.each<[string, Partial<TrainingSpec>]>([
     ['', { earlyStopping: { patience: 2, minDelta: 0 } }],
     [', with classes that are sampled anew in each epoch', { sampling: { kind: 'oversample', ratio: 1 } }],

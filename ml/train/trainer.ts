@@ -69,6 +69,8 @@ class Trainer {
   private savedAt = performance.now();
   private savedStep: number;
   private lastLoss = 0;
+  /** Of the newest validation of this attempt. */
+  private validated?: Metrics;
   /** Wall time within the engine's training calls. */
   private trainingMs = 0;
 
@@ -163,7 +165,8 @@ class Trainer {
           ? { step, ...assessed, parameters: servedParameters(await session.getState()).slice() }
           : best,
     };
-    this.report(assessed.metrics);
+    this.validated = assessed.metrics;
+    this.report();
   }
 
   private isBetter(value: number, than: number): boolean {
@@ -206,7 +209,7 @@ class Trainer {
     return this.trainingMs === 0 ? 0 : rows / (this.trainingMs / 1000);
   }
 
-  private report(validation: Metrics | undefined = this.state.best?.metrics): void {
+  private report(): void {
     const { step } = this.state;
     const secondsPerStep = (performance.now() - this.startedAt) / 1000 / Math.max(1, step - this.resumedAtStep);
     this.options.onProgress?.({
@@ -217,7 +220,7 @@ class Trainer {
       loss: this.lastLoss,
       rowsPerSecond: this.rowsPerSecond(),
       etaSeconds: (this.lastStep - step) * secondsPerStep,
-      ...(validation ? { validation } : {}),
+      ...(this.validated ? { validation: this.validated } : {}),
     });
   }
 
