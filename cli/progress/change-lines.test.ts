@@ -13,7 +13,7 @@ describe('ChangeLines', () => {
     ]);
   });
 
-  test('says the results of trials between the start and the end of the sweep', () => {
+  test('says the results of trials between the start and the end of the sweep, and what a trial draws with its first line', () => {
     const changes = new ChangeLines();
     changes.next({ status: runAt('prepare'), trainings: [] }, 30_000);
     const started = changes.next({ status: runAt('sweep'), sweep: sweepOfTwo, trainings: [] }, 40_000);
@@ -29,7 +29,7 @@ describe('ChangeLines', () => {
       50_000,
     );
     expect(ended.map((line) => line.slice(11))).toEqual([
-      'trial 0 failed, rung 1/2 (learningRate 0.002123): it diverged',
+      'trial 0 failed, rung 1/2: it diverged',
       'sweep done in 10.0 s: sweep went well',
       'cross-validate done in 10.0 s: cross-validate went well',
       'train …',

@@ -26,8 +26,9 @@ export class ChangeLines {
       for (const trial of sweep?.trials ?? []) {
         const known = `${trial.state} ${trial.rung} ${trial.metric}`;
         if (trial.state === 'pending' || trial.state === 'waiting' || this.#trials.get(trial.trial) === known) continue;
+        const line = trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric, !this.#trials.has(trial.trial));
         this.#trials.set(trial.trial, known);
-        say(trialLine(trial, sweep!.rungs.length, sweep!.primaryMetric));
+        say(line);
       }
     };
     for (const stage of status.stages) {
@@ -78,8 +79,15 @@ function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus
   return `${name} ${state}${time}${summary ? `: ${summary}` : ''}`;
 }
 
-function trialLine({ trial, state, rung, metric, parameters, failure }: TrialStatus, rungs: number, primaryMetric: string): string {
+/** @param isFirst of this trial: what it draws from the space stays the same, and is long */
+function trialLine(
+  { trial, state, rung, metric, parameters, failure }: TrialStatus,
+  rungs: number,
+  primaryMetric: string,
+  isFirst: boolean,
+): string {
+  const drawn = isFirst ? ` (${parametersText(parameters)})` : '';
   const result = metric === undefined ? '' : `, ${primaryMetric} ${metric.toFixed(4)}`;
   const reason = failure ? `: ${failure}` : '';
-  return `trial ${trial} ${state}, rung ${rung + 1}/${rungs}${result} (${parametersText(parameters)})${reason}`;
+  return `trial ${trial} ${state}, rung ${rung + 1}/${rungs}${result}${drawn}${reason}`;
 }
