@@ -159,6 +159,8 @@ export class TrainingChildren {
       const onMessage = (message: ChildMessage): void => {
         silentFor = 0;
         switch (message.kind) {
+          case 'alive':
+            break;
           case 'building':
             // Whoever waits for the outcome discards the child, which would not hear of a cancellation.
             buildTimer = setTimeout(() => finish(() => reject(endless(message.module, this.buildLimitMs))), this.buildLimitMs);
