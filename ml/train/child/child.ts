@@ -10,6 +10,7 @@ import type { ChildMessage, JobProgress, ParentMessage, TrainingJob } from './tr
  */
 
 const progressEveryMs = 100;
+const aliveEveryMs = 5000;
 
 let running: { readonly job: TrainingJob; readonly controller: AbortController } | undefined;
 
@@ -21,6 +22,7 @@ function tell(message: ChildMessage, onSent: () => void = () => {}): void {
 async function run(job: TrainingJob): Promise<void> {
   const controller = new AbortController();
   running = { job, controller };
+  const aliveTimer = setInterval(() => tell({ kind: 'alive' }), aliveEveryMs);
   let told = -Infinity;
   let untold: JobProgress | undefined;
   const tellProgress = (progress: JobProgress): void => {
@@ -45,6 +47,7 @@ async function run(job: TrainingJob): Promise<void> {
     if (controller.signal.aborted && error === controller.signal.reason) tell({ kind: 'cancelled' });
     else tell(toFailureMessage(error));
   } finally {
+    clearInterval(aliveTimer);
     running = undefined;
   }
 }

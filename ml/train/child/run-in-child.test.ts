@@ -271,6 +271,22 @@ describe('TrainingChildren', () => {
     expect(resumed.result.step).toBe(1000);
   });
 
+  it('ends a process that hangs, and goes on from the checkpoint in another one', async () => {
+    const pool = new TrainingChildren([], undefined, 6000);
+    try {
+      const kept: string[] = [];
+      const hanging = pool.run(
+        jobOf(100_000),
+        keeping(kept, () => process.kill(pool.processIds[0], 'SIGSTOP')),
+      );
+      await expect(hanging).rejects.toThrow(/^The training process gave no sign of life for .+ minutes, and was ended/);
+      const { result } = await children.run(jobOf(100_000, { candidates: kept, untilStep: 8000 }), silent);
+      expect(result.resumedAtStep).toBeGreaterThan(0);
+    } finally {
+      await pool.close();
+    }
+  });
+
   it('passes a permanent failure on with its type', async () => {
     const job = jobOf(2);
     const broken = { ...job, request: { ...job.request, layout: { categorical: [], numeric: ['a', 'b'] } } };

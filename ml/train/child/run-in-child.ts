@@ -16,6 +16,9 @@ const cancelGraceMs = 1500;
 /** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
 const mostBuildMs = 120_000;
 
+/** A child tells of itself every few seconds, and between two steps; what is silent for longer than this hangs. */
+const longestSilenceMs = 600_000;
+
 const childModule = new URL('./child.ts', import.meta.url);
 
 export interface ChildCallbacks {
@@ -39,10 +42,12 @@ export class TrainingChildren {
   /**
    * @param devices ids of graphics cards, one for each job at a time; a child sees its own alone. Empty: children see what this process sees
    * @param buildLimitMs how long the code of a user's module may take to build its model
+   * @param silenceLimitMs how long nothing may be heard of a child that works
    */
   constructor(
     private readonly devices: readonly string[] = [],
     private readonly buildLimitMs: number = mostBuildMs,
+    private readonly silenceLimitMs: number = longestSilenceMs,
   ) {}
 
   /** Of the living children, idle or at work. */
@@ -138,7 +143,13 @@ export class TrainingChildren {
     return new Promise((resolve, reject) => {
       let killTimer: NodeJS.Timeout | undefined;
       let buildTimer: NodeJS.Timeout | undefined;
+      let silentFor = 0;
+      // In two halves: after a pause of the whole machine the first one ends before what the child has said is read.
+      const silenceTimer = setInterval(() => {
+        if (++silentFor === 2) finish(() => reject(silent(this.silenceLimitMs)));
+      }, this.silenceLimitMs / 2);
       const finish = (settle: () => void): void => {
+        clearInterval(silenceTimer);
         clearTimeout(killTimer);
         clearTimeout(buildTimer);
         child.process.off('message', onMessage).off('close', onClose).off('error', onError);
@@ -146,7 +157,10 @@ export class TrainingChildren {
         settle();
       };
       const onMessage = (message: ChildMessage): void => {
+        silentFor = 0;
         switch (message.kind) {
+          case 'alive':
+            break;
           case 'building':
             // Whoever waits for the outcome discards the child, which would not hear of a cancellation.
             buildTimer = setTimeout(() => finish(() => reject(endless(message.module, this.buildLimitMs))), this.buildLimitMs);
@@ -192,6 +206,12 @@ function send(child: ChildProcess, message: ParentMessage): void {
 
 function crash(how: string, exitCode: number | undefined): Error {
   return new TrainingChildError(`The training process ${how}`, exitCode);
+}
+
+function silent(limitMs: number): Error {
+  return new TrainingChildError(
+    `The training process gave no sign of life for ${limitMs / 60_000} minutes, and was ended: it hangs, or a single step takes longer than that, which a smaller training.batchSize makes shorter.`,
+  );
 }
 
 function endless(module: string, limitMs: number): Error {

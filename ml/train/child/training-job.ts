@@ -43,6 +43,8 @@ export type ParentMessage = { readonly kind: 'run'; readonly job: TrainingJob } 
 
 /** Child → parent. After `done`, `failed` or `cancelled` the child waits for the next job. */
 export type ChildMessage =
+  /** There is nothing to say, but it works. */
+  | { readonly kind: 'alive' }
   | { readonly kind: 'progress'; readonly progress: JobProgress }
   /** The code of a module of the user's runs from here until `built`, and the child answers nothing. */
   | { readonly kind: 'building'; readonly module: string }
