@@ -8,7 +8,8 @@ import { SetupError } from './setup/setup-error.mjs';
 /** Root of the project, absolute. */
 export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const oldestNode = 20;
+/** The first one with `import.meta.dirname`. */
+const oldestNode = [20, 11];
 
 /**
  * Make ready whatever this checkout lacks: `node_modules`, `.venv`, and the sources compiled. Safe to repeat and to interrupt;
@@ -18,9 +19,10 @@ const oldestNode = 20;
  * @throws {SetupError} with one paragraph for the person at the keyboard
  */
 export async function setup(say = (line) => console.log(line)) {
-  if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
     throw new SetupError(
-      `Anneal needs Node.js ${oldestNode} or newer, and this is ${process.version}. Install a newer Node.js and start again.`,
+      `Anneal needs Node.js ${oldestNode.join('.')} or newer, and this is ${process.version}. Install a newer Node.js and start again.`,
     );
   }
   const results = await Promise.allSettled([ensureNodeModules(projectRoot, say), ensurePythonEnvironment(projectRoot, say)]);
