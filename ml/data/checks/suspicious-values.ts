@@ -3,7 +3,7 @@ import { type ExtremeColumn, suspiciousValues, valueText } from '../validate/ext
 import { identifier } from '../sql-quoting.js';
 import { type CheckContext, found, percent } from './check-context.js';
 
-/** Values far outside of a column's others that are repeated, in the sampled rows: probably marks of missing values. */
+/** Values far outside of a column's others, in the sampled rows: repeated ones, probably marks of missing values, and absurd ones. */
 export async function suspiciousColumns({ session, spec, columns, sample, sampledRows, rows }: CheckContext): Promise<Anomaly[]> {
   const { severity, allow } = spec.expectations.suspicious;
   if (severity === 'off') return [];
@@ -19,7 +19,8 @@ export async function suspiciousColumns({ session, spec, columns, sample, sample
       found(severity, {
         rule: 'suspicious-value',
         column: name,
-        expected: `no value far outside of the others that is repeated, as a mark of missing values is (expectations.suspicious)`,
+        expected:
+          'no value far outside of the others that is repeated, as a mark of missing values is, or out of all proportion (expectations.suspicious)',
         found: `${valueText(value, kind)} in ${percent(sampled / sampledRows)} of the rows, the others from ${valueText(others[0], kind)} to ${valueText(others[1], kind)}`,
         rows: Math.round((sampled / sampledRows) * rows),
       }),

@@ -22,6 +22,8 @@ describe('suspicious', () => {
     ['marks at both ends', { low: -999, high: 9999 }, [-999, 9999]],
     ['a repeated value farther away than all others are apart', { high: 5000, highRows: 30 }, [5000]],
     ['one value far out', { high: 5000, highRows: 1 }, []],
+    ['one value out of all proportion', { high: 1e38, highRows: 1 }, [1e38]],
+    ['one such value below', { low: -1e12, lowRows: 1 }, [-1e12]],
     ['a mark that is one of many', { high: 999, nextHigh: 998 }, []],
     ['a long tail', { high: 190 }, []],
     ['two values', { low: 0, nextLow: 9999, nextHigh: 0, high: 9999, distinct: 2 }, []],

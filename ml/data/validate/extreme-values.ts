@@ -39,6 +39,8 @@ const leastRowsOfMark = 2;
 /** Fewer different values are codes, which may lie anywhere. */
 const fewDistinct = 10;
 const fewDistinctBesideMark = 4;
+/** Once is enough for a number that lies so many times the range of the others away: it alone makes mean and deviation. */
+const absurdRanges = 1000;
 /** A mark such as 9999 that lies hardly beyond the others is one of them. */
 const markGap = 0.2;
 const marks: ReadonlySet<number> = new Set([
@@ -53,7 +55,7 @@ const timeMarks: ReadonlySet<number> = new Set(
 
 /**
  * Values that lie far outside of a column's others and are repeated, such as −9999 or 1900-01-01: probably not measured, but
- * written where something was missing.
+ * written where something was missing. And single numbers that are out of all proportion, such as 1e38.
  *
  * Two passes for every 20 columns.
  *
@@ -113,12 +115,10 @@ export function suspicious(extremes: Extremes, kind: ExtremeColumn['kind']): Sus
       rows >= leastRowsOfMark &&
       distinct >= fewDistinctBesideMark &&
       (gap > markGap * range || (kind === 'number' && value < 0 && others[0] >= 0));
-    const isAlone =
-      rows >= Math.max(leastRows, leastShare * present) &&
-      distinct >= fewDistinct &&
-      gap > range &&
-      Math.min(...others) !== Math.max(...others);
-    return isMark || isAlone ? [{ value, rows, present, others, isWellKnown }] : [];
+    const isFarOut = distinct >= fewDistinct && gap > range && Math.min(...others) !== Math.max(...others);
+    const isAlone = isFarOut && rows >= Math.max(leastRows, leastShare * present);
+    const isAbsurd = isFarOut && kind === 'number' && gap > absurdRanges * range;
+    return isMark || isAlone || isAbsurd ? [{ value, rows, present, others, isWellKnown }] : [];
   };
   // Both ends may hold one: neither is to make the range of the others wide.
   const lows = judged(low, lowRows, nextLow - low, [nextLow, nextHigh]);
