@@ -44,6 +44,9 @@ interface Measurement {
   readonly leftOut?: string;
 }
 
+/** In its first seconds the compiled engine finds out how many threads are to share a step. */
+const settlingMs = 4000;
+
 const options = readOptions();
 if (options.help) {
   process.stdout.write(`Usage: npm run bench:train [-- --json] [--threads 1,2] [--only mlp|cnn|wide-and-deep] [--python <path>] [--peers]
@@ -125,9 +128,6 @@ function refuse(problem: string): never {
   process.exit(2);
 }
 
-/** In its first seconds the compiled engine finds out how many threads are to share a step. */
-const settlingMs = 4000;
-
 interface Round {
   readonly msPerStep: number;
   readonly processorMsPerStep: number;
@@ -139,6 +139,8 @@ interface Contender {
   readonly version?: string;
   /** One round. @returns milliseconds a step, and the last step's loss */
   readonly round: (round: number) => Promise<Round>;
+  /** Called once, between the first round and the others, when nobody else computes. */
+  readonly settle?: () => Promise<void>;
   readonly close: () => unknown;
 }
 
@@ -173,6 +175,7 @@ async function measure(workload: Workload, threads: number): Promise<{ measured:
         result.failed = error instanceof Error ? error.message : String(error);
       }
     }
+    if (round === 0) for (const contender of contenders) if (!('leftOut' in contender)) await contender.settle?.();
   }
   for (const contender of contenders) if (!('leftOut' in contender)) await contender.close();
   const measured = contenders.map((contender): Measurement => {
@@ -210,7 +213,6 @@ function engineContender(subject: EngineName, session: EngineSession, { plan, da
   return {
     subject,
     async round(round) {
-      if (round === 0 && subject === 'onnxruntime') await settle();
       const order = randomOrder();
       const usedBefore = process.cpuUsage();
       const startedAt = performance.now();
@@ -220,6 +222,7 @@ function engineContender(subject: EngineName, session: EngineSession, { plan, da
       const processorMs = (used.user + used.system) / 1000;
       return { msPerStep: elapsedMs / steps, processorMsPerStep: processorMs / steps, loss: losses[steps - 1] };
     },
+    ...(subject === 'onnxruntime' ? { settle } : {}),
     close: () => session.dispose(),
   };
 }
