@@ -8,8 +8,8 @@ import { temporalAddress } from '../testing/servers.js';
 
 const script = fileURLToPath(new URL('worker-health.ts', import.meta.url));
 
-function check(kind: string): Promise<{ code: number; message: string }> {
-  const env = { ...process.env, TEMPORAL_ADDRESS: temporalAddress() };
+function check(kind: string, address = temporalAddress()): Promise<{ code: number; message: string }> {
+  const env = { ...process.env, TEMPORAL_ADDRESS: address };
   return new Promise((resolve) => {
     execFile(process.execPath, ['scripts/run.mjs', script, kind], { env }, (error, _stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, message: stderr }),
@@ -38,4 +38,10 @@ test('a container is healthy while a worker of its own polls its queue, and not 
 
 test('a kind of worker that does not exist is refused', async () => {
   expect(await check('toString')).toEqual({ code: 2, message: expect.stringContaining('orchestration, data, training, inference') });
+});
+
+test('a container whose Temporal does not answer is told so in a line', async () => {
+  const { code, message } = await check('data', '127.0.0.1:1');
+  expect(code).toBe(1);
+  expect(message).toMatch(/^Temporal at 127\.0\.0\.1:1 could not be asked who polls anneal-data \(.+\)\.\n$/);
 });

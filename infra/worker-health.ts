@@ -20,20 +20,30 @@ if (!Object.hasOwn(taskQueues, kind)) {
   process.exit(2);
 }
 const { temporal } = readSettings();
-const { connectionOptions } = loadClientConnectConfig();
-const connection = await Connection.connect({ ...connectionOptions, address: temporal.address, connectTimeout: '10 seconds' });
 try {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: temporal.namespace,
-    taskQueue: { name: taskQueues[kind] },
-    taskQueueType: activityQueue,
-  });
-  const isOurs = (poller: { identity?: string | null }): boolean => poller.identity?.endsWith(`@${hostname()}`) ?? false;
-  const seenAtMs = Math.max(0, ...(pollers ?? []).filter(isOurs).map((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000));
-  if (Date.now() - seenAtMs > seenWithinMs) {
+  if ((await lastPollMs()) < Date.now() - seenWithinMs) {
     console.error(`No worker of ${hostname()} has polled ${taskQueues[kind]} in the last ${seenWithinMs / 1000} s.`);
     process.exitCode = 1;
   }
-} finally {
-  await connection.close();
+} catch (error) {
+  const how = error instanceof Error ? error.message : String(error);
+  console.error(`Temporal at ${temporal.address} could not be asked who polls ${taskQueues[kind]} (${how}).`);
+  process.exitCode = 1;
+}
+
+/** @returns when a worker of this machine polled last; 0 = never */
+async function lastPollMs(): Promise<number> {
+  const { connectionOptions } = loadClientConnectConfig();
+  const connection = await Connection.connect({ ...connectionOptions, address: temporal.address, connectTimeout: '10 seconds' });
+  try {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace: temporal.namespace,
+      taskQueue: { name: taskQueues[kind] },
+      taskQueueType: activityQueue,
+    });
+    const ours = (pollers ?? []).filter(({ identity }) => identity?.endsWith(`@${hostname()}`));
+    return Math.max(0, ...ours.map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000));
+  } finally {
+    await connection.close();
+  }
 }
