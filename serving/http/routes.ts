@@ -6,7 +6,7 @@ import { badRequest } from './http-error.js';
 import { metricsContentType, type Protocol, type ServingMetrics } from '../metrics/metrics.js';
 import type { ModelRegistry } from '../model-registry.js';
 import { inferTensors, modelMetadata, serverMetadata, type TensorResult } from '../oip/oip.js';
-import { isObject } from '../oip/oip-input.js';
+import { isObject, parametersOf } from '../oip/oip-input.js';
 import { computeBatch, computeRows, type ComputedRows } from '../predictions.js';
 import { readPlainRows } from './plain-rows.js';
 import { parseJson, readJsonBytes, readOptionalJsonBody, readTensorBody } from './request-body.js';
@@ -203,9 +203,7 @@ export const routes: readonly Route[] = [
 
 /** A client that goes away while its request waits takes it back. */
 function termsOfBody(body: unknown, request: ServedRequest, response: ServerResponse): RequestTerms {
-  const parameters = isObject(body) ? (body.parameters ?? undefined) : undefined;
-  if (parameters !== undefined && !isObject(parameters))
-    throw badRequest('The "parameters" of a request must be an object, such as {"timeout": 50000}.');
+  const parameters = isObject(body) ? parametersOf(body.parameters, 'a request') : undefined;
   const terms = termsOfRequest(parameters);
   terms.requestId = request.id;
   const { span } = request;

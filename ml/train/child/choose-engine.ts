@@ -40,10 +40,9 @@ export async function chooseEngine(
   if (!passedOver) return selected;
   const why =
     problem === undefined
-      ? 'is of other code, data, configuration or another seed than this training'
-      : `was made by ${passedOver.engine.name}, which cannot be used here`;
-  const beganAnew = `The training began anew: its checkpoint at step ${passedOver.step} ${why}.${problem === undefined ? '' : ` ${problem}`}`;
-  return { ...selected, beganAnew };
+      ? 'is of other code, data, configuration or another seed than this training.'
+      : `was made by ${passedOver.engine.name}, which cannot be used here. ${problem}`;
+  return { ...selected, beganAnew: `The training began anew: its checkpoint at step ${passedOver.step} ${why}` };
 }
 
 /** The order of sums, and so their last bits, follows from the number of threads that a training was begun with. */

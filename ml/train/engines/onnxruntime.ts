@@ -1,19 +1,8 @@
 import ort from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
-import { randomKeysOfSteps } from '../../models/random-keys.js';
 import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
 import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
-import {
-  checkState,
-  initialState,
-  servedParameters,
-  stateOf,
-  type StateOf,
-  type StateVector,
-  stateVectors,
-} from '../checkpoint/engine-state.js';
-import { stepScalarCount, stepScalars } from '../optimizer/optimizer.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
 import { checkSteps } from './check-steps.js';
@@ -23,8 +12,8 @@ import { ForwardPass, matrices } from './forward-pass.js';
 import { compileLanes, type LaneParts, LaneSession } from './lanes/lane-session.js';
 import { usefulLanes } from './lanes/useful-lanes.js';
 import { isPacked, packedWidth, packRows } from './packed-rows.js';
+import { StepLoop } from './step-loop.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
-import { randomStreams } from './training-step.js';
 
 /** Where onnxruntime computes. */
 interface Device {
@@ -128,20 +117,18 @@ function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads
 }
 
 class OnnxruntimeSession implements EngineSession {
-  private state: StateOf<ort.Tensor>;
-  private readonly vectors: readonly StateVector[];
+  private readonly loop: StepLoop;
   private resident: Record<string, ort.Tensor>;
 
   constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
     data: EncodedData,
-    private readonly session: ort.InferenceSession,
+    session: ort.InferenceSession,
     private readonly forward: ForwardPass,
   ) {
+    this.loop = new StepLoop(network, plan, session);
     this.resident = residentRows(network, data);
-    this.vectors = stateVectors(plan.optimizer, network);
-    this.state = this.toTensors(initialState(plan.optimizer, network));
   }
 
   useRows(data: EncodedData): void {
@@ -150,52 +137,29 @@ class OnnxruntimeSession implements EngineSession {
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
-    const { batchSize, optimizer } = this.plan;
+    const { batchSize } = this.plan;
     const steps = learningRates.length;
     checkSteps(rows, steps, batchSize);
     if (steps === 0) return new Float32Array(0);
-    const scalarCount = stepScalarCount(optimizer);
-    const scalars = new Float32Array(steps * scalarCount);
-    learningRates.forEach((rate, i) => scalars.set(stepScalars(optimizer, rate, firstStep + i + 1), i * scalarCount));
-    const result = await this.session.run({
-      ...this.resident,
-      ...this.randomFeed(firstStep, steps),
-      steps: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps)), []),
-      rows: new ort.Tensor('int32', rows, [steps, batchSize]),
-      scalars: new ort.Tensor('float32', scalars, [steps, scalarCount]),
-      ...this.state,
-    });
-    this.state = stateOf(this.vectors, ({ name }) => result[`${name}_next`]);
-    return Float32Array.from(result.losses.data as Float32Array);
-  }
-
-  private randomFeed(firstStep: number, steps: number): Record<string, ort.Tensor> {
-    const streams = randomStreams(this.network, this.plan);
-    if (streams === 0) return {};
-    const keys = randomKeysOfSteps(this.plan.seed, firstStep, steps, streams);
-    return { randomKeys: new ort.Tensor('int32', keys, [steps, 2 * streams]) };
+    const batches = new ort.Tensor('int32', rows, [steps, batchSize]);
+    const { losses } = await this.loop.run(learningRates, firstStep, { ...this.resident, rows: batches });
+    return Float32Array.from(losses.data as Float32Array);
   }
 
   logits(data: EncodedData): Promise<Float32Array> {
-    return this.forward.logits(servedParameters(this.state), data);
+    return this.forward.logits(this.loop.servedParameters, data);
   }
 
   getState(): Promise<EngineState> {
-    return Promise.resolve(stateOf(this.vectors, ({ name }) => Float32Array.from(this.state[name]!.data as Float32Array)));
+    return Promise.resolve(this.loop.getState());
   }
 
   async setState(state: EngineState): Promise<void> {
-    checkState(this.vectors, state);
-    this.state = this.toTensors(state);
-  }
-
-  /** Of copies, since the caller may go on writing into its arrays. */
-  private toTensors(state: EngineState): StateOf<ort.Tensor> {
-    return stateOf(this.vectors, ({ name, size }) => new ort.Tensor('float32', state[name]!.slice(), [size]));
+    this.loop.setState(state);
   }
 
   async dispose(): Promise<void> {
-    await this.session.release();
+    await this.loop.dispose();
     await this.forward.dispose();
   }
 }

@@ -18,53 +18,78 @@ import { batchInputs, batchOf, keyInputs, stateInputs } from './step-inputs.js';
 import { randomStreams, trainingStep } from './training-step.js';
 
 /**
- * Many training steps as one ONNX graph: a `Loop` whose body gathers its mini-batch from the resident data.
- *
- * Inputs: `steps` int64 [], `rows` int32 [K, B], `scalars` float32 [K, `stepScalarCount`], `randomKeys` int32 [K, 2S] where the
- * step draws random numbers, the vectors of `stateVectors`, which the loop carries, and all N rows as `declareRows` writes them.
- * Outputs: `<state>_next`, and `losses` float32 [K].
+ * Many training steps as one ONNX graph, as `buildStepLoop` says, on resident rows. It collects `losses` float32 [K].
  *
  * @param channelBlock as in `LowerOptions`; the graph then runs on this kind of machine alone
  * @throws AnnealError `InvalidModel` when the step uses a kernel without a translation
  */
 export function buildTrainingGraph(network: Network, plan: NetworkPlan, channelBlock?: number): Uint8Array {
+  const slices = batchSlices(network, plan.batchSize);
+  return buildStepLoop(network, plan, 'resident', (body, read) => {
+    const { loss, ...state } =
+      slices === 1
+        ? lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock })
+        : lowerSlicedStep(body, network, plan, read, slices, channelBlock);
+    return { state, collected: { losses: { name: loss, shape: [] } } };
+  });
+}
+
+/** What the body of a loop over steps computes, by name. */
+export interface LoweredStep {
+  /** Names of the vectors after the step. */
+  readonly state: Readonly<Record<StateName, string>>;
+  /** Names and shapes of what is collected over the steps, into outputs [K, …] of the same keys. */
+  readonly collected: Readonly<Record<string, { readonly name: string; readonly shape: readonly number[] }>>;
+}
+
+/**
+ * A graph with a `Loop` over training steps that carries the vectors of `stateVectors`.
+ *
+ * Inputs: `steps` int64 [], `scalars` float32 [K, `stepScalarCount`], `randomKeys` int32 [K, 2S] where the step draws random numbers, the
+ * vectors, and rows as `declareRows` writes them. Outputs: `<state>_next` of each vector, and what is collected, float32.
+ *
+ * @param rows `resident`: all N, of which each step gathers its own by `rows` int32 [K, B]; `gathered`: [K, B], those of the steps
+ * @param lowerStep writes the body; `read` names the mini-batch, `scalars`, `randomKeys`, and the vectors
+ */
+export function buildStepLoop(
+  network: Network,
+  plan: NetworkPlan,
+  rows: 'resident' | 'gathered',
+  lowerStep: (body: GraphBuilder, read: Readonly<Record<string, string>>) => LoweredStep,
+): Uint8Array {
   const { batchSize } = plan;
   const { layout } = network;
   const streams = randomStreams(network, plan);
   const vectors = stateVectors(plan.optimizer, network);
-  const scalarCount = stepScalarCount(plan.optimizer);
   const graph = new GraphBuilder('train');
   graph.input('steps', 'int64', []);
-  graph.input('rows', 'int32', ['K', batchSize]);
-  graph.input('scalars', 'float32', ['K', scalarCount]);
+  if (rows === 'resident') graph.input('rows', 'int32', ['K', batchSize]);
+  graph.input('scalars', 'float32', ['K', stepScalarCount(plan.optimizer)]);
   if (streams > 0) graph.input('randomKeys', 'int32', ['K', 2 * streams]);
-  declareRows(graph, layout, ['N']);
+  declareRows(graph, layout, rows === 'resident' ? ['N'] : ['K', batchSize]);
   for (const { name, size } of vectors) graph.input(name, 'float32', [size]);
 
   const body = graph.subgraph('step');
   body.input('step', 'int64', []);
   body.input('continue', 'bool', []);
   for (const { name, size } of vectors) body.input(`carried_${name}`, 'float32', [size]);
-  const rows = body.node('Gather', ['rows', 'step'], { axis: 0 }); // int32 [B]
-  const read = {
-    ...lowerRows(body, layout, batchSize, (name) => body.node('Gather', [name, rows], { axis: 0 })),
-    scalars: body.node('Gather', ['scalars', 'step'], { axis: 0 }),
-    ...(streams > 0 ? { randomKeys: body.node('Gather', ['randomKeys', 'step'], { axis: 0 }) } : {}),
+  const gather = (name: string, at: string): string => body.node('Gather', [name, at], { axis: 0 });
+  const place = rows === 'resident' ? gather('rows', 'step') : 'step';
+  const { state, collected } = lowerStep(body, {
+    ...lowerRows(body, layout, batchSize, (name) => gather(name, place)),
+    scalars: gather('scalars', 'step'),
+    ...(streams > 0 ? { randomKeys: gather('randomKeys', 'step') } : {}),
     ...Object.fromEntries(vectors.map(({ name }) => [name, `carried_${name}`])),
-  };
-  const slices = batchSlices(network, batchSize);
-  const made =
-    slices === 1
-      ? lowerTape<StateName | 'loss'>(body, recordStep(network, plan), read, { channelBlock })
-      : lowerSlicedStep(body, network, plan, read, slices, channelBlock);
+  });
   body.output(body.node('Identity', ['continue']), 'bool', []);
-  for (const { name, size } of vectors) body.output(made[name], 'float32', [size]);
-  body.output(made.loss, 'float32', []);
+  for (const { name, size } of vectors) body.output(state[name], 'float32', [size]);
+  for (const { name, shape } of Object.values(collected)) body.output(name, 'float32', shape);
 
   const names = vectors.map(({ name }) => name);
-  graph.nodeWithOutputs('Loop', ['steps', '', ...names], [...names.map((name) => `${name}_next`), 'losses'], { body });
+  const outputs = [...names.map((name) => `${name}_next`), ...Object.keys(collected)];
+  graph.nodeWithOutputs('Loop', ['steps', '', ...names], outputs, { body });
   for (const { name, size } of vectors) graph.output(`${name}_next`, 'float32', [size]);
-  graph.output('losses', 'float32', ['K']);
+  for (const [name, { shape }] of Object.entries(collected)) graph.output(name, 'float32', ['K', ...shape]);
   return graph.encode();
 }
 

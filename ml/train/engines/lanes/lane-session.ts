@@ -47,7 +47,7 @@ export function compileLanes(network: Network, plan: NetworkPlan, lanes: number,
  */
 export class LaneSession implements EngineSession {
   private readonly rows = new SharedRows();
-  private choice: ChoiceOfTwo = new FasterOfTwo();
+  private choice: ChoiceOfTwo;
   private matrices: readonly Numbers[] = [];
   private team: LaneTeam | undefined;
   private opening: Promise<void> | undefined;
@@ -67,6 +67,7 @@ export class LaneSession implements EngineSession {
     private readonly choose: () => ChoiceOfTwo,
   ) {
     this.last = loop;
+    this.choice = choose();
   }
 
   /**
