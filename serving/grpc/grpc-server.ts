@@ -13,7 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import type { RequestSpan } from '../tracing/span-record.js';
 import { clientClosedRequest } from '../answer-status.js';
-import { HttpError, toHttpError } from '../http/http-error.js';
+import { badRequest, HttpError, toHttpError } from '../http/http-error.js';
 import type { TlsIdentity } from '../http/http-server.js';
 import type { ListenerOptions } from '../listener-options.js';
 import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip/oip.js';
@@ -23,7 +23,7 @@ import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
 import { reflectionHandlers, reflectionServices } from './reflection.js';
-import { loadService } from './service-definition.js';
+import { decodingLeniently, loadService, UndecodableMessage } from './service-definition.js';
 
 export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
@@ -79,8 +79,8 @@ export class GrpcServer {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.keepalive_timeout_ms': 20_000,
     });
-    this.#server.addService(loadService('./inference.proto', inferenceServiceName), this.#inferenceMethods());
-    this.#server.addService(loadService('./health.proto', healthServiceName), {
+    this.#server.addService(decodingLeniently(loadService('./inference.proto', inferenceServiceName)), this.#inferenceMethods());
+    this.#server.addService(decodingLeniently(loadService('./health.proto', healthServiceName)), {
       Check: this.#unary(({ service }: { service: string }) => {
         const status = this.#health(service);
         if (status === healthStatus.serviceUnknown) throw new HttpError(404, 'This host has no such service.');
@@ -176,6 +176,7 @@ export class GrpcServer {
     const id = requestIdOf(call);
     let response: object;
     try {
+      if (call.request instanceof UndecodableMessage) throw undecodable();
       response = await answer(call.request, call, id);
     } catch (error) {
       const refusal = toHttpError(error);
@@ -198,6 +199,10 @@ export class GrpcServer {
 
   /** Tell the status now and whenever it has changed; a drain ends the stream, which would hold it up otherwise. */
   #watch(call: ServerWritableStream<{ service: string }, object>): void {
+    if (call.request instanceof UndecodableMessage) {
+      call.emit('error', { code: grpcStatus.INVALID_ARGUMENT, details: undecodable().message });
+      return;
+    }
     let told: number | undefined;
     const tell = (): void => {
       const status = this.#health(call.request.service);
@@ -214,6 +219,12 @@ export class GrpcServer {
     call.on('cancelled', end);
     tell();
   }
+}
+
+function undecodable(): HttpError {
+  return badRequest(
+    'The bytes of the request are no message of the type that this method takes. Make the client from the .proto of this host.',
+  );
 }
 
 /** That of the metadata, else the one that the message bears, else a new one. */
