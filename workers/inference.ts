@@ -36,7 +36,9 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const directory = join(settings.home, 'inference', settings.hostId);
   await makeWritable(directory);
   const store = await openArtifactStore(settings);
-  const cache = await VersionCache.open(directory, store);
+  const cache = await VersionCache.open(directory, store, (damage) =>
+    logger.warn({ damage }, 'a file of a model on this disk is damaged; fetching it from the artifact store again'),
+  );
   const logDirectory = join(settings.home, 'prediction-log', settings.hostId);
   // Of this process alone: another one that was started by mistake must not take the images away.
   const images = join(directory, 'prepared');
