@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import {
   Metadata,
   Server,
@@ -67,7 +68,8 @@ export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
   readonly #watches = new Set<() => void>();
-  #port = 0;
+  /** What grpc-js listens on itself is closed with its connections, never before them. */
+  readonly #listener: NetServer;
   #drained: Promise<void> | undefined;
 
   private constructor(options: GrpcServerOptions) {
@@ -89,6 +91,8 @@ export class GrpcServer {
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
     });
     for (const service of reflectionServices()) this.#server.addService(service, reflectionHandlers);
+    const connections = this.#server.createConnectionInjector(credentialsOf(options.tls));
+    this.#listener = createServer({ noDelay: true }, (socket) => connections.injectConnection(socket));
   }
 
   /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */
@@ -96,23 +100,25 @@ export class GrpcServer {
     // What it would write past the log comes as an error as well.
     setLogVerbosity(logVerbosity.NONE);
     const grpc = new GrpcServer(options);
-    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-    grpc.#port = await new Promise<number>((resolve, reject) => {
-      grpc.#server.bindAsync(`${host}:${options.port}`, credentialsOf(options.tls), (error, port) => {
-        if (!error) resolve(port);
-        // grpc-js keeps the system's code in the text only.
-        else reject(Object.assign(error, { code: /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1] }));
-      });
+    await new Promise<void>((resolve, reject) => {
+      grpc.#listener.once('error', reject);
+      grpc.#listener.listen(options.port, options.host, () => resolve());
     });
     return grpc;
   }
 
   get port(): number {
-    return this.#port;
+    return (this.#listener.address() as AddressInfo).port;
+  }
+
+  /** Free the port at once; who is connected is answered as before. */
+  stopListening(): void {
+    this.#listener.close();
   }
 
   /** Take no new calls and finish those that are here. */
   drain(): Promise<void> {
+    this.stopListening();
     this.#drained ??= new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.forceShutdown(), this.#options.drainTimeoutMs);
       this.#server.tryShutdown(() => {

@@ -68,6 +68,7 @@ export class HttpServer {
   readonly #onError: HttpServerOptions['onError'];
   readonly #onAnswer: HttpServerOptions['onAnswer'];
   readonly #answerTimeoutMs: number;
+  #closed: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
 
   private constructor(options: HttpServerOptions) {
@@ -132,14 +133,16 @@ export class HttpServer {
     return this.#server.address() as AddressInfo;
   }
 
+  /** Free the port at once; who is connected is answered as before. @returns when the last connection has ended */
+  stopListening(): Promise<void> {
+    // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
+    return (this.#closed ??= new Promise((resolve) => NetServer.prototype.close.call(this.#server, () => resolve())));
+  }
+
   /** Take no new connections, finish the requests that are here, and close each connection after its answer. */
   drain(): Promise<void> {
-    this.#drained ??= new Promise<void>((resolve) => {
-      // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
-      NetServer.prototype.close.call(this.#server, () => resolve());
-      setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
-    });
-    return this.#drained;
+    if (!this.#drained) setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
+    return (this.#drained ??= this.stopListening());
   }
 
   async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
