@@ -20,6 +20,7 @@ import type { ExportInput } from '../contracts/activities.js';
 import type {
   BatchManifest,
   BatchRequest,
+  PartitionProgress,
   PlannedBatch,
   PredictedPartition,
   PredictPartitionInput,
@@ -410,6 +411,26 @@ describe('the part of a partition', () => {
     expect(await activities().predict(planned, 0)).toMatchObject({ rows: 100, reused: false });
   });
 
+  it('says what to leave out of a file whose rows do not fit into memory', async () => {
+    const wide = join(folder, 'wide.csv');
+    const names = Array.from({ length: 2000 }, (_, i) => `c${i}`);
+    writeFileSync(wide, `distance,departed,${names.join()}\n${`1,2001-02-03,${names.join()}\n`.repeat(20)}`);
+    const small: Pick<ScoringPool, 'run'> = {
+      run: (job, onRows, signal) => inProcess.run({ ...job, memoryLimitBytes: 120 * 2 ** 20 }, onRows, signal),
+    };
+    const attempt = async (keep: BatchRequest['keep'], directory: string): Promise<PredictedPartition> => {
+      const source = { format: 'csv', uri: wide } as const;
+      const request = requestOf(wide, { source, keep, directory: join(folder, directory) });
+      const { plan, predict } = activities(small);
+      return predict(await plan(request, versions.binary), 0);
+    };
+    await expect(attempt('all', 'whole')).rejects.toMatchObject({
+      type: 'InvalidRequest',
+      message: expect.stringMatching(/within the 120 MiB of memory .* --no-keep\)\.$/),
+    });
+    expect(await attempt([], 'alone')).toMatchObject({ rows: 20 });
+  });
+
   it('is predicted again when somebody damaged it or took it away', async () => {
     const request = requestOf(await flights(3000), { partitionRows: 1000 });
     const { plan, predict, seal } = activities();
@@ -420,6 +441,25 @@ describe('the part of a partition', () => {
     expect(await seal(planned)).toEqual({ damaged: [0, 2] });
     for (const partition of [0, 2]) expect(await predict(planned, partition)).toMatchObject({ reused: false });
     expect((await seal(planned)).totals).toMatchObject({ predicted: 3000, parts: 3 });
+  });
+
+  it('tells how much of its input is read, and then its rows', async () => {
+    const request = requestOf(await flights(4000), { partitionRows: 1000 });
+    const reading: Pick<ScoringPool, 'run'> = {
+      run: (job, onRows, signal) => {
+        onRows(0, 0, 0.5);
+        return inProcess.run(job, onRows, signal);
+      },
+    };
+    const { plan, predict } = activities(reading);
+    const planned = await plan(request, versions.binary);
+    const mock = environment();
+    const heard: PartitionProgress[] = [];
+    mock.on('heartbeat', (progress: PartitionProgress) => heard.push(progress));
+    await predict(planned, 0, mock);
+    const partBytes = Math.round(planned.sizeBytes / 4);
+    expect(heard).toContainEqual({ phase: 'read', readBytes: Math.round(planned.sizeBytes / 8), sizeBytes: partBytes });
+    expect(heard.at(-1)).toEqual({ phase: 'predict', rows: 1000, totalRows: 1000 });
   });
 
   it('is not made of a file that has changed since the job began', async () => {

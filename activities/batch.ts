@@ -169,6 +169,7 @@ async function predictPartition(
     const part = join(directory, folder.partName(partition));
     const rejected = join(directory, `rejected-${folder.partName(partition)}`);
     const { source, keep, rejectOutOfRange, format } = identity;
+    const partBytes = rows && file.rows ? (file.sizeBytes * (rows[1] - rows[0])) / file.rows : file.sizeBytes;
     const scored = await pool.run(
       {
         model: { path: model, sha256: version.bundle.model.sha256, manifest },
@@ -187,7 +188,12 @@ async function predictPartition(
         scratchRoot,
         memoryLimitBytes,
       },
-      (done, totalRows) => onProgress?.({ phase: 'predict', rows: done, totalRows }),
+      (done, totalRows, readShare) =>
+        onProgress?.(
+          readShare === undefined
+            ? { phase: 'predict', rows: done, totalRows }
+            : { phase: 'read', readBytes: Math.round(readShare * partBytes), sizeBytes: Math.round(partBytes) },
+        ),
       signal,
     );
     signal?.throwIfAborted();

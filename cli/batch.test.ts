@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { BatchStatus } from '../contracts/batch.js';
+import type { BatchStatus, PartitionProgress } from '../contracts/batch.js';
 import { testBatch } from '../testing/fake-batch.js';
 import { batchSource } from './batch-source.js';
 import { type BatchOptions, requestOf } from './batch.js';
@@ -95,9 +95,24 @@ describe('the view of a batch job', () => {
   };
 
   test('counts the rows under way, and not those of earlier attempts, into the speed', () => {
-    expect(stripVTControlCharacters(batchProgressText(status, 500, 3000))).toBe(
-      'predict: partition 2/10, 2,500 of 10,000 rows, 1,000 rows/s, ETA 7.5 s, 10 rejected',
+    expect(
+      stripVTControlCharacters(batchProgressText(status, [{ rows: 300, totalRows: 1000 }, { rows: 200, totalRows: 1000 }, {}], 3000)),
+    ).toBe('predict: partition 2/10, 2,500 of 10,000 rows, 1,000 rows/s, ETA 7.5 s, 10 rejected');
+  });
+
+  test('moves while a large file is read, and knows the rows of the last files once they are', () => {
+    const csv: BatchStatus = {
+      ...status,
+      partitions: { done: 1, total: 2 },
+      rows: { predicted: 900, rejected: 100 },
+      reusedRows: 0,
+      reasons: {},
+    };
+    const text = (underWay: PartitionProgress) => stripVTControlCharacters(batchProgressText(csv, [underWay], 3000));
+    expect(text({ readBytes: 90e6, sizeBytes: 171e6 })).toBe(
+      'predict: partition 1/2, 1,000 rows, reading 90 of 171 MB, 500 rows/s, 100 rejected',
     );
+    expect(text({ rows: 500, totalRows: 3000 })).toBe('predict: partition 1/2, 1,500 of 4,000 rows, 750 rows/s, ETA 3.3 s, 100 rejected');
   });
 
   test('says how it ended, with the reasons of rejected rows', () => {

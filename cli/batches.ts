@@ -7,6 +7,7 @@ import { CommandError, exitCodes, usageError } from './command-error.js';
 import { workflowPage } from './links.js';
 import { count, duration, printJson, printLine, printNote, table, timestamp } from './output.js';
 import { batchResultView } from './progress/batch-view.js';
+import { partitionsUnderWay } from './progress/partitions-under-way.js';
 import { watchBatch } from './progress/watch-batch.js';
 import { commandSettings } from './settings.js';
 import { listenForStop } from './stack/stop-signal.js';
@@ -100,8 +101,10 @@ export async function showBatch(job: string, { wait, json }: { readonly wait?: b
       }
       process.exitCode = status.state === 'completed' ? exitCodes.done : exitCodes.failed;
     }
-    if (json) printJson(batchReport(settings, status));
-    else for (const line of batchResultView(status, workflowPage(settings, workflowId))) printLine(line);
+    if (json) return printJson(batchReport(settings, status));
+    const isRunning = status.state === 'running';
+    const underWay = isRunning ? partitionsUnderWay(await client.workflow.getHandle(workflowId).describe()) : [];
+    for (const line of batchResultView(status, workflowPage(settings, workflowId), Date.now(), underWay)) printLine(line);
   });
 }
 

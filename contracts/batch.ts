@@ -242,6 +242,9 @@ export interface BatchActivities {
 }
 
 export interface PartitionProgress {
-  readonly rows: number;
+  readonly rows?: number;
   readonly totalRows?: number;
+  /** Of its input, while it is read. */
+  readonly readBytes?: number;
+  readonly sizeBytes?: number;
 }

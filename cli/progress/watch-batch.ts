@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WriteStream } from 'node:tty';
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import { batchStatusQuery, type BatchStatus, type PartitionProgress } from '../../contracts/batch.js';
 import { endedBatch } from '../batch-status.js';
 import { duration } from '../output.js';
 import { batchProgressText } from './batch-view.js';
 import { LiveBlock } from './live-block.js';
+import { partitionsUnderWay } from './partitions-under-way.js';
 
 const pollMs = 500;
 /** Without a worker for workflows nobody answers a query; that long it may be starting. */
 const patienceMs = 120_000;
 /** A log has a line for each of the first seconds and few later. */
 const linesEveryMs = 5000;
+const failing: Readonly<Record<BatchStatus['phase'], string>> = { plan: 'the plan', predict: 'a partition', seal: 'the verification' };
 
 /**
  * Show a job until it has ended.
@@ -35,10 +36,7 @@ export async function watchBatch(
       const [status, description] = await Promise.all([handle.query(batchStatusQuery), handle.describe()]);
       answeredAtMs = Date.now();
       const pending = description.raw.pendingActivities ?? [];
-      const underWay = pending.reduce((sum, { heartbeatDetails }) => {
-        const payload = heartbeatDetails?.payloads?.[0];
-        return sum + (payload ? (defaultPayloadConverter.fromPayload<PartitionProgress>(payload).rows ?? 0) : 0);
-      }, 0);
+      const underWay = partitionsUnderWay(description);
       const now = endedBatch(status, description.status.name);
       if (now.state !== 'running') {
         // The status may say so a moment before the workflow has ended, and the other way round.
@@ -56,10 +54,10 @@ export async function watchBatch(
   return undefined;
 }
 
-function presenter(output: NodeJS.WriteStream): (status: BatchStatus, underWay: number, failure?: string) => void {
-  const lines = (status: BatchStatus, underWay: number, failure: string | undefined): string[] => [
+function presenter(output: NodeJS.WriteStream): (status: BatchStatus, underWay: readonly PartitionProgress[], failure?: string) => void {
+  const lines = (status: BatchStatus, underWay: readonly PartitionProgress[], failure: string | undefined): string[] => [
     batchProgressText(status, underWay, Date.now()),
-    ...(failure === undefined ? [] : [`! a partition failed and is tried again: ${failure.split('\n', 1)[0]}`]),
+    ...(failure === undefined ? [] : [`! ${failing[status.phase]} failed and is tried again: ${failure.split('\n', 1)[0]}`]),
   ];
   if (output.isTTY) {
     const block = new LiveBlock(output as WriteStream);

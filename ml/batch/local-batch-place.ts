@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { access, constants, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BatchPlace, FileDigest, PlacedFile } from '../../contracts/batch-place.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
@@ -32,7 +33,11 @@ export class LocalBatchPlace implements BatchPlace {
   async create(name: string, text: string): Promise<void> {
     const path = this.pathOf(name);
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await mkdir(dirname(path), { recursive: true }).catch(async (error: unknown) => {
+        // On a read-only disk a folder with its parents is said not to exist; the parent that does says the truth.
+        if (codeOf(error) === 'ENOENT') await access(nearestParent(dirname(path)), constants.W_OK);
+        throw error;
+      });
       const temporary = join(dirname(path), `.${randomUUID()}`);
       await writeSynced(temporary, text);
       try {
@@ -105,14 +110,30 @@ export class LocalBatchPlace implements BatchPlace {
 
   /** Rights, a read-only disk, a file in the way: nothing that another attempt mends; a full disk may be. */
   #unusable(error: unknown): unknown {
-    if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(codeOf(error))) return error;
+    const reason = reasons[codeOf(error)];
+    if (reason === undefined) return error;
     return new AnnealError(
       failureTypes.invalidRequest,
-      `The output folder ${this.uri} cannot be used (${codeOf(error)}). Name a folder that the data workers may write to (--output).`,
+      `The output folder ${this.uri} cannot be used: ${reason} (${codeOf(error)}). Name a folder that the data workers may write to (--output).`,
       undefined,
       { cause: error },
     );
   }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'the data worker may not write there',
+  EPERM: 'the data worker may not write there',
+  EROFS: 'the disk is read-only',
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a file is in its place',
+  ENOENT: 'it cannot be made there',
+};
+
+function nearestParent(directory: string): string {
+  let parent = dirname(directory);
+  while (!existsSync(parent)) parent = dirname(parent);
+  return parent;
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {

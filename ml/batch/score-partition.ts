@@ -1,9 +1,10 @@
 import { type DuckDBAppender, DuckDBDataChunk, type DuckDBFloatVector, type DuckDBIntegerVector, FLOAT, INTEGER } from '@duckdb/node-api';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ListedFile, ModelInput, SnapshotColumn } from '../../contracts/dataset.js';
-import { AnnealError } from '../../contracts/failures.js';
+import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
-import { type DataSession, isResourceFailure, withDataSession } from '../data/duckdb-session.js';
+import type { OnRows } from '../child/job-messages.js';
+import { type DataSession, firstLine, isResourceFailure, withDataSession } from '../data/duckdb-session.js';
 import { fileRelation, unreadable } from '../data/ingest/file-relation.js';
 import { describe } from '../data/ingest/ingest-files.js';
 import { typings } from '../data/ingest/unify-columns.js';
@@ -46,7 +47,7 @@ const copyOptions: Readonly<Record<ScoringJob['format'], string>> = {
 export async function scorePartition(
   job: ScoringJob,
   model: InferenceSession,
-  onRows: (rows: number, totalRows: number) => void = () => {},
+  onRows: OnRows = () => {},
   signal?: AbortSignal,
 ): Promise<Scored> {
   const { file, path, source } = job;
@@ -55,15 +56,32 @@ export async function scorePartition(
   // Waited for below; the reading may fail first.
   digest?.catch(() => undefined);
   const scored = await withDataSession({ ...job, signal }, async (session) => {
-    const columns = await readRows(session, job, signal);
+    const columns = await readRows(session, job, (share) => onRows(0, 0, share), signal);
     return predictRows(session, job, columns, model, onRows);
   }).catch((error: unknown) => {
+    if (!signal?.aborted && isOutOfMemory(error)) throw outOfMemory(job, error);
     if (signal?.aborted || error instanceof AnnealError || isResourceFailure(error) || !isReadingFailure(error)) throw error;
     throw unreadable(source, { uri: file.uri, path }, error);
   });
   const found = await digest;
   await assertPlanned(job);
   return { ...scored, ...(found ? { inputSha256: found.sha256 } : {}) };
+}
+
+/** DuckDB's own limit, which another attempt meets as well; what does not fit into it goes to the disk, but the columns of some rows must. */
+function isOutOfMemory(error: unknown): boolean {
+  return /^Out of Memory Error: failed to (allocate|pin)/i.test(firstLine(error));
+}
+
+function outOfMemory({ file, memoryLimitBytes, rows }: ScoringJob, cause: unknown): AnnealError {
+  const most = `${Math.round(memoryLimitBytes / 2 ** 20)} MiB`;
+  const smaller = rows ? ', or smaller partitions (--partition-rows)' : '';
+  return new AnnealError(
+    failureTypes.invalidRequest,
+    `The file "${file.uri}" cannot be predicted within the ${most} of memory that a partition may take: it has very many columns, or very large values. Start the job with few columns beside the predictions (--keep id,date, or --no-keep)${smaller}.`,
+    undefined,
+    { cause },
+  );
 }
 
 /** A file that is fetched for this attempt is the one that its etag names. */
@@ -87,7 +105,12 @@ interface FileColumns {
 }
 
 /** The rows as a table: what is kept of them, the model's inputs, the number of the row, and the first rule that it breaks. */
-async function readRows(session: DataSession, job: ScoringJob, signal: AbortSignal | undefined): Promise<FileColumns> {
+async function readRows(
+  session: DataSession,
+  job: ScoringJob,
+  onShare: (share: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<FileColumns> {
   const { source, file, path, rows, model } = job;
   const { sql, verify } = await fileRelation(session, source, { uri: file.uri, path }, 'decoded', {
     signal,
@@ -111,7 +134,7 @@ async function readRows(session: DataSession, job: ScoringJob, signal: AbortSign
   const verified = verify?.();
   // Waited for below; DuckDB may fail first.
   verified?.catch(() => undefined);
-  await session.run(`CREATE TABLE rows AS SELECT ${selected.join(', ')} FROM ${withFolderColumns(sql, own, file)}${within}`);
+  await session.run(`CREATE TABLE rows AS SELECT ${selected.join(', ')} FROM ${withFolderColumns(sql, own, file)}${within}`, onShare);
   await verified;
   return { kept: placed(kept), rejected: placed(rejected), reading };
 }
@@ -134,7 +157,7 @@ async function predictRows(
   job: ScoringJob,
   columns: FileColumns,
   model: InferenceSession,
-  onRows: (rows: number, totalRows: number) => void,
+  onRows: OnRows,
 ): Promise<Omit<Scored, 'inputSha256'>> {
   const { manifest } = job.model;
   const width = predictionWidth(manifest);

@@ -14,10 +14,10 @@ export function answerJobs<Job, Result>(run: (job: Job, onRows: OnRows) => Promi
   async function answer(job: Job): Promise<void> {
     let told = 0;
     try {
-      const result = await run(job, (rows, totalRows) => {
+      const result = await run(job, (rows, totalRows, readShare) => {
         if (performance.now() - told < progressEveryMs && rows < totalRows) return;
         told = performance.now();
-        tell({ kind: 'progress', rows, totalRows });
+        tell({ kind: 'progress', rows, totalRows, readShare });
       });
       tell({ kind: 'done', result });
     } catch (error) {

@@ -25,7 +25,7 @@ export async function askChild<Result>(
       child.process.on('message', (message: JobMessage<Result>) => {
         switch (message.kind) {
           case 'progress':
-            onRows(message.rows, message.totalRows);
+            onRows(message.rows, message.totalRows, message.readShare);
             break;
           case 'done':
             isDone = true;

@@ -9,6 +9,9 @@ export interface DataProgress {
   /** Rows done, where they are counted. */
   readonly rows?: number;
   readonly totalRows?: number;
+  /** Of the input, while it is read. */
+  readonly readBytes?: number;
+  readonly sizeBytes?: number;
 }
 
 /** What the stages of the data need from whoever runs them. */

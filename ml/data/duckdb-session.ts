@@ -20,7 +20,8 @@ export interface DataSessionOptions {
 export interface DataSession {
   /** Private directory, removed with all that is in it when the session ends. */
   readonly scratch: string;
-  run(sql: string): Promise<void>;
+  /** @param onShare told now and then how much of it is done, from 0 to 1, where DuckDB knows */
+  run(sql: string, onShare?: (share: number) => void): Promise<void>;
   /** All rows as objects by column name: BIGINT as bigint, DOUBLE as number, missing as null. */
   rows(sql: string): Promise<Record<string, unknown>[]>;
   /** The result in pieces of about 2,048 rows, in order, without holding all of it. */
@@ -32,6 +33,7 @@ export interface DataSession {
 }
 
 const defaultMemoryBytes = 2 ** 30;
+const shareEveryMs = 250;
 /** What DuckDB itself counts; it holds more besides: allocator, threads' stacks, the chunks that are handed over. */
 const uncounted = (limitBytes: number): number => Math.min(160 * 2 ** 20, limitBytes * 0.4);
 /** What the threads may compute ahead of whoever reads a result in pieces; with less, they mostly wait for each other. */
@@ -81,9 +83,25 @@ export async function withDataSession<T>(options: DataSessionOptions, work: (ses
 function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortSignal | undefined): DataSession {
   return {
     scratch,
-    async run(sql) {
+    async run(sql, onShare) {
       signal?.throwIfAborted();
-      await (await connection.prepare(sql)).run();
+      const statement = await connection.prepare(sql);
+      if (!onShare) {
+        await statement.run();
+        return;
+      }
+      // Without the first DuckDB does not count, with it alone it writes to the terminal.
+      await connection.run('SET enable_progress_bar = true');
+      await connection.run('SET enable_progress_bar_print = false');
+      const timer = setInterval(() => {
+        const { percentage } = connection.progress;
+        if (percentage >= 0) onShare(percentage / 100);
+      }, shareEveryMs);
+      try {
+        await statement.run();
+      } finally {
+        clearInterval(timer);
+      }
     },
     async rows(sql) {
       signal?.throwIfAborted();
