@@ -94,7 +94,9 @@ function wholeNumber(number: string): string {
 
 function readText(type: Exclude<ColumnType, 'string'>, text: string): ColumnReading {
   const trimmed = `trim(${text})`;
-  const isMissing = `(${text} IS NULL OR lower(${trimmed}) IN (${missingWords.map((word) => `'${word}'`).join(', ')}))`;
+  // DuckDB makes a join of a list that is as long (IN), and then cannot tell how far it is.
+  const isWord = missingWords.map((word) => `lower(${trimmed}) = '${word}'`).join(' OR ');
+  const isMissing = `(${text} IS NULL OR ${isWord})`;
   const number = `TRY_CAST(${trimmed} AS DOUBLE)`;
   const parsed = {
     integer: `CASE WHEN regexp_full_match(${trimmed}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST(${trimmed} AS BIGINT) END`,
