@@ -57,6 +57,17 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('warns of a training that began anew, and is promoted all the same', async () => {
+    const beganAnew = 'The training began anew: its checkpoint at step 40 is of other code.';
+    await run(new FakeStages({ training: { beganAnew } }), testPipeline(), async (handle) => {
+      expect(await handle.result()).toMatchObject({ status: 'promoted', warnings: expect.arrayContaining([beganAnew]) });
+      expect((await handle.query(statusQuery)).warnings).toContain(beganAnew);
+    });
+    await run(new FakeStages(), testPipeline(), async (handle) => {
+      expect((await handle.result()).warnings ?? []).not.toContainEqual(expect.stringContaining('began anew'));
+    });
+  });
+
   it('ends rejected, with its version registered, when what serves comes from a newer run', async () => {
     const asked: unknown[] = [];
     const onPromote: FakeBehaviour['onPromote'] = (input) => {
