@@ -1,4 +1,5 @@
 import { collect, filterString, isMlflowError, type MlflowClient, type ModelVersion, type Run } from 'mlflow-ts-client';
+import { figure } from '../contracts/figure.js';
 import type { RegisterInput } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
@@ -131,7 +132,7 @@ export class MlflowRegistry {
       name: spec.name,
       source: `${run.artifactUri}/${directory}`,
       runId: run.runId,
-      description: `${summary.primaryMetric} ${value?.toFixed(4) ?? '–'} on ${summary.rows} test rows; made by [${workflowId}](${run.tags[tagNames.temporalUrl] ?? ''}).`,
+      description: `${summary.primaryMetric} ${figure(value)} on ${summary.rows} test rows; made by [${workflowId}](${run.tags[tagNames.temporalUrl] ?? ''}).`,
       tags: {
         [tagNames.bundle]: canonicalJson(bundle),
         [tagNames.modelDigest]: bundle.model.sha256,

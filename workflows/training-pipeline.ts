@@ -8,6 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { figure } from '../contracts/figure.js';
 import type { EvaluationResult, TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
 import type { ModelBundle } from '../contracts/model.js';
@@ -146,7 +147,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         });
       },
-      ({ best, trials }) => `${trials.length} trials, best ${metric} ${best.metric.toFixed(4)} (trial ${best.trial})`,
+      ({ best, trials }) => `${trials.length} trials, best ${metric} ${figure(best.metric)} (trial ${best.trial})`,
     );
     found = result.best;
     parameters = found.parameters;

@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline.js';
 import { duration } from '../output.js';
 import { decisionCommands } from './decision-lines.js';
@@ -87,7 +88,7 @@ function trialLine(
   isFirst: boolean,
 ): string {
   const drawn = isFirst ? ` (${parametersText(parameters)})` : '';
-  const result = metric === undefined ? '' : `, ${primaryMetric} ${metric.toFixed(4)}`;
+  const result = metric === undefined ? '' : `, ${primaryMetric} ${figure(metric)}`;
   const reason = failure ? `: ${failure}` : '';
   return `trial ${trial} ${state}, rung ${rung + 1}/${rungs}${result}${drawn}${reason}`;
 }
