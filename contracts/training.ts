@@ -54,7 +54,9 @@ export interface TrainResult {
   /** sha256 of the exported parameters. */
   readonly parametersDigest: string;
   readonly parameters: number;
+  /** Of this attempt, within the engine. */
   readonly rowsPerSecond: number;
+  /** Of the whole training: what earlier attempts and rungs took up to the checkpoint that this one went on from is in it. */
   readonly durationMs: number;
   /** Step that this attempt began at; 0 unless it resumed. */
   readonly resumedAtStep: number;

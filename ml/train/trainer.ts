@@ -18,8 +18,8 @@ const maxChunkMs = 500;
 /** A mean loss beyond this is an explosion, though not yet infinite. */
 const maxLoss = 1e6;
 
-/** A checkpoint without what stays the same during a run. */
-export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network'>;
+/** A checkpoint without what stays the same during a run, and without its time. */
+export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network' | 'durationMs'>;
 
 export interface TrainerOptions {
   readonly plan: TrainingPlan;

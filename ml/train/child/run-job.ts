@@ -45,11 +45,13 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const untilStep = Math.min(job.untilStep ?? own.totalSteps, own.totalSteps);
   const { engine, reason, plan, resume, beganAnew } = await chooseEngine(request.training.engine, own, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
+  const durationMs = (): number => (resume?.durationMs ?? 0) + performance.now() - startedAt;
 
   const write = (state: RunState): string => {
     const path = join(job.directory, `step-${state.step}.checkpoint`);
     const engineUsed = { name: engine.name, reason };
-    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed, ...network }));
+    const ofRun = { key: job.key, digest, plan: plan.step, engine: engineUsed, durationMs: durationMs(), ...network };
+    writeAtomically(path, encodeCheckpoint({ ...state, ...ofRun }));
     return path;
   };
 
@@ -89,7 +91,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
         parametersDigest: parametersDigest(best.parameters),
         parameters: best.parameters.length,
         rowsPerSecond,
-        durationMs: performance.now() - startedAt,
+        durationMs: durationMs(),
         resumedAtStep,
         ...(beganAnew === undefined ? {} : { beganAnew }),
       },
