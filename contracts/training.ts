@@ -18,6 +18,17 @@ export interface TrainInput {
   readonly resumeFrom?: ArtifactRef;
   /** Validate on at most this many rows, the first of the split in a fixed pseudo-random order; default all. */
   readonly validationRows?: number;
+  /** Absent: MLflow hears of the training when it has ended. */
+  readonly page?: TrainingPage;
+}
+
+/** Where MLflow shows the curves of a training while it goes on. */
+export interface TrainingPage {
+  readonly experimentId: string;
+  /** Of the pipeline run. */
+  readonly runId: string;
+  /** Of a trial or a fold, whose curves stand in a nested run of its own. */
+  readonly nested?: { readonly kind: 'trial' | 'fold'; readonly number: number; readonly workflowId: string };
 }
 
 export interface MetricPoint {

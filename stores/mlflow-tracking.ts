@@ -11,7 +11,7 @@ import type {
 import type { LogCrossValidationInput, LogFoldInput } from '../contracts/cross-validation.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
-import type { MetricPoint } from '../contracts/training.js';
+import type { MetricPoint, TrainingPage } from '../contracts/training.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { datasetInput } from './mlflow-dataset.js';
 import { fitted, flattenParameters, tagFilter, tagNames, underHeading } from './mlflow-names.js';
@@ -80,12 +80,21 @@ export class MlflowTracking {
     });
   }
 
+  /**
+   * Find or open the run that shows the curve of a training while it goes on.
+   *
+   * @returns what logs points there, as those who log the training's result will do it, so that MLflow takes these for the same ones
+   */
+  async openCurve({ experimentId, runId, nested }: TrainingPage): Promise<(points: readonly MetricPoint[], from: number) => Promise<void>> {
+    const run = nested ? await this.#nestedRun({ experimentId, runId }, nested) : await this.client.runs.get(runId);
+    return async (points, from) => {
+      const metrics = toMetrics(points, run.startTimeMs).filter(({ timestampMs }) => timestampMs >= run.startTimeMs + from);
+      await this.client.runs.logBatch(run.runId, { metrics });
+    };
+  }
+
   async logTrial({ tracked, trialWorkflowId, trial, parameters, state, metrics, history }: LogTrialInput): Promise<void> {
-    const run = await this.#findOrCreate(tracked.experimentId, tagNames.trialWorkflowId, trialWorkflowId, `trial-${trial}`, {
-      [tagNames.trialWorkflowId]: trialWorkflowId,
-      'mlflow.parentRunId': tracked.runId,
-      'mlflow.source.type': 'JOB',
-    });
+    const run = await this.#nestedRun(tracked, { kind: 'trial', number: trial, workflowId: trialWorkflowId });
     await this.logParameters(run, parameters);
     const last = history.at(-1)?.step ?? 0;
     const reached: MetricPoint = { step: last, metrics: underHeading('validation', metrics) };
@@ -106,11 +115,7 @@ export class MlflowTracking {
 
   /** A nested run with the history of the fold's training and its figures on the rows held out. */
   async logFold({ tracked, foldWorkflowId, fold, rows, metrics, history }: LogFoldInput): Promise<void> {
-    const run = await this.#findOrCreate(tracked.experimentId, tagNames.foldWorkflowId, foldWorkflowId, `fold-${fold}`, {
-      [tagNames.foldWorkflowId]: foldWorkflowId,
-      'mlflow.parentRunId': tracked.runId,
-      'mlflow.source.type': 'JOB',
-    });
+    const run = await this.#nestedRun(tracked, { kind: 'fold', number: fold, workflowId: foldWorkflowId });
     await this.logParameters(run, { fold, rows });
     const reached: MetricPoint = { step: history.at(-1)?.step ?? 0, metrics: underHeading('heldOut', metrics) };
     await this.client.runs.logBatch(run.runId, { metrics: toMetrics([...history, reached], run.startTimeMs) });
@@ -131,13 +136,18 @@ export class MlflowTracking {
     await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/label-issues.json', report);
   }
 
-  async closeRun(runId: string, outcome: RunOutcome, reason?: string): Promise<void> {
+  /** A nested run that goes on is of a trial or a fold that was ended from outside. */
+  async closeRun({ experimentId, runId }: TrackedRun, outcome: RunOutcome, reason?: string): Promise<void> {
+    const filter = `${tagFilter('mlflow.parentRunId', runId)} AND attributes.status = 'RUNNING'`;
+    const endTimeMs = Date.now();
+    for (const nested of await collect(this.client.runs.search([experimentId], { filter })))
+      await this.client.runs.update(nested.runId, { status: 'KILLED', endTimeMs });
     await this.client.runs.setTags(runId, {
       [tagNames.outcome]: outcome,
       ...(reason !== undefined && { [tagNames.reason]: fitted(reason, 'tag') }),
     });
     const status = ({ promoted: 'FINISHED', rejected: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' } as const)[outcome];
-    await this.client.runs.update(runId, { status, endTimeMs: Date.now() });
+    await this.client.runs.update(runId, { status, endTimeMs });
   }
 
   /**
@@ -177,6 +187,19 @@ export class MlflowTracking {
     }
   }
 
+  /** Of a trial or a fold: one, whether its curve was shown while it trained or not. */
+  #nestedRun(
+    { experimentId, runId }: Pick<TrackedRun, 'experimentId' | 'runId'>,
+    { kind, number, workflowId }: NonNullable<TrainingPage['nested']>,
+  ): Promise<Run> {
+    const keyTag = kind === 'trial' ? tagNames.trialWorkflowId : tagNames.foldWorkflowId;
+    return this.#findOrCreate(experimentId, keyTag, workflowId, `${kind}-${number}`, {
+      [keyTag]: workflowId,
+      'mlflow.parentRunId': runId,
+      'mlflow.source.type': 'JOB',
+    });
+  }
+
   async #findOrCreate(experimentId: string, keyTag: string, key: string, runName: string, tags: Tags): Promise<Run> {
     const oldest = async (): Promise<Run | undefined> => {
       const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
@@ -205,10 +228,15 @@ export function workflowUrl({ temporalUiUrl, namespace }: MlflowAddresses, workf
  */
 export function toMetrics(points: readonly MetricPoint[], startTimeMs: number): Metric[] {
   const distinct = new Map<string, Metric>();
+  const last = new Map<string, Metric>();
   for (const [place, { step, metrics }] of points.entries()) {
     for (const [key, value] of Object.entries(metrics)) {
+      // Where nothing came in between, the figure stands already, and may have been sent.
+      const before = last.get(key);
+      if (before?.step === step && Object.is(before.value, value)) continue;
       const metric: Metric = { key, value, timestampMs: startTimeMs + place, step };
       distinct.set(canonicalJson([key, step, String(value)]), metric);
+      last.set(key, metric);
     }
   }
   return [...distinct.values()];

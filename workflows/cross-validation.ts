@@ -75,7 +75,7 @@ async function allFolds(
     try {
       return await executeChild<typeof fold>('fold', {
         workflowId: foldId,
-        args: [{ prepared, folds: folds.length, spec }],
+        args: [{ prepared, folds: folds.length, spec, tracked }],
         staticSummary: `fold ${prepared.fold} of ${folds.length}`,
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,

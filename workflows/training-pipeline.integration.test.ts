@@ -218,6 +218,10 @@ describe('trainingPipeline', () => {
       const final = stages.trained.filter(({ untilStep }) => untilStep === undefined);
       expect(final).toHaveLength(1);
       expect(final[0].training.learningRate).toBe(best);
+      const page = { experimentId: '1', runId: 'r' };
+      expect(final[0].page).toEqual(page);
+      for (const { key, page: ofTrial } of trials)
+        expect(ofTrial).toEqual({ ...page, nested: { kind: 'trial', number: Number(/trial-(\d+)$/.exec(key)![1]), workflowId: key } });
       expect(stages.calls.filter((call) => call.startsWith('logTrial')).sort()).toEqual([
         ...Array.from({ length: 2 }, () => 'logTrial completed'),
         ...Array.from({ length: 6 }, () => 'logTrial pruned'),
@@ -241,6 +245,7 @@ describe('trainingPipeline', () => {
       await handle.result();
       expect(stages.registered[0].training).toMatchObject({ step: 30, validation: { auc: expect.any(Number) } });
       expect(stages.registered[0].training.validation.auc).toBeGreaterThan(0.5);
+      expect(stages.registered[0].curve).toEqual([{ step: 1, metrics: { loss: 0.7 } }]);
       const { stages: told } = await handle.query(statusQuery);
       expect(told.find(({ name }) => name === 'train')!.summary).toMatch(
         /^auc 0\.4000 .*; trial \d did better with 30 steps \(auc 0\.5.*its model is kept$/,
@@ -251,6 +256,7 @@ describe('trainingPipeline', () => {
     await run(few, { ...others, sweep: { ...sweep!, validationRows: 139 } }, async (handle) => {
       await handle.result();
       expect(few.registered[0].training).toMatchObject({ step: 100, validation: { auc: 0.4 } });
+      expect(few.registered[0]).not.toHaveProperty('curve');
     });
   });
 

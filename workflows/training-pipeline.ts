@@ -157,13 +157,14 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
   const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
-  const trained = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
+  const context = { prepared, best: found, key: workflowId, staged, record, openPage: () => tracked.openPage };
+  const { training, curve } = await train(chosen, context);
 
   const { bundle, measured } = await staged(
     'evaluate',
     async () => {
       const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
-        { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.digest },
+        { spec: chosen, prepared: prepared.manifest, checkpoint: training.checkpoint, dataDigest: snapshot.digest },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
       return { bundle, measured: await measure(bundle) };
@@ -198,7 +199,8 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           startedAtMs: startTime.getTime(),
           bundle,
           evaluation: measured.evaluation,
-          training: trained,
+          training,
+          ...(curve ? { curve } : {}),
           parameters,
           dataDigest,
           dataOverride: override,

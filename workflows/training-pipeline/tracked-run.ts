@@ -10,7 +10,7 @@ import { tracking } from '../proxies.js';
 export class TrackedRunHandle {
   private readonly scope = new CancellationScope();
   private readonly opened: Promise<TrackedRun>;
-  private open = false;
+  private page?: TrackedRun;
   /** One after the other, so that the last report is the one that stays. */
   private reported: Promise<void> = Promise.resolve();
   private reportsToCome = 0;
@@ -22,7 +22,7 @@ export class TrackedRunHandle {
     );
     this.opened.then(
       (tracked) => {
-        this.open = true;
+        this.page = tracked;
         onOpen(tracked);
       },
       () => undefined,
@@ -30,7 +30,12 @@ export class TrackedRunHandle {
   }
 
   get isOpen(): boolean {
-    return this.open;
+    return this.page !== undefined;
+  }
+
+  /** For what does without it where it is not open yet. */
+  get openPage(): TrackedRun | undefined {
+    return this.page;
   }
 
   get(): Promise<TrackedRun> {

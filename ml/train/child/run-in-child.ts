@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { AnnealError } from '../../../contracts/failures.js';
+import type { MetricPoint } from '../../../contracts/training.js';
 import { toError } from '../../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
 import { moduleFailure } from '../../models/module/module-failure.js';
@@ -23,6 +24,8 @@ const childModule = new URL('./child.ts', import.meta.url);
 
 export interface ChildCallbacks {
   onProgress(progress: JobProgress): void;
+  /** The whole curve so far, at most once a second, while the job goes on. */
+  onCurve?(points: readonly MetricPoint[]): void;
   /** The file is removed when this has returned; a newer checkpoint may come in its place while it is busy. */
   onCheckpoint(path: string, step: number): Promise<void>;
 }
@@ -170,6 +173,9 @@ export class TrainingChildren {
             break;
           case 'progress':
             callbacks.onProgress(message.progress);
+            break;
+          case 'curve':
+            callbacks.onCurve?.(message.points);
             break;
           case 'checkpoint':
             checkpoints.push(message.path, message.step);

@@ -9,6 +9,7 @@ import type { StepPlan } from '../engine.js';
 import { predictHeldOut } from '../rows/held-out.js';
 import { type JobData, openJobData } from '../rows/job-data.js';
 import { train, type RunState } from '../trainer.js';
+import type { MetricPoint } from '../../../contracts/training.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
 import { planDigest } from '../training-plan.js';
 import { chooseEngine } from './choose-engine.js';
@@ -18,7 +19,8 @@ export interface JobCallbacks {
   /** Awaited: what runs next may never come to its end. @param module as the pipeline names it */
   onBuilding?(module: string): Promise<void>;
   onBuilt?(): void;
-  onProgress(progress: JobProgress): void;
+  /** @param points the curve so far */
+  onProgress(progress: JobProgress, points: readonly MetricPoint[]): void;
   /** A complete file in the job's directory. */
   onCheckpoint(path: string, step: number): void;
 }
