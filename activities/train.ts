@@ -15,8 +15,11 @@ import { countFailure } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
 import { LiveCurve, type LogPoints } from './live-curve.js';
 
-/** A step or the reading of the data may take longer than the time between two reports of the child. */
-const heartbeatEveryMs = 1000;
+/**
+ * A step or the reading of the data may take longer than the time between two reports of the child, and the answer to a heartbeat is
+ * what tells of a cancellation.
+ */
+const heartbeatEveryMs = 500;
 
 /** Of an attempt that has not come to its first step. */
 const noProgress: TrainProgress = { step: 0, totalSteps: 0, epoch: 0, epochs: 0, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };

@@ -48,5 +48,8 @@ await runWorker('training', async ({ settings, logger, temporal, traced }) => {
     activities: { ...activities },
     maxConcurrentActivityTaskExecutions: slots,
     maxConcurrentActivityTaskPolls: 1,
+    // A worker hears of a cancellation by the answer to a heartbeat, and a training is to stop within two seconds.
+    maxHeartbeatThrottleInterval: '500 milliseconds',
+    defaultHeartbeatThrottleInterval: '500 milliseconds',
   });
 });

@@ -296,6 +296,31 @@ describe('TrainingChildren', () => {
     expect(resumed.result.step).toBe(1000);
   });
 
+  it('is ended within two seconds of a cancellation when a single step takes longer, and the newest checkpoint is kept', async () => {
+    const controller = new AbortController();
+    const kept: string[] = [];
+    const { request } = jobOf(100);
+    const training = { ...request.training, engine: 'tfjs-cpu' as const, batchSize: 1000 };
+    const model: ModelSpec = { family: 'mlp', hidden: [640, 640], activation: 'relu' };
+    let cancelledAt = Infinity;
+    const running = children.run(
+      jobOf(100, { request: { ...request, model, training } }),
+      keeping(kept, () => {
+        if (kept.length > 1) return;
+        setTimeout(() => {
+          cancelledAt = performance.now();
+          controller.abort(new Error('enough'));
+        }, 200);
+      }),
+      controller.signal,
+    );
+    await expect(running).rejects.toThrow('enough');
+    expect(performance.now() - cancelledAt).toBeLessThan(1400);
+    expect(kept).toHaveLength(1);
+    expect(children.processIds).toEqual([]);
+    expect(decodeCheckpoint(readFileSync(kept[0])).step).toBe(1);
+  });
+
   it('ends a process that hangs, and goes on from the checkpoint in another one', async () => {
     const pool = new TrainingChildren([], undefined, 6000);
     try {

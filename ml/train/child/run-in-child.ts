@@ -11,8 +11,11 @@ import { trainingFlags } from './training-flags.js';
 import { TrainingChildError } from './training-child-error.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
-/** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
-const cancelGraceMs = 1500;
+/**
+ * A call into the engine takes half a second at most, unless a single step takes longer; a child that has not stopped by then is killed.
+ * With the half second between two heartbeats, by which a worker hears of a cancellation, it is less than two seconds.
+ */
+const cancelGraceMs = 1000;
 
 /** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
 const mostBuildMs = 120_000;
