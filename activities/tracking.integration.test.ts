@@ -196,14 +196,17 @@ describe('tracking activities against MLflow and Temporal', () => {
       { step: 30, metrics: { loss: 0.5, 'validation/auc': 0.72 } },
     ];
     const tracking = new MlflowTracking(mlflow, store, { uiUrl: trackingUri, temporalUiUrl, namespace: 'default' });
-    const page = { experimentId: tracked.experimentId, runId: tracked.runId };
+    const own = { pipeline: spec.name, workflowId };
     const nested = { kind: 'trial' as const, number: 4, workflowId: trialWorkflowId };
+    const ofTrial = { experimentId: tracked.experimentId, runId: tracked.runId, nested };
     const ofTrials = { filter: `tags.\`mlflow.parentRunId\` = '${tracked.runId}'` };
     // Two attempts: the second one went on from a checkpoint, and begins with what it finds there.
-    for (const shown of [{ page }, { page: { ...page, nested } }]) {
-      const first = await tracking.openCurve(shown.page);
+    await expect(tracking.openCurve({ pipeline: spec.name, workflowId: `${workflowId}-2` })).rejects.toThrow('is not open yet');
+    await expect(tracking.openCurve({ pipeline: `${spec.name}-2`, workflowId })).rejects.toThrow('is not open yet');
+    for (const page of [own, ofTrial]) {
+      const first = await tracking.openCurve(page);
       await first([history[0], { step: 20, metrics: { loss: 0.6 } }], 0);
-      const second = await tracking.openCurve(shown.page);
+      const second = await tracking.openCurve(page);
       await second(history.slice(0, 2), 0);
       await second(history, 1);
     }

@@ -173,7 +173,7 @@ describe('trainModel', () => {
   });
 
   it('shows its curve while it goes on, as its history will begin, and is not held up where that fails', async () => {
-    const page = { experimentId: '1', runId: 'r' };
+    const page = { pipeline: 'fixture', workflowId: 'pipeline/fixture/1' };
     const shown: (readonly MetricPoint[])[] = [];
     const openCurve: TrainingDependencies['openCurve'] = async (given) => {
       expect(given).toEqual(page);

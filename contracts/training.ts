@@ -22,13 +22,15 @@ export interface TrainInput {
   readonly page?: TrainingPage;
 }
 
-/** Where MLflow shows the curves of a training while it goes on. */
-export interface TrainingPage {
+/** Where MLflow shows the curves of a training while it goes on: in the page of its run, which may open later, or in a nested one. */
+export type TrainingPage = { readonly pipeline: string; readonly workflowId: string } | NestedPage;
+
+/** Of a trial or a fold. */
+export interface NestedPage {
   readonly experimentId: string;
   /** Of the pipeline run. */
   readonly runId: string;
-  /** Of a trial or a fold, whose curves stand in a nested run of its own. */
-  readonly nested?: { readonly kind: 'trial' | 'fold'; readonly number: number; readonly workflowId: string };
+  readonly nested: { readonly kind: 'trial' | 'fold'; readonly number: number; readonly workflowId: string };
 }
 
 export interface MetricPoint {

@@ -11,7 +11,7 @@ import type {
 import type { LogCrossValidationInput, LogFoldInput } from '../contracts/cross-validation.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
-import type { MetricPoint, TrainingPage } from '../contracts/training.js';
+import type { MetricPoint, NestedPage, TrainingPage } from '../contracts/training.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { datasetInput } from './mlflow-dataset.js';
 import { fitted, flattenParameters, tagFilter, tagNames, underHeading } from './mlflow-names.js';
@@ -81,12 +81,13 @@ export class MlflowTracking {
   }
 
   /**
-   * Find or open the run that shows the curve of a training while it goes on.
+   * Find the run that shows the curve of a training while it goes on; a nested one is opened.
    *
+   * @throws Error when the page of the pipeline run is not open yet
    * @returns what logs points there, as those who log the training's result will do it, so that MLflow takes these for the same ones
    */
-  async openCurve({ experimentId, runId, nested }: TrainingPage): Promise<(points: readonly MetricPoint[], from: number) => Promise<void>> {
-    const run = nested ? await this.#nestedRun({ experimentId, runId }, nested) : await this.client.runs.get(runId);
+  async openCurve(page: TrainingPage): Promise<(points: readonly MetricPoint[], from: number) => Promise<void>> {
+    const run = 'nested' in page ? await this.#nestedRun(page, page.nested) : await this.#openRunOf(page.pipeline, page.workflowId);
     return async (points, from) => {
       const metrics = toMetrics(points, run.startTimeMs).filter(({ timestampMs }) => timestampMs >= run.startTimeMs + from);
       await this.client.runs.logBatch(run.runId, { metrics });
@@ -187,10 +188,17 @@ export class MlflowTracking {
     }
   }
 
+  async #openRunOf(pipeline: string, workflowId: string): Promise<Run> {
+    const experiment = await this.client.experiments.getByName(pipeline);
+    const run = experiment && (await this.#oldest(experiment.experimentId, tagNames.workflowId, workflowId));
+    if (!run) throw new Error(`The page of ${workflowId} is not open yet.`);
+    return run;
+  }
+
   /** Of a trial or a fold: one, whether its curve was shown while it trained or not. */
   #nestedRun(
     { experimentId, runId }: Pick<TrackedRun, 'experimentId' | 'runId'>,
-    { kind, number, workflowId }: NonNullable<TrainingPage['nested']>,
+    { kind, number, workflowId }: NestedPage['nested'],
   ): Promise<Run> {
     const keyTag = kind === 'trial' ? tagNames.trialWorkflowId : tagNames.foldWorkflowId;
     return this.#findOrCreate(experimentId, keyTag, workflowId, `${kind}-${number}`, {
@@ -201,18 +209,19 @@ export class MlflowTracking {
   }
 
   async #findOrCreate(experimentId: string, keyTag: string, key: string, runName: string, tags: Tags): Promise<Run> {
-    const oldest = async (): Promise<Run | undefined> => {
-      const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
-      const [run] = await collect(this.client.runs.search([experimentId], { filter: tagFilter(keyTag, key), orderBy, pageSize: 1 }), 1);
-      return run;
-    };
-    const found = await oldest();
+    const found = await this.#oldest(experimentId, keyTag, key);
     if (found) return found;
     const created = await this.client.runs.create({ experimentId, runName, tags });
     // An attempt that Temporal took for lost may still be at work: both agree on the older run.
-    const agreed = (await oldest()) ?? created;
+    const agreed = (await this.#oldest(experimentId, keyTag, key)) ?? created;
     if (agreed.runId !== created.runId) await this.client.runs.delete(created.runId);
     return agreed;
+  }
+
+  async #oldest(experimentId: string, keyTag: string, key: string): Promise<Run | undefined> {
+    const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
+    const [run] = await collect(this.client.runs.search([experimentId], { filter: tagFilter(keyTag, key), orderBy, pageSize: 1 }), 1);
+    return run;
   }
 }
 

@@ -218,10 +218,13 @@ describe('trainingPipeline', () => {
       const final = stages.trained.filter(({ untilStep }) => untilStep === undefined);
       expect(final).toHaveLength(1);
       expect(final[0].training.learningRate).toBe(best);
-      const page = { experimentId: '1', runId: 'r' };
-      expect(final[0].page).toEqual(page);
-      for (const { key, page: ofTrial } of trials)
-        expect(ofTrial).toEqual({ ...page, nested: { kind: 'trial', number: Number(/trial-(\d+)$/.exec(key)![1]), workflowId: key } });
+      expect(final[0].page).toEqual({ pipeline: 'toy', workflowId: handle.workflowId });
+      for (const { key, page } of trials)
+        expect(page).toEqual({
+          experimentId: '1',
+          runId: 'r',
+          nested: { kind: 'trial', number: Number(/trial-(\d+)$/.exec(key)![1]), workflowId: key },
+        });
       expect(stages.calls.filter((call) => call.startsWith('logTrial')).sort()).toEqual([
         ...Array.from({ length: 2 }, () => 'logTrial completed'),
         ...Array.from({ length: 6 }, () => 'logTrial pruned'),

@@ -157,8 +157,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
   const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
-  const context = { prepared, best: found, key: workflowId, staged, record, openPage: () => tracked.openPage };
-  const { training, curve } = await train(chosen, context);
+  const { training, curve } = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
 
   const { bundle, measured } = await staged(
     'evaluate',

@@ -10,7 +10,7 @@ import { tracking } from '../proxies.js';
 export class TrackedRunHandle {
   private readonly scope = new CancellationScope();
   private readonly opened: Promise<TrackedRun>;
-  private page?: TrackedRun;
+  private open = false;
   /** One after the other, so that the last report is the one that stays. */
   private reported: Promise<void> = Promise.resolve();
   private reportsToCome = 0;
@@ -22,7 +22,7 @@ export class TrackedRunHandle {
     );
     this.opened.then(
       (tracked) => {
-        this.page = tracked;
+        this.open = true;
         onOpen(tracked);
       },
       () => undefined,
@@ -30,12 +30,7 @@ export class TrackedRunHandle {
   }
 
   get isOpen(): boolean {
-    return this.page !== undefined;
-  }
-
-  /** For what does without it where it is not open yet. */
-  get openPage(): TrackedRun | undefined {
-    return this.page;
+    return this.open;
   }
 
   get(): Promise<TrackedRun> {

@@ -1,4 +1,3 @@
-import type { TrackedRun } from '../../contracts/activities.js';
 import type { PreparedDataset } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { primaryMetric } from '../../contracts/pipeline/primary-metric.js';
@@ -19,8 +18,6 @@ interface TrainContext {
   readonly key: string;
   readonly staged: StageWithResult;
   readonly record: RunRecord;
-  /** Asked when the training begins: MLflow need not be there for it. */
-  readonly openPage: () => TrackedRun | undefined;
 }
 
 export interface Trained {
@@ -33,25 +30,24 @@ export interface Trained {
  * Train the chosen configuration as long as the pipeline says. Where the trial that found it did better on the same validation
  * rows, within its fewer steps, the trial's model is the result.
  */
-export async function train(spec: PipelineSpec, { prepared, best, key, staged, record, openPage }: TrainContext): Promise<Trained> {
+export async function train(spec: PipelineSpec, { prepared, best, key, staged, record }: TrainContext): Promise<Trained> {
   const metric = primaryMetric(spec);
   const isSameRows = prepared.rows.validation <= (spec.sweep?.validationRows ?? 0);
   let kept: TrainResult | undefined;
   const trained = await staged(
     'train',
-    () => {
-      const page = openPage();
-      return training.trainModel.executeWithOptions({ summary: `${spec.model.family}, ${spec.training.epochs} epochs` }, [
+    () =>
+      training.trainModel.executeWithOptions({ summary: `${spec.model.family}, ${spec.training.epochs} epochs` }, [
         {
           key,
           prepared: prepared.manifest,
           model: spec.model,
           training: spec.training,
           primaryMetric: metric,
-          ...(page ? { page: { experimentId: page.experimentId, runId: page.runId } } : {}),
+          // By its names: MLflow may still be starting.
+          page: { pipeline: spec.name, workflowId: key },
         },
-      ]);
-    },
+      ]),
     (result) => {
       if (result.beganAnew !== undefined) record.warn(result.beganAnew);
       if (result.step < fewSteps) record.warn(fewStepsWarning(result.step));
