@@ -65,7 +65,8 @@ export class ChangeLines {
     this.#awaitsOverride = status.awaitsOverride !== undefined;
 
     const training = trainings.find(({ trial, fold, progress }) => trial === undefined && fold === undefined && progress);
-    if (training?.progress && nowMs - this.#trainingSaidAtMs >= trainingEveryMs) {
+    // The system's clock may go back.
+    if (training?.progress && Math.abs(nowMs - this.#trainingSaidAtMs) >= trainingEveryMs) {
       this.#trainingSaidAtMs = nowMs;
       const again = training.attempt > 1 ? ` (attempt ${training.attempt})` : '';
       say(`train: ${trainingText(training.progress, status.primaryMetric)}${again}`);

@@ -89,7 +89,7 @@ export class SupervisedProcess {
     });
     closeSync(log);
     this.#child = child;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     child.once('error', (error) => this.#ended(child, startedAt, error.message));
     child.once('exit', (code, signal) => this.#ended(child, startedAt, signal ? `signal ${signal}` : `exit code ${code}`));
     if (child.pid !== undefined) this.#identity = identifyProcess(child.pid) ?? { pid: child.pid, startTime: 'unknown' };
@@ -152,7 +152,7 @@ export class SupervisedProcess {
     // What it started must not hold its port or its device when it is started again.
     if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
     if (this.#stopping.signal.aborted) return;
-    if (Date.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
+    if (performance.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
     this.#startAgain();
   }
 

@@ -189,6 +189,6 @@ function waysOut(run: string, { canOverride, untilMs }: AwaitedOverride): string
 
 function seconds(stage: StageStatus): string {
   return stage.startedAtMs !== undefined && stage.endedAtMs !== undefined
-    ? `${((stage.endedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`
+    ? `${(Math.max(0, stage.endedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`
     : '';
 }
