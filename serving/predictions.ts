@@ -6,6 +6,7 @@ import { badRequest } from './http/http-error.js';
 import { type GuardedInference, inferGuarded } from './anomaly/infer-guarded.js';
 import type { ModelRegistry, ServedModel } from './model-registry.js';
 import type { RequestTerms } from './request-terms.js';
+import { toNineDigits } from './http/json-bytes.js';
 import { labelFlags, outputWidth, rowValues, type Batch, type BatchOutputs, type Column } from './tensors.js';
 
 /** What a version computed for rows. */
@@ -56,7 +57,7 @@ export function computeBatch(registry: ModelRegistry, served: ServedModel, batch
   }));
 }
 
-/** `computeRows`, with the answer as objects. */
+/** `computeRows`, with the answer as objects: those that `rowsJson` writes. */
 export async function predictRows(
   registry: ModelRegistry,
   request: { readonly model: string; readonly version?: string; readonly instances: unknown },
@@ -76,11 +77,11 @@ export function checkRowCount(rows: number, maxRows: number): void {
     );
 }
 
-/** One prediction a row, with the names of the classes. */
+/** One prediction a row, with the names of the classes; its numbers have nine significant digits, as over HTTP. */
 export function toPredictions(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
   const predictions = predictionsOf(manifest, outputs);
   const { anomaly } = outputs;
-  return anomaly ? predictions.map((prediction, row) => ({ ...prediction, anomaly: anomaly[row] })) : predictions;
+  return anomaly ? predictions.map((prediction, row) => ({ ...prediction, anomaly: toNineDigits(anomaly[row]) })) : predictions;
 }
 
 function predictionsOf(manifest: ModelManifest, outputs: BatchOutputs): Prediction[] {
@@ -90,13 +91,18 @@ function predictionsOf(manifest: ModelManifest, outputs: BatchOutputs): Predicti
   const values = outputs.classIndex ? undefined : rowValues(manifest, outputs);
   return Array.from({ length: rows }, (_, row) => {
     if (!outputs.classIndex) {
-      const value = values![row];
+      const value = toNineDigits(values![row]);
       if (!manifest.quantiles) return { value };
-      return { value, quantiles: Object.fromEntries(manifest.quantiles.map((quantile, k) => [quantile, outputs.values[row * width + k]])) };
+      return {
+        value,
+        quantiles: Object.fromEntries(manifest.quantiles.map((quantile, k) => [quantile, toNineDigits(outputs.values[row * width + k])])),
+      };
     }
-    const probabilities = Object.fromEntries(manifest.classes.map((name, k) => [name, outputs.values[row * width + k]]));
+    const probabilities = Object.fromEntries(manifest.classes.map((name, k) => [name, toNineDigits(outputs.values[row * width + k])]));
     const label = manifest.classes[outputs.classIndex[row]];
-    return manifest.task === 'binary' ? { label, probability: outputs.values[row * width + 1], probabilities } : { label, probabilities };
+    return manifest.task === 'binary'
+      ? { label, probability: toNineDigits(outputs.values[row * width + 1]), probabilities }
+      : { label, probabilities };
   });
 }
 
@@ -106,7 +112,7 @@ function labelPredictions(manifest: ModelManifest, outputs: BatchOutputs, rows: 
     Object.fromEntries(manifest.classes.map((name, k) => [name, at(row * manifest.classes.length + k)]));
   return Array.from({ length: rows }, (_, row) => ({
     labels: byName((i) => flags[i] === 1, row),
-    probabilities: byName((i) => outputs.values[i], row),
+    probabilities: byName((i) => toNineDigits(outputs.values[i]), row),
   }));
 }
 

@@ -5,6 +5,7 @@ import type { AccessEntry } from './access.js';
 import type { HttpLimits, TlsIdentity } from './http/http-server.js';
 import type { ExecutorOptions } from './executors/executor.js';
 import type { ModelState } from './model-registry.js';
+import type { OrphanPlace } from './orphan.js';
 import type { PredictionLogOptions } from './prediction-log/prediction-log.js';
 import type { ProcessPlaces } from '../contracts/serving-places.js';
 import type { Placement } from './executors/placement.js';
@@ -30,6 +31,8 @@ export interface ServingCommands {
       readonly tracing?: { readonly instanceId: string };
       /** `share`: of the requests to models whose pipelines do not say it. Left out: predictions are not logged. */
       readonly predictionLog?: Pick<PredictionLogOptions, 'directory'> & { readonly share: number };
+      /** What it does when its supervisor is gone. Left out: it finishes its requests and ends. */
+      readonly orphan?: OrphanPlace;
     };
     readonly result: null;
   };

@@ -11,24 +11,29 @@ import type {
   ReplyMessage,
   ServingCommands,
 } from './process-messages.js';
+import { awaitTakeover } from './orphan.js';
 import { ServingHost, type Collect } from './serving-host.js';
 
 /**
  * A serving process: HTTP server, gRPC server and executors. Started by a supervisor with `fork`, which tells it over IPC what to load;
- * it ends when it is told to drain, and when the supervisor is gone.
+ * it ends when it is told to drain. Without its supervisor it answers on until the next one takes over, for a minute or so.
  */
 
 const logger = pino({ name: 'anneal-serving' });
 
-/** How long requests may take to finish when the supervisor has vanished. */
+/** How long requests may take to finish when there is no supervisor. */
 const orphanDrainMs = 5000;
 
 if (!process.send) throw new Error('serving/process.ts is started by the inference worker: run workers/inference.ts.');
 
-// Ctrl-C reaches the whole process group; the supervisor decides when this process ends.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => logger.debug({ signal }, 'left to the supervisor'));
+// Ctrl-C reaches the whole process group; the supervisor decides when this process ends, as long as there is one.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (process.connected) logger.debug({ signal }, 'left to the supervisor');
+    else finish();
+  });
 
-// Node ends a worker whose primary is gone at once; this one finishes what it has first.
+// Node ends a worker whose primary is gone at once.
 if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
 
 const collecting = new Map<number, (results: CollectedMessage['results']) => void>();
@@ -48,11 +53,24 @@ const host = new ServingHost(
   () => process.kill(process.pid, 'SIGKILL'),
 );
 
-endWithParent(2 * orphanDrainMs);
+const stillHere = endWithParent(2 * orphanDrainMs);
 process.on('disconnect', () => {
+  for (const settle of collecting.values()) settle([]);
+  const place = host.orphaned();
+  if (!place) return finish();
+  logger.warn({ forMs: place.forMs }, 'the supervisor is gone; answering without it until another one takes over');
+  return void awaitTakeover(place, () => host.stopListening(), stillHere).then(
+    () => finish('answers no more in place of its supervisor'),
+    (error: unknown) => finish(`cannot be taken over, and ends: ${String(error)}`),
+  );
+});
+
+/** Finish the requests that are here, and end. */
+function finish(why?: string): void {
+  if (why !== undefined) logger.warn(why);
   setTimeout(() => process.exit(0), orphanDrainMs).unref();
   void host.handlers.drain(null).then(() => process.exit(0));
-});
+}
 
 process.on('message', (message: CommandMessage | CollectedMessage) => {
   if ('collected' in message) {

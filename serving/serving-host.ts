@@ -14,6 +14,7 @@ import { rollUp, ServingMetrics } from './metrics/metrics.js';
 import type { BatchObserver } from './batching/micro-batcher-options.js';
 import { ModelRegistry } from './model-registry.js';
 import type { LoggedVersion } from './prediction-log/logged-version.js';
+import type { OrphanPlace } from './orphan.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './loader/prepared-version.js';
@@ -44,6 +45,8 @@ export class ServingHost {
   #limits: HttpLimits = {};
   #executors: ExecutorOptions = {};
   #processes = 1;
+  #orphan: OrphanPlace | undefined;
+  #isClosing = false;
 
   /**
    * @param collect asks the other processes of the host, and this one
@@ -58,7 +61,7 @@ export class ServingHost {
   }
 
   readonly handlers: Handlers = {
-    start: async ({ limits = {}, executors = {}, expected, processes = 1, awaitsOthers = false, predictionLog, tracing }) => {
+    start: async ({ limits = {}, executors = {}, expected, processes = 1, awaitsOthers = false, predictionLog, tracing, orphan }) => {
       if (predictionLog) {
         const { directory, share } = predictionLog;
         this.#log = new PredictionLog({ directory, onLost: (requests) => this.#metrics.notLogged(requests) });
@@ -71,6 +74,7 @@ export class ServingHost {
       this.#limits = limits;
       this.#executors = executors;
       this.#processes = processes;
+      this.#orphan = orphan;
       return null;
     },
     listen: async ({ host, port, grpcPort, access, tls }) => {
@@ -151,7 +155,7 @@ export class ServingHost {
 
   async #metricsText(): Promise<string> {
     const collected = await this.#collected('metrics');
-    return collected ? rollUp(collected) : this.#metrics.text();
+    return collected?.length ? rollUp(collected) : this.#metrics.text();
   }
 
   /** @returns undefined where there is no other process */
@@ -163,7 +167,24 @@ export class ServingHost {
     return { pid: process.pid, versions: this.#registry.places() };
   }
 
+  /**
+   * The supervisor is gone; this process speaks for itself alone from now on.
+   *
+   * @returns where it may go on to answer; undefined where it should end: it does not serve, or not any more
+   */
+  orphaned(): OrphanPlace | undefined {
+    this.#processes = 1;
+    return this.#http && !this.#isClosing && !this.#registry.awaitsOthers ? this.#orphan : undefined;
+  }
+
+  /** Free the ports at once; who is connected is answered as before. */
+  stopListening(): void {
+    void this.#http?.stopListening();
+    this.#grpc?.stopListening();
+  }
+
   async #closeServers(): Promise<void> {
+    this.#isClosing = true;
     await Promise.all([this.#http?.drain(), this.#grpc?.drain()]);
   }
 

@@ -16,6 +16,11 @@ const copyChunkBytes = 1 << 20;
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
 const outOfSpaceCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
+/** Why an artifact cannot be read from this directory: it is not there, or damaged. */
+export interface CacheProblem {
+  readonly damage?: string;
+}
+
 /**
  * The artifact store on a directory that all workers of a machine (or of a shared volume) see.
  *
@@ -107,11 +112,16 @@ export class FileArtifactStore implements ArtifactStore {
 
   /** @returns whether the artifact is here, whole */
   async holds(ref: ArtifactRef): Promise<boolean> {
+    return (await this.problemOf(ref)) === undefined;
+  }
+
+  /** @returns why the artifact cannot be read here; undefined: it can */
+  async problemOf(ref: ArtifactRef): Promise<CacheProblem | undefined> {
     return this.localPath(ref).then(
-      () => true,
+      () => undefined,
       (error: unknown) => {
-        if (error instanceof AnnealError) return false;
-        throw error;
+        if (!(error instanceof AnnealError)) throw error;
+        return { damage: (error.details as CorruptDetails).damage };
       },
     );
   }
@@ -151,7 +161,8 @@ export class FileArtifactStore implements ArtifactStore {
     if (this.#verified.get(ref.sha256) === stamp) return;
     const { sha256, sizeBytes } = await digestOf(fileChunks(path));
     if (sha256 !== ref.sha256 || sizeBytes !== ref.sizeBytes) {
-      throw corrupt(ref, `the file ${path} has ${sizeBytes} bytes with SHA-256 ${sha256}`, damagedAdvice);
+      const damage = `the file ${path} has ${sizeBytes} bytes with SHA-256 ${sha256}`;
+      throw corrupt(ref, damage, damagedAdvice, { damage });
     }
     this.#verified.set(ref.sha256, stamp);
   }
@@ -250,11 +261,18 @@ async function* writingThrough(file: FileHandle, chunks: AsyncIterable<Uint8Arra
   }
 }
 
-function corrupt(ref: ArtifactRef, found: string, advice: string): AnnealError {
+interface CorruptDetails {
+  readonly uri: string;
+  /** Of a file that is there. */
+  readonly damage?: string;
+}
+
+function corrupt(ref: ArtifactRef, found: string, advice: string, more: Omit<CorruptDetails, 'uri'> = {}): AnnealError {
+  const details: CorruptDetails = { uri: ref.uri, ...more };
   return new AnnealError(
     failureTypes.artifactCorrupt,
     `The artifact ${ref.uri} cannot be used: ${found}; expected ${ref.sizeBytes} bytes with SHA-256 ${ref.sha256}. ${advice}`,
-    { uri: ref.uri },
+    details,
   );
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeleteObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -161,6 +161,19 @@ describe('S3ArtifactStore over its network', () => {
     await expect(fixture.store().readBytes(ref)).rejects.toMatchObject({
       type: failureTypes.artifactCorrupt,
       message: expect.stringContaining(`there is no object s3://${fixture.bucket}/${fixture.key(ref)}`) as unknown,
+    });
+  });
+
+  test('says that the copy on this machine is damaged where the object is gone as well', async () => {
+    const store = fixture.store();
+    const ref = await store.putJson(1);
+    const path = await store.localPath(ref);
+    await rm(path);
+    await writeFile(path, 'damaged');
+    await fixture.client.send(new DeleteObjectCommand({ Bucket: fixture.bucket, Key: fixture.key(ref) }));
+    await expect(store.readBytes(ref)).rejects.toMatchObject({
+      type: failureTypes.artifactCorrupt,
+      message: expect.stringMatching(/there is no object s3:.* on this machine is damaged: the file \S+ has 7 bytes/) as unknown,
     });
   });
 

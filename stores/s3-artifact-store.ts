@@ -10,7 +10,7 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import { BoundedCache, type CacheBound } from './bounded-cache.js';
-import type { FileArtifactStore } from './file-artifact-store.js';
+import type { CacheProblem, FileArtifactStore } from './file-artifact-store.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointersIn, pointerSegments } from './pointer-name.js';
@@ -151,18 +151,27 @@ export class S3ArtifactStore implements ArtifactStore {
   async #fetch(ref: ArtifactRef): Promise<void> {
     const location = this.#object(ref);
     await this.#bounded?.hold(ref);
-    if (await this.#cache.holds(ref)) return;
+    const problem = await this.#cache.problemOf(ref);
+    if (!problem) return;
     let running = this.#fetching.get(ref.sha256);
     if (!running) {
-      running = this.#download(ref, location).finally(() => this.#fetching.delete(ref.sha256));
+      running = this.#download(ref, location, problem).finally(() => this.#fetching.delete(ref.sha256));
       this.#fetching.set(ref.sha256, running);
     }
     await running;
   }
 
-  async #download(ref: ArtifactRef, location: S3Location): Promise<void> {
+  /** @param problem why the cache cannot be read */
+  async #download(ref: ArtifactRef, location: S3Location, { damage }: CacheProblem): Promise<void> {
     await this.#bounded?.added(ref.sizeBytes);
-    await this.#cache.adopt(ref, this.#content(ref, location), s3Uri(location));
+    try {
+      await this.#cache.adopt(ref, this.#content(ref, location), s3Uri(location));
+    } catch (error) {
+      if (!damage || !(error instanceof Error)) throw error;
+      const message = `${error.message} The copy on this machine is damaged: ${damage}.`;
+      if (error instanceof AnnealError) throw new AnnealError(error.type, message, error.details, { cause: error });
+      throw new Error(message, { cause: error });
+    }
   }
 
   async *#content(ref: ArtifactRef, location: S3Location): AsyncGenerator<Uint8Array> {

@@ -222,12 +222,17 @@ describe('an inference host', () => {
     for (const { data } of parts) await store.localPath(data);
   });
 
-  it('leaves no serving process behind when it is killed itself', async () => {
+  it('goes on answering when its supervisor is killed, and hands over to the next one', async () => {
     const pid = servingPid();
     host.child.kill('SIGKILL');
     await once(host.child, 'exit');
-    for (let i = 0; i < 200 && isAlive(pid); i++) await sleep(25);
+    expect(await until('6')).toBeLessThan(1000);
+    host = await startHost();
+    await until('6');
+    for (let i = 0; i < 400 && isAlive(pid); i++) await sleep(25);
     expect(isAlive(pid)).toBe(false);
+    host.child.kill('SIGTERM');
+    expect(await once(host.child, 'exit')).toEqual([0, null]);
   });
 
   it('learns from the memo what to serve when no worker runs the lifecycle', async () => {

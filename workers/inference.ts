@@ -20,6 +20,8 @@ import { readSettings, type Settings } from './settings.js';
 /** A parent is told that the host is up after this long at the latest: Temporal may be away. */
 const readyAtLatestMs = 5000;
 const lastCollectionMs = 3000;
+/** How long serving processes answer when this process was killed: as long as what starts it again may take, and no longer, since no promotion reaches them. */
+const orphanMs = 60_000;
 
 /**
  * The supervisor of one inference host. It serves from the local cache at once, and follows the lifecycles of the models
@@ -36,7 +38,9 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const directory = join(settings.home, 'inference', settings.hostId);
   await makeWritable(directory);
   const store = await openArtifactStore(settings);
-  const cache = await VersionCache.open(directory, store);
+  const cache = await VersionCache.open(directory, store, (damage) =>
+    logger.warn({ damage }, 'a file of a model on this disk is damaged; fetching it from the artifact store again'),
+  );
   const logDirectory = join(settings.home, 'prediction-log', settings.hostId);
   // Of this process alone: another one that was started by mistake must not take the images away.
   const images = join(directory, 'prepared');
@@ -61,6 +65,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     ...protection,
     predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
     ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),
+    orphans: { directory, forMs: orphanMs },
     expected: () => host.models(),
     restore: (member) => host.restore(member).finally(restored.fire),
   });

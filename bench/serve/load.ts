@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -146,11 +147,15 @@ const everyMs = 1;
 /**
  * Open loop: requests are due at fixed times whatever the server does, and a request's latency counts from when it was due, so a
  * server that stalls is charged for all that should have been sent meanwhile (no coordinated omission).
+ *
+ * All connections are open before the first request, and take turns: with one that is opened only when the others are busy, client
+ * and server would run code for the first time in the very moment that they are behind.
  */
-export function openLoop(target: LoadTarget, connections: number, requestsPerSecond: number): OpenLoop {
+export async function openLoop(target: LoadTarget, connections: number, requestsPerSecond: number): Promise<OpenLoop> {
   const requests = target.bodies.map((body) => httpRequest(target, body));
-  const idle = Array.from({ length: connections }, () => new Connection(target.port));
-  const all = [...idle];
+  const all = Array.from({ length: connections }, () => new Connection(target.port));
+  for (const each of all) await each.open();
+  const idle = [...all];
   /** When each request that has found no connection yet was due. */
   const due: number[] = [];
   let latencies: number[] = [];
@@ -165,7 +170,7 @@ export function openLoop(target: LoadTarget, connections: number, requestsPerSec
   const dispatch = (): void => {
     while (due.length > 0 && idle.length > 0) {
       const dueAt = due.shift()!;
-      const client = idle.pop()!;
+      const client = idle.shift()!;
       void client.send(requests[sent++ % requests.length]).then((status) => {
         if (status === 200) latencies.push(performance.now() - dueAt);
         else failed++;
@@ -235,11 +240,17 @@ class Connection {
 
   constructor(private readonly port: number) {}
 
+  /** @throws Error of the system when nobody listens */
+  async open(): Promise<void> {
+    const socket = this.#connected();
+    if (socket.connecting) await once(socket, 'connect');
+  }
+
   /** @returns the status, or 0 when the connection broke before the answer was there */
   send(request: Buffer): Promise<number> {
     return new Promise((resolve) => {
       this.#settle = resolve;
-      this.#open().write(request);
+      this.#connected().write(request);
     });
   }
 
@@ -247,7 +258,7 @@ class Connection {
     this.#socket?.destroy();
   }
 
-  #open(): Socket {
+  #connected(): Socket {
     if (this.#socket && !this.#socket.destroyed && this.#socket.writable) return this.#socket;
     const socket = connect(this.port, '127.0.0.1');
     socket.setNoDelay(true);

@@ -10,6 +10,9 @@ import { logPath } from './log-file.js';
 import type { PortNeed } from './ports.js';
 import type { ServiceSpec } from './supervised-process.js';
 
+/** Serving processes answer for a minute without their supervisor, and then finish what they have. */
+const servingOutlivesMs = 75_000;
+
 export const workerNames = ['orchestration', 'data', 'training', 'inference'] as const;
 
 /** Ports that this stack will listen on; none for a server that others run. */
@@ -106,6 +109,7 @@ export function workerSpecs(settings: Settings): ServiceSpec[] {
     ready: 'message',
     stopSignalTo: 'process',
     stopGraceMs: 30_000,
+    ...(name === 'inference' ? { outlivedMs: servingOutlivesMs } : {}),
   }));
 }
 

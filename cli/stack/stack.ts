@@ -1,3 +1,6 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { releaseOrphans } from '../../workers/inference/orphans.js';
 import { protectionWarnings, readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
 import { CommandError, usageError } from '../command-error.js';
@@ -89,6 +92,9 @@ async function clearRemains(home: string): Promise<void> {
 /** End the orphans of a stack whose supervisor is gone, and forget it. */
 export async function endStaleStack(home: string, state: StackState): Promise<void> {
   await endGroups(state.services, 5000);
+  // Those of an inference worker that was killed as well go on without it.
+  const hosts = await readdir(join(home, 'inference')).catch(() => []);
+  await Promise.all(hosts.map((host) => releaseOrphans(join(home, 'inference', host))));
   const now = stackCondition(home);
   if (now.kind === 'stale' && now.state.supervisor.pid === state.supervisor.pid) removeStackState(home);
 }

@@ -75,6 +75,27 @@ describe('SupervisedProcess', () => {
     expect(Date.now() - killedAt).toBeLessThan(10_000);
   });
 
+  test.each([
+    ['kills what a killed process had started', undefined],
+    ['leaves what may outlive a killed process until it stops', 60_000],
+  ])('%s', async (_what, outlivedMs) => {
+    const pidFile = join(folder, 'child');
+    const script = `
+      const { spawn } = require('node:child_process');
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { stdio: 'ignore' });
+      require('node:fs').appendFileSync(${JSON.stringify(pidFile)}, child.pid + ' ');
+      ${obedient}`;
+    const part = supervise(script, { outlivedMs });
+    const { pid } = await whenState(part, 'ready');
+    const child = identifyProcess(Number(readFileSync(pidFile, 'utf8').trim()))!;
+    process.kill(pid, 'SIGKILL');
+    await whenState(part, 'ready', 1);
+    if (outlivedMs === undefined) await until(() => !isAlive(child), 'the end of the child');
+    else expect(isAlive(child)).toBe(true);
+    await part.stop();
+    expect(isAlive(child)).toBe(false);
+  });
+
   test('counts the deaths of a process that cannot start', async () => {
     const part = supervise('process.exit(7)');
     await until(() => part.failuresInARow >= 2, 'two deaths');

@@ -17,6 +17,8 @@ export interface ServiceSpec {
   /** A worker ends its own children in order; the servers' groups are asked as a whole. */
   readonly stopSignalTo: 'process' | 'group';
   readonly stopGraceMs: number;
+  /** When it is killed, what it started goes on for so long at most, and is taken over by the next one. @default it is killed, too */
+  readonly outlivedMs?: number;
 }
 
 /** Pause before the nth restart in a row: a kill is healed at once, a process that cannot start is not tried in a tight loop. */
@@ -27,12 +29,14 @@ export function restartDelayMs(failuresInARow: number): number {
 /** A process that ran this long before it died is taken as healthy: the pause begins anew. */
 const healthyAfterMs = 30_000;
 const readyPollMs = 150;
+/** What outlives its process ends within this when it is asked to. */
+const outlivingGraceMs = 8000;
 
 /**
  * One process that is kept running: started, watched, started again when it dies, ended in order.
  *
  * It leads a process group of its own, so that the terminal's Ctrl-C reaches only the supervisor, and nothing that it
- * started survives it.
+ * started survives it for longer than it may.
  */
 export class SupervisedProcess {
   readonly #spec: ServiceSpec;
@@ -46,6 +50,8 @@ export class SupervisedProcess {
   #stopping = new AbortController();
   #logStart = 0;
   #lastExit = '';
+  /** Groups of killed processes, and until when they may be there. */
+  readonly #outliving = new Map<number, number>();
 
   /** @param changed is called after every change of state */
   constructor(spec: ServiceSpec, changed: () => void) {
@@ -124,6 +130,7 @@ export class SupervisedProcess {
         await exited;
       }
     }
+    await Promise.all([...this.#outliving].map(([group, until]) => endGroup(group, until)));
     this.#state = 'stopped';
     this.#changed();
   }
@@ -149,11 +156,17 @@ export class SupervisedProcess {
     if (this.#child !== child) return;
     this.#child = undefined;
     this.#lastExit = how;
-    // What it started must not hold its port or its device when it is started again.
-    if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
+    if (child.pid !== undefined) this.#endChildren(child.pid);
     if (this.#stopping.signal.aborted) return;
     if (performance.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
     this.#startAgain();
+  }
+
+  /** What it started must not hold its port or its device when it is started again, unless the next one takes it over. */
+  #endChildren(group: number): void {
+    const { outlivedMs } = this.#spec;
+    if (outlivedMs === undefined || this.#stopping.signal.aborted) signal(-group, 'SIGKILL');
+    else this.#outliving.set(group, Date.now() + outlivedMs);
   }
 
   #startAgain(): void {
@@ -175,11 +188,24 @@ export class SupervisedProcess {
   }
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** @param until afterwards its number may be another's */
+async function endGroup(group: number, until: number): Promise<void> {
+  const deadline = Math.min(until, Date.now() + outlivingGraceMs);
+  if (Date.now() > deadline || !signal(-group, 'SIGTERM')) return;
+  while (Date.now() < deadline) {
+    await sleep(50);
+    if (!signal(-group, 0)) return;
+  }
+  signal(-group, 'SIGKILL');
+}
+
+/** @returns whether there is such a process, or group */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, name);
+    return process.kill(pid, name);
   } catch (error) {
     // EPERM: macOS says so of a group in which only zombies are left.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
   }
 }

@@ -4,10 +4,17 @@ const lookEveryMs = 500;
 
 /** Runs in a thread of its own, which turns while the process's own event loop does not. */
 const watch = `
-  const { parent, graceMs, lookEveryMs } = require('node:worker_threads').workerData;
+  const { parent, graceMs, lookEveryMs, beats } = require('node:worker_threads').workerData;
+  let seen = 0;
+  let aliveAt = 0;
   const look = () => {
-    if (process.ppid === parent) return void setTimeout(look, lookEveryMs);
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), graceMs);
+    setTimeout(look, lookEveryMs);
+    if (process.ppid === parent) return;
+    const now = performance.now();
+    const beat = Atomics.load(beats, 0);
+    if (aliveAt === 0 || beat !== seen) aliveAt = now;
+    seen = beat;
+    if (now - aliveAt > graceMs) process.kill(process.pid, 'SIGKILL');
   };
   look();
 `;
@@ -17,14 +24,17 @@ const watch = `
  * endless loop in a model's graph, or in the file of a model) does not hear that its parent went, and would take a core for ever.
  *
  * @param graceMs how long it may take to end by itself
+ * @returns called from time to time, it lets a process that has work to finish live without its parent: until it was not for `graceMs`
  */
-export function endWithParent(graceMs = 2000): void {
+export function endWithParent(graceMs = 2000): () => void {
+  const beats = new Int32Array(new SharedArrayBuffer(4));
   new Worker(watch, {
     eval: true,
-    workerData: { parent: process.ppid, graceMs, lookEveryMs },
+    workerData: { parent: process.ppid, graceMs, lookEveryMs, beats },
     // None of what this process was started with is for the thread, and it needs next to no memory.
     execArgv: [],
     env: {},
     resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
   }).unref();
+  return () => void Atomics.add(beats, 0, 1);
 }

@@ -146,6 +146,21 @@ describe('the gRPC interface of a serving process', () => {
     expect(error!.details).not.toContain('SECRET');
   });
 
+  it.each([
+    ['ModelInfer', inference.ModelInfer, false],
+    ['ModelMetadata', inference.ModelMetadata, false],
+    ['Check of its health', health.Check, false],
+    ['Watch of its health', health.Watch, true],
+  ])('says of bytes that are no message for %s that they are none', async (_name, { path, responseDeserialize }, isStream) => {
+    // A field of a length that is longer than what follows.
+    const serialize = () => Buffer.from([0x0a, 0x7f, 0x41]);
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      if (!isStream) client.makeUnaryRequest(path, serialize, responseDeserialize, {}, resolve);
+      else client.makeServerStreamRequest(path, serialize, responseDeserialize, {}).on('error', resolve).resume();
+    });
+    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('no message of the type') });
+  });
+
   it('counts its requests', async () => {
     const before = /protocol="grpc",status="200"\} (\d+)/;
     const count = async () => Number(before.exec(await (await fetch(`${serving.url}/metrics`)).text())?.[1] ?? 0);

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import {
   Metadata,
   Server,
@@ -13,7 +14,7 @@ import {
 } from '@grpc/grpc-js';
 import type { RequestSpan } from '../tracing/span-record.js';
 import { clientClosedRequest } from '../answer-status.js';
-import { HttpError, toHttpError } from '../http/http-error.js';
+import { badRequest, HttpError, toHttpError } from '../http/http-error.js';
 import type { TlsIdentity } from '../http/http-server.js';
 import type { ListenerOptions } from '../listener-options.js';
 import { modelMetadata, runTensors, serverMetadata, type TensorResult } from '../oip/oip.js';
@@ -23,7 +24,7 @@ import { RequestCancelledError } from '../request-terms.js';
 import { termsOfCall } from './terms-of-call.js';
 import { readInferRequest, toInferResponse, type InferRequestMessage } from './infer-messages.js';
 import { reflectionHandlers, reflectionServices } from './reflection.js';
-import { loadService } from './service-definition.js';
+import { decodingLeniently, loadService, UndecodableMessage } from './service-definition.js';
 
 export const inferenceServiceName = 'inference.GRPCInferenceService';
 export const healthServiceName = 'grpc.health.v1.Health';
@@ -67,7 +68,8 @@ export class GrpcServer {
   readonly #server: Server;
   readonly #options: GrpcServerOptions;
   readonly #watches = new Set<() => void>();
-  #port = 0;
+  /** What grpc-js listens on itself is closed with its connections, never before them. */
+  readonly #listener: NetServer;
   #drained: Promise<void> | undefined;
 
   private constructor(options: GrpcServerOptions) {
@@ -79,8 +81,8 @@ export class GrpcServer {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.keepalive_timeout_ms': 20_000,
     });
-    this.#server.addService(loadService('./inference.proto', inferenceServiceName), this.#inferenceMethods());
-    this.#server.addService(loadService('./health.proto', healthServiceName), {
+    this.#server.addService(decodingLeniently(loadService('./inference.proto', inferenceServiceName)), this.#inferenceMethods());
+    this.#server.addService(decodingLeniently(loadService('./health.proto', healthServiceName)), {
       Check: this.#unary(({ service }: { service: string }) => {
         const status = this.#health(service);
         if (status === healthStatus.serviceUnknown) throw new HttpError(404, 'This host has no such service.');
@@ -89,6 +91,8 @@ export class GrpcServer {
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
     });
     for (const service of reflectionServices()) this.#server.addService(service, reflectionHandlers);
+    const connections = this.#server.createConnectionInjector(credentialsOf(options.tls));
+    this.#listener = createServer({ noDelay: true }, (socket) => connections.injectConnection(socket));
   }
 
   /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */
@@ -96,23 +100,25 @@ export class GrpcServer {
     // What it would write past the log comes as an error as well.
     setLogVerbosity(logVerbosity.NONE);
     const grpc = new GrpcServer(options);
-    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-    grpc.#port = await new Promise<number>((resolve, reject) => {
-      grpc.#server.bindAsync(`${host}:${options.port}`, credentialsOf(options.tls), (error, port) => {
-        if (!error) resolve(port);
-        // grpc-js keeps the system's code in the text only.
-        else reject(Object.assign(error, { code: /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1] }));
-      });
+    await new Promise<void>((resolve, reject) => {
+      grpc.#listener.once('error', reject);
+      grpc.#listener.listen(options.port, options.host, () => resolve());
     });
     return grpc;
   }
 
   get port(): number {
-    return this.#port;
+    return (this.#listener.address() as AddressInfo).port;
+  }
+
+  /** Free the port at once; who is connected is answered as before. */
+  stopListening(): void {
+    this.#listener.close();
   }
 
   /** Take no new calls and finish those that are here. */
   drain(): Promise<void> {
+    this.stopListening();
     this.#drained ??= new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.forceShutdown(), this.#options.drainTimeoutMs);
       this.#server.tryShutdown(() => {
@@ -176,6 +182,7 @@ export class GrpcServer {
     const id = requestIdOf(call);
     let response: object;
     try {
+      if (call.request instanceof UndecodableMessage) throw undecodable();
       response = await answer(call.request, call, id);
     } catch (error) {
       const refusal = toHttpError(error);
@@ -198,6 +205,10 @@ export class GrpcServer {
 
   /** Tell the status now and whenever it has changed; a drain ends the stream, which would hold it up otherwise. */
   #watch(call: ServerWritableStream<{ service: string }, object>): void {
+    if (call.request instanceof UndecodableMessage) {
+      call.emit('error', { code: grpcStatus.INVALID_ARGUMENT, details: undecodable().message });
+      return;
+    }
     let told: number | undefined;
     const tell = (): void => {
       const status = this.#health(call.request.service);
@@ -214,6 +225,12 @@ export class GrpcServer {
     call.on('cancelled', end);
     tell();
   }
+}
+
+function undecodable(): HttpError {
+  return badRequest(
+    'The bytes of the request are no message of the type that this method takes. Make the client from the .proto of this host.',
+  );
 }
 
 /** That of the metadata, else the one that the message bears, else a new one. */

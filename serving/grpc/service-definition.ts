@@ -27,6 +27,24 @@ export function loadService(file: string, serviceName: string): ServiceDefinitio
   );
 }
 
+/** Stands for the request of a call whose message is none of its type: grpc-js would tell the client of an error of ours. */
+export class UndecodableMessage {}
+
+/** The service for a server that says itself what is wrong with such a message; `UndecodableMessage` comes in its place. */
+export function decodingLeniently(service: Readonly<Record<string, Method>>): ServiceDefinition {
+  const lenient = ({ requestDeserialize, ...method }: Method): Method => ({
+    ...method,
+    requestDeserialize: (bytes) => {
+      try {
+        return requestDeserialize(bytes);
+      } catch {
+        return new UndecodableMessage();
+      }
+    },
+  });
+  return Object.fromEntries(Object.entries(service).map(([name, method]) => [name, lenient(method)]));
+}
+
 interface Streams {
   readonly request: boolean;
   readonly response: boolean;

@@ -52,7 +52,8 @@ function findRoute(method: string, url: string): Found {
 
 function matchRoute(method: string, url: string): Found {
   const query = url.indexOf('?');
-  const path = query < 0 ? url : url.slice(0, query);
+  // As it is sent to a proxy, a server takes it too (RFC 9112, 3.2.2).
+  const path = (query < 0 ? url : url.slice(0, query)).replace(/^https?:\/\/[^/]*/i, '');
   const allowed: string[] = [];
   for (const route of routes) {
     const match = route.pattern.exec(path);

@@ -68,6 +68,7 @@ export class HttpServer {
   readonly #onError: HttpServerOptions['onError'];
   readonly #onAnswer: HttpServerOptions['onAnswer'];
   readonly #answerTimeoutMs: number;
+  #closed: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
 
   private constructor(options: HttpServerOptions) {
@@ -96,6 +97,8 @@ export class HttpServer {
       noDelay: true,
       // We ask for it ourselves, with an answer that says so.
       requireHostHeader: false,
+      // What comes twice and may come once is seen to: Node would pass over the second one, and a proxy perhaps over the first.
+      joinDuplicateHeaders: true,
     };
     // `#handle` gives the request its id first.
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request as ServedRequest, response);
@@ -130,14 +133,16 @@ export class HttpServer {
     return this.#server.address() as AddressInfo;
   }
 
+  /** Free the port at once; who is connected is answered as before. @returns when the last connection has ended */
+  stopListening(): Promise<void> {
+    // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
+    return (this.#closed ??= new Promise((resolve) => NetServer.prototype.close.call(this.#server, () => resolve())));
+  }
+
   /** Take no new connections, finish the requests that are here, and close each connection after its answer. */
   drain(): Promise<void> {
-    this.#drained ??= new Promise<void>((resolve) => {
-      // `close` of an HTTP server would drop idle connections at once, and with them the requests that are on their way.
-      NetServer.prototype.close.call(this.#server, () => resolve());
-      setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
-    });
-    return this.#drained;
+    if (!this.#drained) setTimeout(() => this.#server.closeIdleConnections(), idleGraceMs);
+    return (this.#drained ??= this.stopListening());
   }
 
   async #handle(request: ServedRequest, response: ServerResponse): Promise<void> {
@@ -182,14 +187,34 @@ export class HttpServer {
   }
 }
 
-/** @throws HttpError for what HTTP/1.1 wants or has, and the routes do not look at */
+/** @throws HttpError for what HTTP/1.1 wants or has, and neither Node's parser nor the routes look at */
 function checkHeaders({ headers, httpVersion, askForBody }: ServedRequest): void {
-  if (httpVersion !== '1.1') return;
-  if (headers.host === undefined)
-    throw badRequest('The request has no Host header, which HTTP/1.1 wants. Send it with the name of this host.');
-  if (headers.expect !== undefined && !askForBody)
+  const { host, expect, 'transfer-encoding': coding } = headers;
+  if (coding !== undefined) {
+    // Without it in HTTP/1.0, and with another one than this, two readers may disagree where the body ends (RFC 9112, 6.1).
+    if (httpVersion === '1.0') throw new HttpError(400, 'HTTP/1.0 has no Transfer-Encoding. Send the body with a Content-Length.', closes);
+    if (coding.toLowerCase() !== 'chunked')
+      throw new HttpError(
+        501,
+        'This host takes no Transfer-Encoding but "chunked". A compressed body says so in Content-Encoding.',
+        closes,
+      );
+  }
+  if (httpVersion !== '1.1') {
+    if (httpVersion === '1.0') return;
+    throw new HttpError(505, 'This host speaks HTTP/1.1 and HTTP/1.0.');
+  }
+  if (host === undefined) throw badRequest('The request has no Host header, which HTTP/1.1 wants. Send it with the name of this host.');
+  if (!hostPattern.test(host))
+    throw badRequest('The Host header must come once, as the name or address of this host with or without a port.');
+  if (expect !== undefined && !askForBody)
     throw new HttpError(417, 'This host meets no expectation but "Expect: 100-continue". Send the request without that header.');
 }
+
+/** What follows on such a connection may be anything. */
+const closes = { connection: 'close' };
+/** The characters of `uri-host [":" port]`; two headers would be joined by a comma and a space. @see RFC 9110, 7.2; RFC 3986, 3.2.2 */
+const hostPattern = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /** What is written. Short bytes are a text with a character for each, which Node joins with the headers instead of writing two pieces. */
 function contentOf(body: unknown): string | Buffer {

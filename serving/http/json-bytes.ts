@@ -43,7 +43,7 @@ export class JsonBytes {
     // Beyond these bounds nobody wants to count zeros, and below 2^53 the product that is rounded is exact.
     if (rest >= 0.0001 && rest < 1e9) this.#digits(rest);
     else if (rest === 0) this.#bytes[this.#at++] = zero;
-    else this.#at += this.#bytes.write(String(Number(rest.toPrecision(9))), this.#at, 'latin1');
+    else this.#at += this.#bytes.write(String(toNineDigits(rest)), this.#at, 'latin1');
   }
 
   /** Write once more what was written from there to there. */
@@ -91,6 +91,11 @@ export class JsonBytes {
     }
     this.#at = end;
   }
+}
+
+/** The double nearest to nine significant digits of a number of 32 bits: what a reader of `float32` has. */
+export function toNineDigits(value: number): number {
+  return Number(value.toPrecision(9));
 }
 
 /** Most answers are written here: memory for each would cost more than its bytes. */

@@ -31,8 +31,6 @@ export interface ServingMemberOptions {
   readonly hangTimeoutMs?: number;
 }
 
-type Ports = ServingCommands['listen']['result'];
-
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -83,17 +81,26 @@ export class ServingMember {
   /**
    * Start the process for the first time.
    *
-   * @returns once it listens; what was served before may still be loading
+   * @param whenRestored others still answer in place of this host: the process holds what was served before, or has failed to, when this
+   *   is called, and listens once it has returned
+   * @returns once it listens; what was served before may still be loading, where nobody else answers
    * @throws Error with `code` and `listener` when the address cannot be used; nothing is left running then
    */
-  async start(): Promise<Ports> {
+  async start(whenRestored?: () => Promise<void>): Promise<void> {
     this.#up = this.#launch();
     try {
       await this.#up;
-      const ports = await this.#send('listen', this.#options.listen);
+      const child = this.#child;
+      if (whenRestored) {
+        this.#restored = this.#restore();
+        await Promise.race([this.#restored, sleep(restoreTimeoutMs, undefined, { ref: false })]);
+        await whenRestored();
+        // It died meanwhile: the next one comes as ever.
+        if (this.#child !== child || !child?.connected) return;
+      }
+      await this.#send('listen', this.#options.listen);
       this.#isServing = true;
-      this.#restored = this.#restore();
-      return ports;
+      if (!whenRestored) this.#restored = this.#restore();
     } catch (error) {
       this.#stopping = true;
       this.#child?.kill('SIGKILL');

@@ -4,7 +4,9 @@ import type { Logger } from 'pino';
 import type { ExecutorOptions } from '../../serving/executors/executor.js';
 import type { AccessEntry } from '../../serving/access.js';
 import type { HttpLimits, TlsIdentity } from '../../serving/http/http-server.js';
+import type { OrphanPlace } from '../../serving/orphan.js';
 import type { CollectedCommand, CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
+import { countOrphans, releaseOrphans } from './orphans.js';
 import { MemberEndedError, ServingMember } from './serving-member.js';
 
 export interface ServingPoolOptions {
@@ -26,6 +28,8 @@ export interface ServingPoolOptions {
   /** Load into a new process what the host serves. */
   readonly restore: (member: Pick<ServingMember, 'request'>) => Promise<void>;
   readonly hangTimeoutMs?: number;
+  /** Where serving processes answer on when their supervisor was killed, and are taken over from. Left out: they end. */
+  readonly orphans?: OrphanPlace;
 }
 
 /** A scrape does not wait longer for a process that is busy or hangs. */
@@ -73,9 +77,12 @@ export class ServingPool {
     }
     this.#members = Array.from({ length: processes }, (_, index) => this.#member(index));
     try {
-      // The first one alone, so that an address that cannot be used is told once.
-      await this.#members[0].start();
-      await Promise.all(this.#members.slice(1).map((member) => member.start()));
+      if (this.#options.orphans && (await countOrphans(this.#options.orphans.directory)) > 0) await this.#takeOver(this.#options.orphans);
+      else {
+        // The first one alone, so that an address that cannot be used is told once.
+        await this.#members[0].start();
+        await Promise.all(this.#members.slice(1).map((member) => member.start()));
+      }
       void this.#completed();
     } catch (error) {
       await this.stop();
@@ -100,6 +107,21 @@ export class ServingPool {
       if (outcome.status === 'rejected') throw outcome.reason;
       return outcome.value;
     });
+  }
+
+  /** Those that a supervisor which was killed has left answer until all of ours can. */
+  async #takeOver({ directory }: OrphanPlace): Promise<void> {
+    let toCome = this.#members.length;
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve)).then(async () => {
+      const orphans = await releaseOrphans(directory);
+      this.#options.logger.info({ orphans }, 'taking over from serving processes whose supervisor had ended');
+    });
+    const whenRestored = (): Promise<void> => {
+      if (--toCome === 0) release();
+      return released;
+    };
+    await Promise.all(this.#members.map((member) => member.start(whenRestored)));
   }
 
   /** One that starts later takes connections when it holds the models. */
@@ -130,7 +152,7 @@ export class ServingPool {
   }
 
   #member(index: number): ServingMember {
-    const { logger, processes, limits, executors, predictionLog, tracing, expected, host, restore, hangTimeoutMs, access, tls } =
+    const { logger, processes, limits, executors, predictionLog, tracing, expected, host, restore, hangTimeoutMs, access, tls, orphans } =
       this.#options;
     return new ServingMember({
       logger,
@@ -144,6 +166,7 @@ export class ServingPool {
         tracing,
         expected: expected(),
         awaitsOthers: !this.#isComplete,
+        orphan: orphans,
       }),
       listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,

@@ -46,6 +46,30 @@ describe('VersionCache', () => {
     expect(readFileSync((await cache.files(version.bundle)).model.path)).toEqual(Buffer.from(tinyGraph({ bias: 0 })));
   });
 
+  it('says of a file that is damaged here, and not in the store any more, what is damaged where', async () => {
+    const version = await storeVersion(store, '1', 0);
+    const { model } = await cache.files(version.bundle);
+    rmSync(model.path);
+    writeFileSync(model.path, 'damaged');
+    await store.remove(version.bundle.model);
+    const told: string[] = [];
+    const restarted = await VersionCache.open(join(directory, 'host'), store, (damage) => told.push(damage));
+    const failed = await restarted.files(version.bundle).catch((error: unknown) => error as Error);
+    // printf damaged | sha256sum
+    const digest = '41f0c27c00e8018f7715b5f50f67b5b54c229c1b843a014152785d9005f58fde';
+    expect(told).toEqual([expect.stringContaining(model.path)]);
+    expect(failed).toMatchObject({
+      type: 'ArtifactCorrupt',
+      message: expect.stringContaining(`is damaged (${model.path} has the SHA-256`),
+    });
+    expect(failed).toMatchObject({
+      message: expect.stringMatching(/could not be fetched .*: The artifact .* there is no file .*tried again/),
+    });
+    expect(told[0]).toContain(digest);
+    await storeVersion(store, '1', 0);
+    expect(readFileSync((await restarted.files(version.bundle)).model.path)).toEqual(Buffer.from(tinyGraph({ bias: 0 })));
+  });
+
   it('refuses a version that the store does not have, and leaves nothing half-written', async () => {
     const version = await storeVersion(store, '1', 0);
     await store.remove(version.bundle.model);

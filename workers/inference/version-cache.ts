@@ -35,17 +35,20 @@ export class VersionCache {
   private constructor(
     private readonly directory: string,
     private readonly store: ArtifactStore,
+    private readonly onDamaged: (what: string) => void,
   ) {}
 
-  static async open(directory: string, store: ArtifactStore): Promise<VersionCache> {
+  /** @param onDamaged told of a file on the disk of this host that was not what it should be, and is fetched again */
+  static async open(directory: string, store: ArtifactStore, onDamaged: (what: string) => void = () => undefined): Promise<VersionCache> {
     for (const part of ['tmp', 'blobs', 'models']) await mkdir(join(directory, part), { recursive: true });
-    return new VersionCache(directory, store);
+    return new VersionCache(directory, store, onDamaged);
   }
 
   /**
    * Bring a version's files here, from the artifact store where they are not here already.
    *
-   * @throws AnnealError `ArtifactCorrupt` when the store has no such content, Error when the store cannot be reached
+   * @throws AnnealError `ArtifactCorrupt` when the store has no such content, Error when the store cannot be reached; both say so where
+   *   the file is here, but damaged
    */
   async files(bundle: ModelBundle): Promise<VersionFiles> {
     const fetching = [bundle.model, bundle.manifest, bundle.golden].map((ref) => this.#file(ref));
@@ -123,8 +126,16 @@ export class VersionCache {
     const path = join(this.directory, 'blobs', ref.sha256);
     let hashed = this.#verified.get(ref.sha256);
     if (!hashed) {
-      const here = await this.#digests.digest(path);
-      hashed = here?.sha256 === ref.sha256 ? here.hashed : await this.#bring(ref, path);
+      const here = await this.#digests.digest(path).catch((error: Error) => error);
+      const isWhole = here !== undefined && !(here instanceof Error) && here.sha256 === ref.sha256;
+      if (isWhole) hashed = here.hashed;
+      else {
+        const damage = here && `${path} ${here instanceof Error ? `cannot be read: ${here.message}` : `has the SHA-256 ${here.sha256}`}`;
+        if (damage) this.onDamaged(damage);
+        hashed = await this.#bring(ref, path).catch((error: unknown) => {
+          throw damage ? stillDamaged(damage, error) : error;
+        });
+      }
       this.#verified.set(ref.sha256, hashed);
     }
     return { path, sha256: ref.sha256, hashed };
@@ -156,6 +167,13 @@ export class VersionCache {
     if (hashed) return hashed;
     throw new Error(`The copy of ${ref.uri} has another SHA-256 than the artifact; the disk of this host may be full or failing.`);
   }
+}
+
+/** What is wrong here comes first: the host would not have asked the store otherwise. */
+function stillDamaged(damage: string, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message = `The copy of a model's file on the disk of this host is damaged (${damage}), and it could not be fetched from the artifact store again: ${why} It is tried again with each try to serve the version; until then the host serves what it holds in memory. Check the disk.`;
+  return cause instanceof AnnealError ? new AnnealError(cause.type, message, cause.details, { cause }) : new Error(message, { cause });
 }
 
 function parseModel(text: string): CachedModel | undefined {
