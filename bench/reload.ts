@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { residentBytes } from '../serving/resident-bytes.js';
-import { openLoop, summarize, type MeasuredSummary } from './serve/load.js';
+import { openLoop, summarize, type MeasuredSummary } from './serve/open-loop.js';
 import { NoiseMeter } from './serve/machine-noise.js';
 import { writeBenchVersion } from './serve/model.js';
 import { median, pairsTable, pairWindows, type Pair, type Window } from './serve/paired-windows.js';
