@@ -19,6 +19,7 @@ import type { ServedVersion } from '../contracts/serving.js';
 import { scorePartition } from '../ml/batch/score-partition.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
+import { runExportJob } from '../ml/export/run-export-job.js';
 import { openModel } from '../ml/export/run-model.js';
 import { batchPlaces } from '../stores/batch-places.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
@@ -42,7 +43,7 @@ describe('a batch job whose output lies in S3', () => {
     const { spec, ref, checkpoint } = await trainedFixture(store, root, 'binary');
     const exported = { spec, prepared: ref, checkpoint, dataDigest: 'abc' };
     const bundle: ModelBundle = await environment().run(
-      (given: ExportInput) => createExportActivities({ store }).exportModel(given),
+      (given: ExportInput) => createExportActivities({ store, run: runExportJob }).exportModel(given),
       exported,
     );
     version = { version: '3', bundle };

@@ -37,6 +37,7 @@ import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import type { ScoringJob } from '../ml/batch/scoring-job.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
+import { runExportJob } from '../ml/export/run-export-job.js';
 import { openModel, predictClassesWith, predictWith, runModel } from '../ml/export/run-model.js';
 import { labelFlags } from '../serving/tensors.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
@@ -58,7 +59,7 @@ beforeAll(async () => {
     const columns = { ...spec.columns, distance: { ...spec.columns.distance, min: 0, max: 1000 } } as typeof spec.columns;
     const input = { spec: { ...spec, columns }, prepared: ref, checkpoint, dataDigest: 'abc' };
     const bundle: ModelBundle = await environment().run(
-      (given: ExportInput) => createExportActivities({ store }).exportModel(given),
+      (given: ExportInput) => createExportActivities({ store, run: runExportJob }).exportModel(given),
       input,
     );
     versions[task] = { version: '3', bundle };

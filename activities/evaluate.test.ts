@@ -12,6 +12,7 @@ import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
 import { withDataSession } from '../ml/data/duckdb-session.js';
 import { auc } from '../ml/evaluate/metrics/auc.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
+import { runExportJob } from '../ml/export/run-export-job.js';
 import { openModel, predictWith } from '../ml/export/run-model.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createEvaluateActivities } from './evaluate.js';
@@ -39,7 +40,7 @@ function environment(): MockActivityEnvironment {
 }
 
 async function bundleOf({ spec, ref, checkpoint }: TrainedFixture): Promise<ModelBundle> {
-  const activities = createExportActivities({ store });
+  const activities = createExportActivities({ store, run: runExportJob });
   const input = { spec, prepared: ref, checkpoint, dataDigest: 'abc' };
   return environment().run((given: ExportInput) => activities.exportModel(given), input);
 }

@@ -11,6 +11,7 @@ import type { GoldenOutputs, ModelBundle, ModelManifest } from '../contracts/mod
 import type { Task } from '../contracts/pipeline.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
+import { runExportJob } from '../ml/export/run-export-job.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { createExportActivities } from './export.js';
@@ -30,7 +31,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 async function exported(task: Task, changes: Partial<ExportInput> = {}): Promise<ModelBundle> {
   const { spec, ref, checkpoint } = fixtures[task];
-  const activities = createExportActivities({ store });
+  const activities = createExportActivities({ store, run: runExportJob });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
   const input = { spec, prepared: ref, checkpoint, dataDigest: 'abc', ...changes };
   return environment.run((given: ExportInput) => activities.exportModel(given), input);

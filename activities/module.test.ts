@@ -106,7 +106,9 @@ it('trains on a slower engine, and says why, where its gradient alone has no tra
   const training = { ...fixture.spec.training, engine: 'auto' as const, epochs: 1 };
   const { engine } = await attempt('products', { model: products, training }).result;
   expect(engine.name).toBe('tfjs-wasm');
-  expect(engine.reason).toContain('the TensorFlow.js kernel "Cumprod" in layer "products", which has no translation');
+  expect(engine.reason).toContain(
+    'tf.prod in layer "products", whose gradient takes the TensorFlow.js kernel "Cumprod", which has no translation',
+  );
 });
 
 it('does not retry a module whose bundle was not submitted, or whose options make it throw', async () => {

@@ -5,6 +5,7 @@ import type { EvaluationReport, GoldenOutputs, ModelBundle, ModelManifest } from
 import type { Prediction } from '../contracts/serving.js';
 import { evaluateModel } from '../ml/evaluate/evaluate-model.js';
 import { rowsToTensors } from '../ml/data/read/raw-tensors.js';
+import { runExportJob } from '../ml/export/run-export-job.js';
 import { prepareVersion } from '../serving/loader/prepare-version.js';
 import { openPrepared } from '../serving/loader/prepared-version.js';
 import { toPredictions } from '../serving/predictions.js';
@@ -18,7 +19,7 @@ const environment = () => new MockActivityEnvironment({}, { logger: new DefaultL
 
 /** What a trained fixture becomes by the activities that export and evaluate it. */
 export function exportFixture(store: FileArtifactStore, { spec, ref, checkpoint }: TrainedFixture): Promise<ModelBundle> {
-  const { exportModel } = createExportActivities({ store });
+  const { exportModel } = createExportActivities({ store, run: runExportJob });
   const input: ExportInput = { spec, prepared: ref, checkpoint, dataDigest: 'abc' };
   return environment().run((given: ExportInput): Promise<ModelBundle> => exportModel(given), input);
 }

@@ -13,9 +13,11 @@ import type { CrossValidationSummary, LogFoldInput } from '../contracts/cross-va
 import type { TrackedRun, TrackingActivities } from '../contracts/activities.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import { failureTypes } from '../contracts/failures.js';
+import type { MetricPoint } from '../contracts/training.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
+import { MlflowTracking } from '../stores/mlflow-tracking.js';
 import { registerInput, tinyBundle } from '../stores/registered-model-fixture.js';
 import { testPipeline } from '../testing/fake-stages.js';
 import { executable, mlflowUri } from '../testing/servers.js';
@@ -183,6 +185,85 @@ describe('tracking activities against MLflow and Temporal', () => {
     );
     expect(await figuresOf(nested.runId)).toMatchObject(shown);
     expect(await collect(mlflow.runs.metricHistory(nested.runId, 'validation/logLoss'))).toHaveLength(3);
+  });
+
+  test('the curves of a training and of a trial are shown while they go on, once, whatever is logged again at their end', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const trialWorkflowId = `${workflowId}/sweep/trial-4`;
+    const history: MetricPoint[] = [
+      { step: 10, metrics: { loss: 0.7 } },
+      { step: 20, metrics: { loss: 0.6, 'validation/auc': 0.71 } },
+      { step: 30, metrics: { loss: 0.5, 'validation/auc': 0.72 } },
+    ];
+    const tracking = new MlflowTracking(mlflow, store, { uiUrl: trackingUri, temporalUiUrl, namespace: 'default' });
+    const own = { pipeline: spec.name, workflowId };
+    const nested = { kind: 'trial' as const, number: 4, workflowId: trialWorkflowId };
+    const ofTrial = { experimentId: tracked.experimentId, runId: tracked.runId, nested };
+    const ofTrials = { filter: `tags.\`mlflow.parentRunId\` = '${tracked.runId}'` };
+    // Two attempts: the second one went on from a checkpoint, and begins with what it finds there.
+    await expect(tracking.openCurve({ pipeline: spec.name, workflowId: `${workflowId}-2` })).rejects.toThrow('is not open yet');
+    await expect(tracking.openCurve({ pipeline: `${spec.name}-2`, workflowId })).rejects.toThrow('is not open yet');
+    for (const page of [own, ofTrial]) {
+      const first = await tracking.openCurve(page);
+      await first([history[0], { step: 20, metrics: { loss: 0.6 } }], 0);
+      const second = await tracking.openCurve(page);
+      await second(history.slice(0, 2), 0);
+      await second(history, 1);
+    }
+    const [trial] = await collect(mlflow.runs.search([tracked.experimentId], ofTrials));
+    expect(trial).toMatchObject({ runName: 'trial-4', status: 'RUNNING' });
+    const counts = async (): Promise<number[][]> =>
+      Promise.all(
+        [tracked.runId, trial.runId].map(async (runId) => [
+          (await collect(mlflow.runs.metricHistory(runId, 'loss'))).length,
+          (await collect(mlflow.runs.metricHistory(runId, 'validation/auc'))).length,
+        ]),
+      );
+    const once = [
+      [3, 2],
+      [3, 2],
+    ];
+    expect(await counts()).toEqual(once);
+    const registered = await registerInput(store, { spec, tracked, workflowId, bundle: (await tinyBundle(store)).bundle });
+    await run('registerModelVersion', {
+      ...registered,
+      training: { ...registered.training, step: 30, history, validation: { auc: 0.72 } },
+    });
+    await run('logTrial', { tracked, trialWorkflowId, trial: 4, parameters: {}, state: 'completed', metrics: { auc: 0.72 }, history });
+    expect(await collect(mlflow.runs.search([tracked.experimentId], ofTrials))).toMatchObject([{ runId: trial.runId, status: 'FINISHED' }]);
+    expect(await counts()).toEqual(once);
+  });
+
+  test('where the model of a trial is kept, the run shows the curve of its own training, and the figures of the trial', async () => {
+    const { spec, workflowId, tracked } = await opened();
+    const registered = await registerInput(store, { spec, tracked, workflowId, bundle: (await tinyBundle(store)).bundle });
+    const ofTrial = [{ step: 40, metrics: { loss: 0.3, 'validation/auc': 0.8 } }];
+    const curve = [
+      { step: 40, metrics: { loss: 0.4, 'validation/auc': 0.78 } },
+      { step: 80, metrics: { loss: 0.35, 'validation/auc': 0.76 } },
+    ];
+    const training = { ...registered.training, step: 40, history: ofTrial, validation: { auc: 0.8 } };
+    await run('registerModelVersion', { ...registered, training, curve });
+    const { metrics } = await mlflow.runs.get(tracked.runId);
+    expect(metrics).toContainEqual(expect.objectContaining({ key: 'validation/auc', value: 0.8 }));
+    expect(metrics).toContainEqual(expect.objectContaining({ key: 'loss', value: 0.35 }));
+  });
+
+  test('a trial that was ended while its curve was shown is closed with its run', async () => {
+    const { tracked } = await opened();
+    const tracking = new MlflowTracking(mlflow, store, { uiUrl: trackingUri, temporalUiUrl, namespace: 'default' });
+    const trial = (number: number) => ({ kind: 'trial' as const, number, workflowId: `${tracked.runId}/trial-${number}` });
+    for (const number of [0, 1])
+      await tracking.openCurve({ experimentId: tracked.experimentId, runId: tracked.runId, nested: trial(number) });
+    const ended = { tracked, trialWorkflowId: trial(0).workflowId, trial: 0, parameters: {}, state: 'completed' as const };
+    await run('logTrial', { ...ended, metrics: {}, history: [] });
+    await run('closeRun', { tracked, outcome: 'cancelled' });
+    const filter = `tags.\`mlflow.parentRunId\` = '${tracked.runId}'`;
+    const trials = await collect(mlflow.runs.search([tracked.experimentId], { filter }));
+    expect(Object.fromEntries(trials.map(({ runName, status }) => [runName, status]))).toEqual({
+      'trial-0': 'FINISHED',
+      'trial-1': 'KILLED',
+    });
   });
 
   test('a fold is a nested run, and the figures over the folds stand in the run itself, also after a retry', async () => {

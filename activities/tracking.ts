@@ -60,7 +60,7 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
     logCrossValidation: (input) => withMlflow((tracking) => tracking.logCrossValidation(input)),
     registerModelVersion: (input) => withMlflow((_tracking, registry) => registry.register(input)),
     tagRun: ({ tracked, tags }) => withMlflow((tracking) => tracking.tagRun(tracked.runId, tags)),
-    closeRun: ({ tracked, outcome, reason }) => withMlflow((tracking) => tracking.closeRun(tracked.runId, outcome, reason)),
+    closeRun: ({ tracked, outcome, reason }) => withMlflow((tracking) => tracking.closeRun(tracked, outcome, reason)),
     setModelAlias: ({ model, alias, version }) => withMlflow((_tracking, registry) => registry.setAlias(model, alias, version)),
     resolveModelVersion: ({ model, version }) => withMlflow((_tracking, registry) => registry.resolve(model, version)),
 

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -9,12 +10,13 @@ import { failureTypes } from '../contracts/failures.js';
 import { primaryMetric } from '../contracts/pipeline.js';
 import type { NamedEngine } from '../contracts/pipeline/training.js';
 import type { ArtifactRef } from '../contracts/reference.js';
-import type { TrainInput, TrainProgress } from '../contracts/training.js';
+import type { MetricPoint, TrainInput, TrainProgress } from '../contracts/training.js';
 import { TrainingChildren } from '../ml/train/child/run-in-child.js';
+import { decodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { checkpointPointer } from './checkpoint-keeper.js';
 import { preparedFixture, type PreparedFixture } from './prepared-fixture.js';
-import { createTrainingActivities } from './train.js';
+import { createTrainingActivities, type TrainingDependencies } from './train.js';
 
 let root: string;
 let store: FileArtifactStore;
@@ -68,11 +70,11 @@ interface Attempt {
   readonly result: Promise<Awaited<ReturnType<ReturnType<typeof createTrainingActivities>['trainModel']>>>;
 }
 
-function attempt(input: TrainInput, heartbeatDetails?: unknown): Attempt {
+function attempt(input: TrainInput, heartbeatDetails?: unknown, openCurve?: TrainingDependencies['openCurve']): Attempt {
   const environment = new MockActivityEnvironment({ heartbeatDetails }, { logger: new DefaultLogger('ERROR') });
   const beats: (TrainProgress | undefined)[] = [];
   environment.on('heartbeat', (progress?: TrainProgress) => beats.push(progress));
-  const activities = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children });
+  const activities = createTrainingActivities({ store, threads: 1, slots: 1, scratchRoot, children, openCurve });
   return { environment, beats, result: environment.run((given: TrainInput) => activities.trainModel(given), input) };
 }
 
@@ -94,6 +96,12 @@ const killTraining = (): void => {
 
 function isStored({ sha256 }: ArtifactRef): boolean {
   return existsSync(join(root, 'store', 'sha256', sha256.slice(0, 2), sha256));
+}
+
+/** A checkpoint without the time that it took to come so far. */
+async function lasting(ref: ArtifactRef): Promise<object> {
+  const { durationMs: _, ...checkpoint } = decodeCheckpoint(await store.readBytes(ref));
+  return checkpoint;
 }
 
 describe('trainModel', () => {
@@ -118,7 +126,7 @@ describe('trainModel', () => {
     await store.setPointer(checkpointPointer('same'), fixture.ref);
     const second = await attempt(inputOf('same', { epochs: 100 }), first.beats.at(-1)).result;
     expect(second.resumedAtStep).toBeGreaterThan(0);
-    expect(second.checkpoint).toEqual(whole.checkpoint);
+    expect(await lasting(second.checkpoint)).toEqual(await lasting(whole.checkpoint));
     expect(second.parametersDigest).toBe(whole.parametersDigest);
   });
 
@@ -162,6 +170,30 @@ describe('trainModel', () => {
     expect(performance.now() - askedAt).toBeLessThan(2000);
     const pointed = await store.getPointer(checkpointPointer('cancelled'));
     expect(pointed && isStored(pointed)).toBe(true);
+  });
+
+  it('shows its curve while it goes on, as its history will begin, and is not held up where that fails', async () => {
+    const page = { pipeline: 'fixture', workflowId: 'pipeline/fixture/1' };
+    const shown: (readonly MetricPoint[])[] = [];
+    const openCurve: TrainingDependencies['openCurve'] = async (given) => {
+      expect(given).toEqual(page);
+      return async (points) => void shown.push(points);
+    };
+    const failing = jest.fn<NonNullable<TrainingDependencies['openCurve']>>().mockRejectedValue(new Error('MLflow is away'));
+    for (const open of [openCurve, failing]) {
+      const key = `shown-${open === failing}`;
+      const going = attempt(inputOf(key, { epochs: 100_000 }, { page }), undefined, open);
+      void going.result.catch(() => undefined);
+      while (shown.length === 0 || (open === failing && failing.mock.calls.length === 0)) await sleep(50);
+      const told = going.beats.at(-1)!.step;
+      await sleep(1500);
+      expect(going.beats.at(-1)!.step).toBeGreaterThan(told);
+      going.environment.cancel();
+      await expect(going.result).rejects.toBeInstanceOf(CancelledFailure);
+    }
+    const checkpoint = decodeCheckpoint(await store.readBytes((await store.getPointer(checkpointPointer('shown-false')))!));
+    expect(shown[0].length).toBeGreaterThan(0);
+    expect(checkpoint.history.points.slice(0, shown[0].length)).toEqual(shown[0]);
   });
 
   it('does not retry a run that diverged', async () => {

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { TrainingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
-import type { TrainInput, TrainProgress, TrainResult } from '../contracts/training.js';
+import type { TrainInput, TrainingPage, TrainProgress, TrainResult } from '../contracts/training.js';
 import { withScratchDirectory } from '../ml/scratch-directory.js';
 import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
 import { checkEngines } from '../ml/train/engines/check-engines.js';
@@ -13,9 +13,13 @@ import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
 import { countFailure } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
+import { LiveCurve, type LogPoints } from './live-curve.js';
 
-/** A step or the reading of the data may take longer than the time between two reports of the child. */
-const heartbeatEveryMs = 1000;
+/**
+ * A step or the reading of the data may take longer than the time between two reports of the child, and the answer to a heartbeat is
+ * what tells of a cancellation.
+ */
+const heartbeatEveryMs = 500;
 
 /** Of an attempt that has not come to its first step. */
 const noProgress: TrainProgress = { step: 0, totalSteps: 0, epoch: 0, epochs: 0, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
@@ -30,6 +34,8 @@ export interface TrainingDependencies {
   readonly devices?: readonly string[];
   /** Where a run's files lie until they are stored; default: the system's directory for temporary files. */
   readonly scratchRoot?: string;
+  /** Where the curves of a training are shown while it goes on; default: nowhere. */
+  readonly openCurve?: (page: TrainingPage) => Promise<LogPoints>;
   /** Default: a pool of its own, whose processes end with this one. */
   readonly children?: TrainingChildren;
 }
@@ -41,24 +47,23 @@ export function createTrainingActivities({
   slots,
   devices,
   scratchRoot = tmpdir(),
+  openCurve,
   children,
 }: TrainingDependencies): TrainingActivities {
   const pool = children ?? new TrainingChildren(devices);
   if (!children) for (let slot = 0; slot < slots; slot++) pool.warm();
   return withActivityFailures<TrainingActivities>({
-    trainModel: (input) => trainModel({ store, threads, scratchRoot, pool }, input),
+    trainModel: (input) => trainModel({ store, threads, scratchRoot, pool, openCurve }, input),
     checkEngines: (input) => checkEngines(input, Context.current().cancellationSignal),
   });
 }
 
-interface Dependencies {
-  readonly store: ArtifactStore;
-  readonly threads: number;
+interface Dependencies extends Pick<TrainingDependencies, 'store' | 'threads' | 'openCurve'> {
   readonly scratchRoot: string;
   readonly pool: TrainingChildren;
 }
 
-async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, input: TrainInput): Promise<TrainResult> {
+async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Dependencies, input: TrainInput): Promise<TrainResult> {
   // Messages of a child process arrive outside of the activity's asynchronous context, so it is taken along.
   const context = Context.current();
   // Details come from an earlier attempt through JSON; nothing of them is trusted but the reference, which the store verifies.
@@ -74,6 +79,7 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
   };
   beat();
   const timer = setInterval(() => beat(), heartbeatEveryMs);
+  const curve = liveCurve(context, input, openCurve);
   try {
     return await withScratchDirectory(scratchRoot, async (directory) => {
       const manifest = await store.readJson<PreparedManifest>(input.prepared);
@@ -85,6 +91,7 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
             progress = { ...next, checkpoint: progress?.checkpoint, ...(before?.inVain ? { inVain: before.inVain } : {}) };
             beat();
           },
+          onCurve: (points) => curve?.show(points),
           onCheckpoint: async (path, step) => {
             const checkpoint = await keeper.save(path);
             furthestStep = Math.max(furthestStep, step);
@@ -107,7 +114,17 @@ async function trainModel({ store, threads, scratchRoot, pool }: Dependencies, i
     throw counted.error;
   } finally {
     clearInterval(timer);
+    curve?.end();
   }
+}
+
+function liveCurve({ log }: Context, { page }: TrainInput, openCurve: TrainingDependencies['openCurve']): LiveCurve | undefined {
+  if (!page || !openCurve) return undefined;
+  const warn = (error: unknown): void =>
+    log.warn('MLflow does not show the curve of this training for now; it is logged when the training has ended', {
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  return new LiveCurve(() => openCurve(page), warn);
 }
 
 async function localJob(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { residentBytes } from '../serving/resident-bytes.js';
-import { openLoop, summarize, type MeasuredSummary } from './serve/load.js';
+import { openLoop, summarize, type MeasuredSummary } from './serve/open-loop.js';
 import { NoiseMeter } from './serve/machine-noise.js';
 import { writeBenchVersion } from './serve/model.js';
 import { median, pairsTable, pairWindows, type Pair, type Window } from './serve/paired-windows.js';
@@ -17,8 +17,9 @@ import { startTemporalHosts } from './serve/temporal-host.js';
  * the host has never seen. The load is an open loop: a request's latency counts from when it was due.
  *
  * What has machines of its own in production shares the cores of the host here. So that it is not measured along, Temporal's server
- * and the worker of the workflows have a lower priority than the host once this has started, and the client, where it may, a higher
- * one. With all of them at the same priority Temporal made up most of what the serving threads waited longer while promoting.
+ * and the worker of the workflows run once this has started only where the host leaves a core free (`SCHED_IDLE`), and the client,
+ * where it may, has a higher priority. With all of them at the same priority Temporal made up most of what the serving threads waited
+ * longer while promoting.
  *
  * Each group of promotions is held against the calms before and after it, so that what else the machine does falls upon both, and no
  * request is left out. Beside each group stands what made requests late without a promotion: other processes, the hypervisor, and how
@@ -72,7 +73,7 @@ try {
     const bodies = benchRows(64).map((row) => JSON.stringify({ instances: [row] }));
     const isClientBefore = mayGoBefore();
     const target = { port: fleet.ports[0], path: '/v1/models/flights:predict', bodies };
-    const load = openLoop(target, Number(options.connections), Number(options.rate));
+    const load = await openLoop(target, Number(options.connections), Number(options.rate));
     await sleep(warmUpMs);
 
     const calm: Window[] = [];

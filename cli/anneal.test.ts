@@ -113,7 +113,7 @@ describe('anneal', () => {
     const { code, stderr } = await anneal(['run', path]);
     expect(code).not.toBe(0);
     expect(stderr).not.toContain('could not be loaded');
-    expect(stderr).toContain('source');
+    expect(stderr).toMatch(/definition of pipeline "mine" is not valid: source:/);
   });
 
   test('says what is wrong in the definition of a pipeline file, wherever it lies', async () => {

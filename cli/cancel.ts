@@ -26,7 +26,8 @@ export async function cancel(run: string, { json }: { readonly json?: boolean })
     if (state !== 'running') throw new CommandError(`The run ${run} does not run: it has ended (${state}). "anneal show ${run}" shows it.`);
     await handle.cancel();
     let now = await stateOf(handle);
-    for (const until = Date.now() + waitMs; now === 'running' && Date.now() < until; now = await stateOf(handle)) await sleep(lookEveryMs);
+    for (const until = performance.now() + waitMs; now === 'running' && performance.now() < until; now = await stateOf(handle))
+      await sleep(lookEveryMs);
     if (json) printJson({ run, workflowId, state: now === 'running' ? 'cancelling' : now });
     else if (now === 'running') printLine(`The run ${run} is being cancelled: a stage of it still ends. "anneal show ${run}" shows it.`);
     else if (now === 'cancelled') printLine(`The run ${run} is cancelled. "anneal run" starts another one.`);

@@ -74,7 +74,7 @@ const silentMs = 2000;
 
 /** Say on stderr what a look at large data is about, a line for each step. */
 function tellOfSlowSteps(): NonNullable<DataContext['onProgress']> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   let step = '';
   let told = '';
   const tell = (): void => {
@@ -84,7 +84,7 @@ function tellOfSlowSteps(): NonNullable<DataContext['onProgress']> {
   setTimeout(tell, silentMs).unref();
   return ({ phase, totalRows }) => {
     step = `  looks at  ${phase}${totalRows === undefined ? '' : ` (${count(totalRows)} rows)`}`;
-    if (Date.now() - startedAt >= silentMs) tell();
+    if (performance.now() - startedAt >= silentMs) tell();
   };
 }
 

@@ -66,11 +66,17 @@ async function importTypescript(file: string): Promise<{ default?: unknown }> {
   const [endModules, endCommonJs] = [modules.register(), commonJs.register()];
   register(new URL('./contracts-for-pipelines.mjs', import.meta.url));
   try {
-    return (await import(pathToFileURL(file).href)) as { default?: unknown };
+    return exportsOf((await import(pathToFileURL(file).href)) as { default?: unknown });
   } finally {
     endCommonJs();
     await endModules();
   }
+}
+
+/** Of a module that was compiled to CommonJS, all that it exports is Node's default export. */
+function exportsOf(module: { default?: unknown }): { default?: unknown } {
+  const exported = module.default as { readonly __esModule?: boolean; readonly default?: unknown } | null | undefined;
+  return exported?.__esModule === true ? exported : module;
 }
 
 /** @throws CommandError (usage) when the definition is valid without the assignments, and is not with them */

@@ -4,6 +4,7 @@ import { count, duration, table, timestamp } from './output.js';
 
 describe('duration', () => {
   test.each([
+    [-3_600_000, '0 ms'],
     [0, '0 ms'],
     [850, '850 ms'],
     [4210, '4.2 s'],

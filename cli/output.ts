@@ -39,9 +39,9 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** `850 ms`, `4.2 s`, `3 min 05 s`, `2 h 03 min` */
+/** `850 ms`, `4.2 s`, `3 min 05 s`, `2 h 03 min`; 0 for the time between two readings of a clock that went back. */
 export function duration(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 1000) return `${Math.round(Math.max(0, milliseconds))} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);

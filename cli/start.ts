@@ -84,9 +84,9 @@ async function startOrReuse(settings: Settings, report: ReturnType<typeof servic
 }
 
 async function waitForTemporal(settings: Settings, stop: StopRequest): Promise<void> {
-  const deadline = Date.now() + temporalWaitMs;
+  const deadline = performance.now() + temporalWaitMs;
   while (!stop.signal.aborted && !(await isTemporalServing(settings))) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new CommandError(
         `The stack runs, but its Temporal server does not answer at ${settings.temporal.address}. "anneal status" shows its parts; "anneal down" stops it, so that it can be started anew.`,
       );

@@ -196,6 +196,8 @@ export interface RegisterInput {
   readonly bundle: ModelBundle;
   readonly evaluation: EvaluationResult;
   readonly training: TrainResult;
+  /** Of the run's own training, where `training` is a trial's; default: that of `training`. */
+  readonly curve?: readonly MetricPoint[];
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly dataDigest: string;
   /** Reason why data that did not meet the expectations were let pass. */

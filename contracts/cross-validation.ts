@@ -48,6 +48,8 @@ export interface FoldInput {
   /** How many there are. */
   readonly folds: number;
   readonly spec: PipelineSpec;
+  /** Absent in those of before it was there. */
+  readonly tracked?: TrackedRun;
 }
 
 export interface FoldResult {

@@ -18,6 +18,19 @@ export interface TrainInput {
   readonly resumeFrom?: ArtifactRef;
   /** Validate on at most this many rows, the first of the split in a fixed pseudo-random order; default all. */
   readonly validationRows?: number;
+  /** Absent: MLflow hears of the training when it has ended. */
+  readonly page?: TrainingPage;
+}
+
+/** Where MLflow shows the curves of a training while it goes on: in the page of its run, which may open later, or in a nested one. */
+export type TrainingPage = { readonly pipeline: string; readonly workflowId: string } | NestedPage;
+
+/** Of a trial or a fold. */
+export interface NestedPage {
+  readonly experimentId: string;
+  /** Of the pipeline run. */
+  readonly runId: string;
+  readonly nested: { readonly kind: 'trial' | 'fold'; readonly number: number; readonly workflowId: string };
 }
 
 export interface MetricPoint {
@@ -54,7 +67,9 @@ export interface TrainResult {
   /** sha256 of the exported parameters. */
   readonly parametersDigest: string;
   readonly parameters: number;
+  /** Of this attempt, within the engine. */
   readonly rowsPerSecond: number;
+  /** Of the whole training: what earlier attempts and rungs took up to the checkpoint that this one went on from is in it. */
   readonly durationMs: number;
   /** Step that this attempt began at; 0 unless it resumed. */
   readonly resumedAtStep: number;

@@ -1,4 +1,5 @@
 import { collect, filterString, isMlflowError, type MlflowClient, type ModelVersion, type Run } from 'mlflow-ts-client';
+import { figure } from '../contracts/figure.js';
 import type { RegisterInput } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
@@ -71,7 +72,7 @@ export class MlflowRegistry {
     }
   }
 
-  async #logResults(run: Run, { spec, training, evaluation, parameters }: RegisterInput): Promise<void> {
+  async #logResults(run: Run, { spec, training, curve = training.history, evaluation, parameters }: RegisterInput): Promise<void> {
     const { summary } = evaluation;
     const final = {
       ...underHeading('test', summary.metrics),
@@ -85,13 +86,15 @@ export class MlflowRegistry {
       }),
       ...(summary.threshold !== undefined && { threshold: summary.threshold }),
     };
+    // The figures of a run are for MLflow those of the highest step, and a trial that is kept had fewer than the curve.
+    const step = Math.max(training.step, curve.at(-1)?.step ?? 0);
     await this.tracking.logParameters(run, {
       model: spec.model,
       training: spec.training,
       ...(spec.sweep && { sweep: { chosen: Object.keys(parameters) } }),
     });
     await this.client.runs.logBatch(run.runId, {
-      metrics: toMetrics([...training.history, { step: training.step, metrics: final }], run.startTimeMs),
+      metrics: toMetrics([...curve, { step, metrics: final }], run.startTimeMs),
       tags: {
         [tagNames.engine]: fitted(`${training.engine.name}: ${training.engine.reason}`, 'tag'),
         [tagNames.primaryMetric]: summary.primaryMetric,
@@ -131,7 +134,7 @@ export class MlflowRegistry {
       name: spec.name,
       source: `${run.artifactUri}/${directory}`,
       runId: run.runId,
-      description: `${summary.primaryMetric} ${value?.toFixed(4) ?? '–'} on ${summary.rows} test rows; made by [${workflowId}](${run.tags[tagNames.temporalUrl] ?? ''}).`,
+      description: `${summary.primaryMetric} ${figure(value)} on ${summary.rows} test rows; made by [${workflowId}](${run.tags[tagNames.temporalUrl] ?? ''}).`,
       tags: {
         [tagNames.bundle]: canonicalJson(bundle),
         [tagNames.modelDigest]: bundle.model.sha256,

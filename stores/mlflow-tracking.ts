@@ -11,7 +11,7 @@ import type {
 import type { LogCrossValidationInput, LogFoldInput } from '../contracts/cross-validation.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
-import type { MetricPoint } from '../contracts/training.js';
+import type { MetricPoint, NestedPage, TrainingPage } from '../contracts/training.js';
 import { canonicalJson } from '../contracts/canonical-json.js';
 import { datasetInput } from './mlflow-dataset.js';
 import { fitted, flattenParameters, tagFilter, tagNames, underHeading } from './mlflow-names.js';
@@ -80,12 +80,22 @@ export class MlflowTracking {
     });
   }
 
+  /**
+   * Find the run that shows the curve of a training while it goes on; a nested one is opened.
+   *
+   * @throws Error when the page of the pipeline run is not open yet
+   * @returns what logs points there, as those who log the training's result will do it, so that MLflow takes these for the same ones
+   */
+  async openCurve(page: TrainingPage): Promise<(points: readonly MetricPoint[], from: number) => Promise<void>> {
+    const run = 'nested' in page ? await this.#nestedRun(page, page.nested) : await this.#openRunOf(page.pipeline, page.workflowId);
+    return async (points, from) => {
+      const metrics = toMetrics(points, run.startTimeMs).filter(({ timestampMs }) => timestampMs >= run.startTimeMs + from);
+      await this.client.runs.logBatch(run.runId, { metrics });
+    };
+  }
+
   async logTrial({ tracked, trialWorkflowId, trial, parameters, state, metrics, history }: LogTrialInput): Promise<void> {
-    const run = await this.#findOrCreate(tracked.experimentId, tagNames.trialWorkflowId, trialWorkflowId, `trial-${trial}`, {
-      [tagNames.trialWorkflowId]: trialWorkflowId,
-      'mlflow.parentRunId': tracked.runId,
-      'mlflow.source.type': 'JOB',
-    });
+    const run = await this.#nestedRun(tracked, { kind: 'trial', number: trial, workflowId: trialWorkflowId });
     await this.logParameters(run, parameters);
     const last = history.at(-1)?.step ?? 0;
     const reached: MetricPoint = { step: last, metrics: underHeading('validation', metrics) };
@@ -106,11 +116,7 @@ export class MlflowTracking {
 
   /** A nested run with the history of the fold's training and its figures on the rows held out. */
   async logFold({ tracked, foldWorkflowId, fold, rows, metrics, history }: LogFoldInput): Promise<void> {
-    const run = await this.#findOrCreate(tracked.experimentId, tagNames.foldWorkflowId, foldWorkflowId, `fold-${fold}`, {
-      [tagNames.foldWorkflowId]: foldWorkflowId,
-      'mlflow.parentRunId': tracked.runId,
-      'mlflow.source.type': 'JOB',
-    });
+    const run = await this.#nestedRun(tracked, { kind: 'fold', number: fold, workflowId: foldWorkflowId });
     await this.logParameters(run, { fold, rows });
     const reached: MetricPoint = { step: history.at(-1)?.step ?? 0, metrics: underHeading('heldOut', metrics) };
     await this.client.runs.logBatch(run.runId, { metrics: toMetrics([...history, reached], run.startTimeMs) });
@@ -131,13 +137,18 @@ export class MlflowTracking {
     await this.client.artifacts.uploadBytes(run.artifactUri, 'reports/label-issues.json', report);
   }
 
-  async closeRun(runId: string, outcome: RunOutcome, reason?: string): Promise<void> {
+  /** A nested run that goes on is of a trial or a fold that was ended from outside. */
+  async closeRun({ experimentId, runId }: TrackedRun, outcome: RunOutcome, reason?: string): Promise<void> {
+    const filter = `${tagFilter('mlflow.parentRunId', runId)} AND attributes.status = 'RUNNING'`;
+    const endTimeMs = Date.now();
+    for (const nested of await collect(this.client.runs.search([experimentId], { filter })))
+      await this.client.runs.update(nested.runId, { status: 'KILLED', endTimeMs });
     await this.client.runs.setTags(runId, {
       [tagNames.outcome]: outcome,
       ...(reason !== undefined && { [tagNames.reason]: fitted(reason, 'tag') }),
     });
     const status = ({ promoted: 'FINISHED', rejected: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' } as const)[outcome];
-    await this.client.runs.update(runId, { status, endTimeMs: Date.now() });
+    await this.client.runs.update(runId, { status, endTimeMs });
   }
 
   /**
@@ -177,19 +188,40 @@ export class MlflowTracking {
     }
   }
 
+  async #openRunOf(pipeline: string, workflowId: string): Promise<Run> {
+    const experiment = await this.client.experiments.getByName(pipeline);
+    const run = experiment && (await this.#oldest(experiment.experimentId, tagNames.workflowId, workflowId));
+    if (!run) throw new Error(`The page of ${workflowId} is not open yet.`);
+    return run;
+  }
+
+  /** Of a trial or a fold: one, whether its curve was shown while it trained or not. */
+  #nestedRun(
+    { experimentId, runId }: Pick<TrackedRun, 'experimentId' | 'runId'>,
+    { kind, number, workflowId }: NestedPage['nested'],
+  ): Promise<Run> {
+    const keyTag = kind === 'trial' ? tagNames.trialWorkflowId : tagNames.foldWorkflowId;
+    return this.#findOrCreate(experimentId, keyTag, workflowId, `${kind}-${number}`, {
+      [keyTag]: workflowId,
+      'mlflow.parentRunId': runId,
+      'mlflow.source.type': 'JOB',
+    });
+  }
+
   async #findOrCreate(experimentId: string, keyTag: string, key: string, runName: string, tags: Tags): Promise<Run> {
-    const oldest = async (): Promise<Run | undefined> => {
-      const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
-      const [run] = await collect(this.client.runs.search([experimentId], { filter: tagFilter(keyTag, key), orderBy, pageSize: 1 }), 1);
-      return run;
-    };
-    const found = await oldest();
+    const found = await this.#oldest(experimentId, keyTag, key);
     if (found) return found;
     const created = await this.client.runs.create({ experimentId, runName, tags });
     // An attempt that Temporal took for lost may still be at work: both agree on the older run.
-    const agreed = (await oldest()) ?? created;
+    const agreed = (await this.#oldest(experimentId, keyTag, key)) ?? created;
     if (agreed.runId !== created.runId) await this.client.runs.delete(created.runId);
     return agreed;
+  }
+
+  async #oldest(experimentId: string, keyTag: string, key: string): Promise<Run | undefined> {
+    const orderBy = ['attributes.start_time ASC', 'attributes.run_id ASC'];
+    const [run] = await collect(this.client.runs.search([experimentId], { filter: tagFilter(keyTag, key), orderBy, pageSize: 1 }), 1);
+    return run;
   }
 }
 
@@ -205,10 +237,15 @@ export function workflowUrl({ temporalUiUrl, namespace }: MlflowAddresses, workf
  */
 export function toMetrics(points: readonly MetricPoint[], startTimeMs: number): Metric[] {
   const distinct = new Map<string, Metric>();
+  const last = new Map<string, Metric>();
   for (const [place, { step, metrics }] of points.entries()) {
     for (const [key, value] of Object.entries(metrics)) {
+      // Where nothing came in between, the figure stands already, and may have been sent.
+      const before = last.get(key);
+      if (before?.step === step && Object.is(before.value, value)) continue;
       const metric: Metric = { key, value, timestampMs: startTimeMs + place, step };
       distinct.set(canonicalJson([key, step, String(value)]), metric);
+      last.set(key, metric);
     }
   }
   return [...distinct.values()];

@@ -51,6 +51,8 @@ export interface FakeBehaviour {
   readonly partitions?: number;
   /** Called for each training; throw to make it fail. */
   readonly onTrain?: (input: TrainInput) => void | Promise<void>;
+  /** What a training says of itself, beside what each says. */
+  readonly training?: Partial<TrainResult>;
   /** What a training reaches on the validation part. */
   readonly validation?: (input: TrainInput) => Metrics;
   /** What each validation finds, by its number from 0; default: data that pass. */
@@ -169,6 +171,7 @@ export class FakeStages {
           rowsPerSecond: 1000,
           durationMs: 1,
           resumedAtStep: 0,
+          ...this.behaviour.training,
         };
       },
     };

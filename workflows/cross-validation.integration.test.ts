@@ -58,6 +58,8 @@ describe('crossValidation', () => {
       const [final] = stages.trained.filter(({ key }) => key === handle.workflowId);
       expect(folds.map(({ key }) => key).sort()).toEqual([1, 2, 3, 4].map((fold) => foldWorkflowId(id, fold)));
       for (const { training, model } of folds) expect({ training, model }).toEqual({ training: final.training, model: final.model });
+      for (const { key, page } of folds)
+        expect(page).toMatchObject({ runId: 'r', nested: { kind: 'fold', number: Number(key.at(-1)), workflowId: key } });
       expect(stages.calls.filter((call) => call.startsWith('logFold')).sort()).toEqual([1, 2, 3, 4].map((fold) => `logFold ${fold}`));
       expect(stages.calls.indexOf('findLabelIssues')).toBeLessThan(stages.calls.indexOf('logCrossValidation'));
     });

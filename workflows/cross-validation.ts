@@ -9,6 +9,7 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
+import { figure } from '../contracts/figure.js';
 import type { CrossValidationInput, CrossValidationSummary, FoldResult, PreparedFold } from '../contracts/cross-validation.js';
 import { failureTypes } from '../contracts/failures.js';
 import { foldWorkflowId } from '../contracts/ids.js';
@@ -74,7 +75,7 @@ async function allFolds(
     try {
       return await executeChild<typeof fold>('fold', {
         workflowId: foldId,
-        args: [{ prepared, folds: folds.length, spec }],
+        args: [{ prepared, folds: folds.length, spec, tracked }],
         staticSummary: `fold ${prepared.fold} of ${folds.length}`,
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -127,7 +128,7 @@ function foldFailure(number: number, folds: number, error: unknown): Application
 function details(done: readonly FoldResult[], folds: number, metric: keyof FoldResult['metrics']): string {
   const ended = done.filter((result) => result !== undefined);
   const rows = ended.map(
-    ({ fold: number, rows: { train, heldOut }, metrics }) => `| ${number} | ${train} | ${heldOut} | ${metrics[metric]?.toFixed(4) ?? ''} |`,
+    ({ fold: number, rows: { train, heldOut }, metrics }) => `| ${number} | ${train} | ${heldOut} | ${figure(metrics[metric], '')} |`,
   );
   return [
     `**cross-validation** ${ended.length}/${folds} folds`,

@@ -57,6 +57,17 @@ describe('trainingPipeline', () => {
     });
   });
 
+  it('warns of a training that began anew, and is promoted all the same', async () => {
+    const beganAnew = 'The training began anew: its checkpoint at step 40 is of other code.';
+    await run(new FakeStages({ training: { beganAnew } }), testPipeline(), async (handle) => {
+      expect(await handle.result()).toMatchObject({ status: 'promoted', warnings: expect.arrayContaining([beganAnew]) });
+      expect((await handle.query(statusQuery)).warnings).toContain(beganAnew);
+    });
+    await run(new FakeStages(), testPipeline(), async (handle) => {
+      expect((await handle.result()).warnings ?? []).not.toContainEqual(expect.stringContaining('began anew'));
+    });
+  });
+
   it('ends rejected, with its version registered, when what serves comes from a newer run', async () => {
     const asked: unknown[] = [];
     const onPromote: FakeBehaviour['onPromote'] = (input) => {
@@ -207,6 +218,13 @@ describe('trainingPipeline', () => {
       const final = stages.trained.filter(({ untilStep }) => untilStep === undefined);
       expect(final).toHaveLength(1);
       expect(final[0].training.learningRate).toBe(best);
+      expect(final[0].page).toEqual({ pipeline: 'toy', workflowId: handle.workflowId });
+      for (const { key, page } of trials)
+        expect(page).toEqual({
+          experimentId: '1',
+          runId: 'r',
+          nested: { kind: 'trial', number: Number(/trial-(\d+)$/.exec(key)![1]), workflowId: key },
+        });
       expect(stages.calls.filter((call) => call.startsWith('logTrial')).sort()).toEqual([
         ...Array.from({ length: 2 }, () => 'logTrial completed'),
         ...Array.from({ length: 6 }, () => 'logTrial pruned'),
@@ -230,6 +248,7 @@ describe('trainingPipeline', () => {
       await handle.result();
       expect(stages.registered[0].training).toMatchObject({ step: 30, validation: { auc: expect.any(Number) } });
       expect(stages.registered[0].training.validation.auc).toBeGreaterThan(0.5);
+      expect(stages.registered[0].curve).toEqual([{ step: 1, metrics: { loss: 0.7 } }]);
       const { stages: told } = await handle.query(statusQuery);
       expect(told.find(({ name }) => name === 'train')!.summary).toMatch(
         /^auc 0\.4000 .*; trial \d did better with 30 steps \(auc 0\.5.*its model is kept$/,
@@ -240,6 +259,7 @@ describe('trainingPipeline', () => {
     await run(few, { ...others, sweep: { ...sweep!, validationRows: 139 } }, async (handle) => {
       await handle.result();
       expect(few.registered[0].training).toMatchObject({ step: 100, validation: { auc: 0.4 } });
+      expect(few.registered[0]).not.toHaveProperty('curve');
     });
   });
 

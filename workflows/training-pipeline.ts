@@ -8,6 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { figure } from '../contracts/figure.js';
 import type { EvaluationResult, TrackedRun } from '../contracts/activities.js';
 import { parsePipelineWorkflowId, sweepWorkflowId } from '../contracts/ids.js';
 import type { ModelBundle } from '../contracts/model.js';
@@ -146,7 +147,7 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         });
       },
-      ({ best, trials }) => `${trials.length} trials, best ${metric} ${best.metric.toFixed(4)} (trial ${best.trial})`,
+      ({ best, trials }) => `${trials.length} trials, best ${metric} ${figure(best.metric)} (trial ${best.trial})`,
     );
     found = result.best;
     parameters = found.parameters;
@@ -156,13 +157,13 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const folded = { clean: validation.clean!, prepared: prepared.manifest, snapshot: snapshot.manifest, validation: validation.report };
   const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
-  const trained = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
+  const { training, curve } = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
 
   const { bundle, measured } = await staged(
     'evaluate',
     async () => {
       const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
-        { spec: chosen, prepared: prepared.manifest, checkpoint: trained.checkpoint, dataDigest: snapshot.digest },
+        { spec: chosen, prepared: prepared.manifest, checkpoint: training.checkpoint, dataDigest: snapshot.digest },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
       return { bundle, measured: await measure(bundle) };
@@ -197,7 +198,8 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
           startedAtMs: startTime.getTime(),
           bundle,
           evaluation: measured.evaluation,
-          training: trained,
+          training,
+          ...(curve ? { curve } : {}),
           parameters,
           dataDigest,
           dataOverride: override,

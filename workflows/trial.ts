@@ -12,6 +12,7 @@ import { tracking, training } from './proxies.js';
  */
 export async function trial(input: TrialInput): Promise<TrialResult> {
   const { workflowId } = workflowInfo();
+  const { experimentId, runId } = input.tracked;
   const sweep = getExternalWorkflowHandle(input.sweepWorkflowId);
   const decisions = new Map<number, boolean>();
   setHandler(rungDecisionSignal, ({ rung, proceed }) => void decisions.set(rung, proceed));
@@ -33,6 +34,7 @@ export async function trial(input: TrialInput): Promise<TrialResult> {
           untilStep,
           resumeFrom: trained?.checkpoint,
           validationRows: input.validationRows,
+          page: { experimentId, runId, nested: { kind: 'trial', number: input.trial, workflowId } },
         },
       ]);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { summarize, type Measured } from './load.js';
+import { summarize, type Measured } from './open-loop.js';
 import type { MachineNoise } from './machine-noise.js';
 
 /** A stretch of a run under an open loop, and what else the machine did meanwhile. */

@@ -1,15 +1,16 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Worker } from '@temporalio/worker';
 import { modelWorkflowId } from '../../contracts/ids.js';
 import { promoteUpdate, type ServedVersion } from '../../contracts/serving.js';
 import { taskQueues } from '../../contracts/task-queues.js';
 import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
-import { lowerProcess } from '../../serving/low-priority.js';
+import { lowestPriority, lowerProcess } from '../../serving/low-priority.js';
 import { FileArtifactStore } from '../../stores/file-artifact-store.js';
 import { createWorkflowEnvironment, testWorkflowBundle } from '../../testing/workflow-environment.js';
 import type { modelLifecycle } from '../../workflows/model-lifecycle.js';
@@ -22,8 +23,6 @@ import type { FromTemporalProcess, ToTemporalProcess } from './temporal-messages
  */
 
 const model = 'flights';
-/** A third of the weight of a thread of the hosts, and far more than what these do at low priority. */
-const behindHosts = 5;
 const home = await mkdtemp(join(tmpdir(), 'anneal-bench-temporal-'));
 const store = new FileArtifactStore(join(home, 'artifacts'));
 const environment = await createWorkflowEnvironment();
@@ -57,7 +56,7 @@ async function answer(message: ToTemporalProcess): Promise<FromTemporalProcess> 
   for (let i = 0; i < message.hosts; i++) ports.push(await startHost(`h${i + 1}`));
   const pids = await Promise.all(hosts.map((host) => servingPids(host.pid!)));
   // In production these have machines of their own; here they would take the processor from the hosts' threads.
-  for (const pid of [process.pid, ...(await temporalServers())]) lowerProcess(pid, behindHosts);
+  for (const pid of [process.pid, ...(await temporalServers())]) await runWhenIdle(pid);
   return { kind: 'started', ports, pids: pids.flat() };
 }
 
@@ -77,6 +76,15 @@ async function startHost(hostId: string): Promise<number> {
   hosts.push(child);
   const [{ url }] = (await once(child, 'message')) as [{ url: string }];
   return Number(new URL(url).port);
+}
+
+/**
+ * Put all threads of a process, and those that they start, behind every other: a core that runs nothing else counts as free for a
+ * thread that wakes up, which it does not with one of low priority. Elsewhere than on Linux it has the lowest priority.
+ */
+async function runWhenIdle(pid: number): Promise<void> {
+  if (process.platform === 'linux') await promisify(execFile)('chrt', ['--all-tasks', '--idle', '--pid', '0', String(pid)]);
+  else lowerProcess(pid, lowestPriority);
 }
 
 function servingPids(host: number): Promise<number[]> {

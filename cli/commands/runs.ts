@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { figure } from '../../contracts/figure.js';
 import { positiveInteger } from '../option-values.js';
 
 interface RunsOptions {
@@ -27,7 +28,7 @@ export function registerRuns(program: Command): void {
         run.state,
         run.stage && run.stage !== run.state ? run.stage : '–',
         run.modelVersion ?? '',
-        run.metric?.toFixed(4) ?? '',
+        figure(run.metric, ''),
         timestamp(Date.parse(run.startedAt)),
         run.durationMs === undefined ? '' : duration(run.durationMs),
       ]);

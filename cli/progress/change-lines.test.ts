@@ -45,6 +45,15 @@ describe('ChangeLines', () => {
     expect(said).toEqual([1, 0, 0, 1, 0]);
   });
 
+  test('goes on to say it where the system clock goes back an hour', () => {
+    const changes = new ChangeLines();
+    const snapshot = { status: runAt('train'), trainings: [{ attempt: 1, progress: halfTrained }] };
+    changes.next(snapshot, 7_200_000);
+    const anHourEarlier = 3_600_000;
+    const said = [0, 500, 3000].flatMap((ms) => changes.next(snapshot, anHourEarlier + ms));
+    expect(said.map((line) => line.includes('train:'))).toEqual([true, true]);
+  });
+
   test('says warnings and a wait for approval once', () => {
     const changes = new ChangeLines();
     const snapshot = { status: runAt('promote', { state: 'awaiting-approval', warnings: ['slow disk'] }), trainings: [] };

@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { StageStatus, TrialStatus } from '../../contracts/training-pipeline.js';
 import { duration } from '../output.js';
 import { decisionCommands } from './decision-lines.js';
@@ -64,7 +65,8 @@ export class ChangeLines {
     this.#awaitsOverride = status.awaitsOverride !== undefined;
 
     const training = trainings.find(({ trial, fold, progress }) => trial === undefined && fold === undefined && progress);
-    if (training?.progress && nowMs - this.#trainingSaidAtMs >= trainingEveryMs) {
+    // The system's clock may go back.
+    if (training?.progress && Math.abs(nowMs - this.#trainingSaidAtMs) >= trainingEveryMs) {
       this.#trainingSaidAtMs = nowMs;
       const again = training.attempt > 1 ? ` (attempt ${training.attempt})` : '';
       say(`train: ${trainingText(training.progress, status.primaryMetric)}${again}`);
@@ -87,7 +89,7 @@ function trialLine(
   isFirst: boolean,
 ): string {
   const drawn = isFirst ? ` (${parametersText(parameters)})` : '';
-  const result = metric === undefined ? '' : `, ${primaryMetric} ${metric.toFixed(4)}`;
+  const result = metric === undefined ? '' : `, ${primaryMetric} ${figure(metric)}`;
   const reason = failure ? `: ${failure}` : '';
   return `trial ${trial} ${state}, rung ${rung + 1}/${rungs}${result}${drawn}${reason}`;
 }

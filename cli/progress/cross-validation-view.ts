@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import { metricNames, type MetricName } from '../../contracts/pipeline.js';
 import type { PipelineStatus } from '../../contracts/training-pipeline.js';
 import { table } from '../output.js';
@@ -18,8 +19,8 @@ export function crossValidationTable({
     .flatMap((name) => {
       const figures = metrics[name];
       if (!figures) return [];
-      const values = folds.length > maxFolds ? [] : figures.values.map((value) => value?.toFixed(4) ?? '–');
-      return [[`  ${name}`, figures.mean.toFixed(4), `± ${figures.standardDeviation.toFixed(4)}`, ...values]];
+      const values = folds.length > maxFolds ? [] : figures.values.map((value) => figure(value));
+      return [[`  ${name}`, figure(figures.mean), `± ${figure(figures.standardDeviation)}`, ...values]];
     });
   const names = folds.length > maxFolds ? [] : folds.map(({ fold }) => `FOLD ${fold}`);
   return ['', ...table([`  CROSS-VALIDATION (${folds.length} folds)`, 'MEAN', 'DEVIATION', ...names], rows)];

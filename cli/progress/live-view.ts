@@ -1,4 +1,5 @@
 import colors from 'picocolors';
+import { figure } from '../../contracts/figure.js';
 import { stageNames, type StageState, type StageStatus, type TrialState } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
 import { decisionLines } from './decision-lines.js';
@@ -86,7 +87,7 @@ function sweepLines({ sweep, trainings }: RunSnapshot): string[] {
       `     ${trial.trial}`,
       trialColors[trial.state](trial.state),
       trial.state === 'pending' ? '' : `${trial.rung + 1}/${rungs.length}`,
-      trial.metric === undefined ? '' : trial.trial === best ? colors.green(trial.metric.toFixed(4)) : trial.metric.toFixed(4),
+      trial.trial === best ? colors.green(figure(trial.metric, '')) : figure(trial.metric, ''),
       waits ? 'for a training slot' : progress ? `step ${progress.step}, ${Math.round(progress.rowsPerSecond / 1000)}k rows/s` : '',
       colors.dim(parametersText(trial.parameters)),
     ];

@@ -28,6 +28,14 @@ describe('resultView', () => {
     );
   });
 
+  test('shows numbers of any size with few digits', () => {
+    const wild = { ...promoted, test: { rmse: 1.001064489070096e25, mae: 12_345.678 }, baseline: { rmse: 3.62149, mae: 2.8 } };
+    const { champion: _, ...status } = wild;
+    expect(view({ ...status, primaryMetric: 'rmse' })).toContain(
+      ['  TEST  MODEL      BASELINE', '  rmse  1.001e+25  3.621', '  mae   12350      2.800'].join('\n'),
+    );
+  });
+
   test('says how it ended, the gates and where to look', () => {
     expect(view(promoted)).toMatch(/^promoted {2}flight-delay version 3 {2}run 20261123-214500-x7k2, 1 min 20 s\n/);
     expect(view(promoted)).toContain('✓ gate auc 0.7384 ≥ 0.71');

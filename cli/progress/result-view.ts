@@ -1,4 +1,5 @@
 import colors from 'picocolors';
+import { figure } from '../../contracts/figure.js';
 import { metricNames, type Metrics } from '../../contracts/pipeline.js';
 import type { PipelineStatus } from '../../contracts/training-pipeline.js';
 import { duration, table } from '../output.js';
@@ -57,7 +58,7 @@ function metricsTable({ test, baseline, champion, primaryMetric }: PipelineStatu
   const names = metricNames
     .filter((name) => test[name] !== undefined)
     .sort((a, b) => Number(b === primaryMetric) - Number(a === primaryMetric));
-  const value = (metrics: Metrics | undefined, name: (typeof metricNames)[number]) => metrics?.[name]?.toFixed(4) ?? '–';
+  const value = (metrics: Metrics | undefined, name: (typeof metricNames)[number]) => figure(metrics?.[name]);
   const headers = ['  TEST', 'MODEL', 'BASELINE', ...(champion ? [`CHAMPION (version ${champion.version})`] : [])];
   const rows = names.map((name) => [
     `  ${name}`,

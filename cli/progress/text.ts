@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { MetricName } from '../../contracts/pipeline.js';
 import type { SweepStatus } from '../../contracts/training-pipeline.js';
 import type { TrainProgress } from '../../contracts/training.js';
@@ -10,8 +11,8 @@ export function trainingText(progress: TrainProgress, metric: MetricName): strin
   return [
     `epoch ${progress.epoch}/${progress.epochs}`,
     `step ${count(progress.step)}/${count(progress.totalSteps)}`,
-    `loss ${progress.loss.toFixed(4)}`,
-    ...(validation === undefined ? [] : [`${metric} ${validation.toFixed(4)}`]),
+    `loss ${figure(progress.loss)}`,
+    ...(validation === undefined ? [] : [`${metric} ${figure(validation)}`]),
     `${count(progress.rowsPerSecond)} rows/s`,
     `ETA ${duration(progress.etaSeconds * 1000)}`,
   ].join(', ');
@@ -20,7 +21,7 @@ export function trainingText(progress: TrainProgress, metric: MetricName): strin
 /** Best value on the validation part so far, e.g. `best auc 0.7041 (trial 3)`. */
 export function bestTrialText(sweep: SweepStatus): string | undefined {
   const best = sweep.trials.find(({ trial }) => trial === sweep.best);
-  return best?.metric === undefined ? undefined : `best ${sweep.primaryMetric} ${best.metric.toFixed(4)} (trial ${best.trial})`;
+  return best?.metric === undefined ? undefined : `best ${sweep.primaryMetric} ${figure(best.metric)} (trial ${best.trial})`;
 }
 
 /** `trial 1: trainModel failed and is tried again (2 attempts so far): the disk is full` */

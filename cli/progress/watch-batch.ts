@@ -30,11 +30,11 @@ export async function watchBatch(
   // By its id alone, so that it is followed when it continues as new.
   const handle = client.workflow.getHandle(workflowId);
   const show = presenter(output);
-  let answeredAtMs = Date.now();
+  let answeredAtMs = performance.now();
   while (!signal.aborted) {
     try {
       const [status, description] = await Promise.all([handle.query(batchStatusQuery), handle.describe()]);
-      answeredAtMs = Date.now();
+      answeredAtMs = performance.now();
       const pending = description.raw.pendingActivities ?? [];
       const underWay = partitionsUnderWay(description);
       const now = endedBatch(status, description.status.name);
@@ -47,7 +47,7 @@ export async function watchBatch(
       }
     } catch (error) {
       if (signal.aborted) break;
-      if ((error as Error).name === 'WorkflowNotFoundError' || Date.now() - answeredAtMs > patienceMs) throw error;
+      if ((error as Error).name === 'WorkflowNotFoundError' || performance.now() - answeredAtMs > patienceMs) throw error;
     }
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
@@ -63,12 +63,12 @@ function presenter(output: NodeJS.WriteStream): (status: BatchStatus, underWay: 
     const block = new LiveBlock(output as WriteStream);
     return (status, underWay, failure) => block.draw(lines(status, underWay, failure));
   }
-  let saidAtMs = 0;
+  let saidAtMs = -Infinity;
   let phase = '';
   return (status, underWay, failure) => {
-    if (status.phase === phase && Date.now() - saidAtMs < linesEveryMs) return;
+    if (status.phase === phase && performance.now() - saidAtMs < linesEveryMs) return;
     phase = status.phase;
-    saidAtMs = Date.now();
+    saidAtMs = performance.now();
     for (const line of lines(status, underWay, failure))
       output.write(`[${duration(Date.now() - status.startedAtMs).padStart(8)}] ${line}\n`);
   };

@@ -37,7 +37,7 @@ export async function watchRun(
 ): Promise<EndedStatus | undefined> {
   const show = output ? presenter(output) : undefined;
   let snapshot: RunSnapshot | undefined;
-  let answeredAtMs = Date.now();
+  let answeredAtMs = performance.now();
   for (let poll = 0; !signal?.aborted; poll++) {
     try {
       snapshot = await readRunSnapshot(client, workflowId, snapshot);
@@ -45,7 +45,7 @@ export async function watchRun(
       const ended = isOutcome(snapshot.status.state);
       // A run that somebody terminates cannot say so itself.
       const closed = ended || poll % 6 === 5 ? await closedState(client, workflowId) : undefined;
-      answeredAtMs = Date.now();
+      answeredAtMs = performance.now();
       if (!closed && leave?.(snapshot.status)) break;
       if (closed) {
         const last = ended ? snapshot : await readRunSnapshot(client, workflowId, snapshot);
@@ -55,7 +55,7 @@ export async function watchRun(
       }
     } catch (error) {
       if (signal?.aborted) break;
-      if ((error as Error).name === 'WorkflowNotFoundError' || Date.now() - answeredAtMs > patienceMs) throw error;
+      if ((error as Error).name === 'WorkflowNotFoundError' || performance.now() - answeredAtMs > patienceMs) throw error;
     }
     await pause(signal);
   }

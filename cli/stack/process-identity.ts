@@ -60,9 +60,9 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 
 /** @returns whether all of them were gone within the time */
 export async function waitUntilGone(identities: readonly ProcessIdentity[], timeoutMs: number): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   while (identities.some(isAlive)) {
-    if (Date.now() >= deadline) return false;
+    if (performance.now() >= deadline) return false;
     await sleep(50);
   }
   return true;

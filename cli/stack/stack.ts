@@ -159,12 +159,12 @@ export class Stack {
    */
   async whenReady(names?: readonly string[], timeoutMs = 180_000): Promise<void> {
     const wanted = this.#processes().filter(({ spec }) => !names || names.includes(spec.name));
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       if (wanted.every(({ status }) => status?.state === 'ready') || this.#stopped) return;
       const broken = wanted.find((process) => !process.everReady && process.failuresInARow >= deathsUntilGivenUp);
       if (broken) throw cannotStart(broken, `ended ${deathsUntilGivenUp} times while it started (last: ${broken.lastExit})`);
-      const late = Date.now() > deadline && wanted.find(({ status }) => status?.state !== 'ready');
+      const late = performance.now() > deadline && wanted.find(({ status }) => status?.state !== 'ready');
       if (late) throw cannotStart(late, `was not ready after ${Math.round(timeoutMs / 1000)} s`);
       await this.#nextChange(500);
     }

@@ -30,11 +30,11 @@ export function listenForStop(again: () => void = () => undefined): StopRequest 
   });
   const wish = (from: StopSignal | 'parent') => {
     if (reason !== undefined) {
-      if (Date.now() - firstAt > sameWishMs) again();
+      if (performance.now() - firstAt > sameWishMs) again();
       return;
     }
     reason = from;
-    firstAt = Date.now();
+    firstAt = performance.now();
     controller.abort();
     settle();
   };

@@ -95,7 +95,7 @@ export class SupervisedProcess {
     });
     closeSync(log);
     this.#child = child;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     child.once('error', (error) => this.#ended(child, startedAt, error.message));
     child.once('exit', (code, signal) => this.#ended(child, startedAt, signal ? `signal ${signal}` : `exit code ${code}`));
     if (child.pid !== undefined) this.#identity = identifyProcess(child.pid) ?? { pid: child.pid, startTime: 'unknown' };
@@ -158,7 +158,7 @@ export class SupervisedProcess {
     this.#lastExit = how;
     if (child.pid !== undefined) this.#endChildren(child.pid);
     if (this.#stopping.signal.aborted) return;
-    if (Date.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
+    if (performance.now() - startedAt > healthyAfterMs) this.#failuresInARow = 0;
     this.#startAgain();
   }
 

@@ -59,14 +59,14 @@ export function sayAddresses({ settings, httpUrl, grpcAddress }: StackState, say
 
 /** A line for each part that is ready or had to be started again. */
 export function serviceReporter(say: (line: string) => void): (service: ServiceState) => void {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const known = new Map<string, string>();
   return ({ name, state, restarts }) => {
     if (known.get(name) === state) return;
     known.set(name, state);
     if (state === 'ready')
       say(
-        `  ${colors.green('✓')} ${name} ${colors.dim(restarts > 0 ? `is back (restart ${restarts})` : duration(Date.now() - startedAt))}`,
+        `  ${colors.green('✓')} ${name} ${colors.dim(restarts > 0 ? `is back (restart ${restarts})` : duration(performance.now() - startedAt))}`,
       );
     if (state === 'restarting') say(`  ${colors.yellow('!')} ${name} ended and is started again`);
   };

@@ -2,13 +2,17 @@ import { toError } from './failure-message.js';
 import type { JobMessage, OnRows } from './job-messages.js';
 import { childDeath, type TypescriptChild } from './typescript-child.js';
 
+/** A job that tells nothing for longer than this hangs; some tell nothing until they are through. */
+const longestSilenceMs = 30 * 60_000;
+
 /**
  * Give a child process a job (`answerJobs` runs there) and wait for its result. The child is killed when that is not what comes of it;
  * else it lives on, and may be asked again.
  *
  * @param name of the job, for people, at the beginning of a sentence: "The evaluation"
- * @throws the child's error, an `AnnealError` if it was one; `Error` when the process died, so a retry may help; the signal's reason as
- *   soon as it is aborted
+ * @param silenceLimitMs how long nothing may be heard of the child
+ * @throws the child's error, an `AnnealError` if it was one; `Error` when the process died or hangs, so a retry may help; the signal's
+ *   reason as soon as it is aborted
  */
 export async function askChild<Result>(
   child: TypescriptChild,
@@ -16,13 +20,21 @@ export async function askChild<Result>(
   job: object,
   onRows: OnRows,
   signal: AbortSignal | undefined,
+  silenceLimitMs = longestSilenceMs,
 ): Promise<Result> {
   const kill = (): void => void child.process.kill('SIGKILL');
   signal?.addEventListener('abort', kill);
   let isDone = false;
+  let silenceTimer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Result>((resolve, reject) => {
+      let silentFor = 0;
+      // In two halves: after a pause of the whole machine the first one ends before what the child has said is read.
+      silenceTimer = setInterval(() => {
+        if (++silentFor === 2) reject(silent(name, silenceLimitMs));
+      }, silenceLimitMs / 2);
       child.process.on('message', (message: JobMessage<Result>) => {
+        silentFor = 0;
         switch (message.kind) {
           case 'progress':
             onRows(message.rows, message.totalRows, message.readShare);
@@ -43,10 +55,15 @@ export async function askChild<Result>(
       child.process.send(job, () => {});
     });
   } finally {
+    clearInterval(silenceTimer);
     signal?.removeEventListener('abort', kill);
     for (const event of ['message', 'error', 'close']) child.process.removeAllListeners(event);
     child.process.on('error', () => {});
     // What has failed may have left the process in any state.
     if (!isDone || signal?.aborted) kill();
   }
+}
+
+function silent(name: string, limitMs: number): Error {
+  return new Error(`${name} gave no sign of life for ${limitMs / 60_000} minutes, and was ended: its process hangs. It is tried again.`);
 }

@@ -1,6 +1,6 @@
-import type { FittedTransform, ModelInput, PreparedManifest } from '../../contracts/dataset.js';
+import type { FittedTransform, ModelInput } from '../../contracts/dataset.js';
 import { type DeclaredValues, type GoldenOutputs, type ModelManifest, modelOutputs } from '../../contracts/model.js';
-import type { PipelineSpec, ServingSpec } from '../../contracts/pipeline.js';
+import type { PipelineSpec } from '../../contracts/pipeline.js';
 import type { AnomalyScore, TrainingProfile } from '../../contracts/training-profile.js';
 import { withDataSession } from '../data/duckdb-session.js';
 import { type ImageInput, imageSize } from '../../contracts/image-input.js';
@@ -10,6 +10,7 @@ import { replayNetwork } from '../models/module/recorded-network.js';
 import type { Checkpoint } from '../train/checkpoint/checkpoint.js';
 import { canonicalJson } from '../../contracts/canonical-json.js';
 import { cannotExport } from './export-failure.js';
+import type { ExportJob } from './export-job.js';
 import { encodeModelGraph } from './model-graph.js';
 import { openModel, predictClassesWith } from './run-model.js';
 import { sampleRows, type SampleRows } from './sample-rows.js';
@@ -25,21 +26,12 @@ const goldenRows = 32;
 const goldenImages = 4;
 const goldenImageBytes = 262_144;
 
-export interface ExportSource {
-  /** Name of the pipeline. */
-  readonly name: string;
-  readonly dataDigest: string;
-  /** The pipeline's columns, or those that it declares something of. */
-  readonly columns?: PipelineSpec['columns'];
-  readonly prepared: PreparedManifest;
+/** An export with its files read. */
+export interface ExportSource extends Omit<ExportJob, 'transformPath' | 'profilePath' | 'checkpointPath' | 'directory'> {
   readonly transform: FittedTransform;
   readonly checkpoint: Checkpoint;
-  /** Local Parquet file of the raw test rows. */
-  readonly testPath: string;
   /** What the training rows were like. */
   readonly profile?: TrainingProfile;
-  /** Goes into the manifest as it is. */
-  readonly serving?: ServingSpec;
   readonly scratchRoot: string;
 }
 
@@ -54,12 +46,13 @@ export interface ExportedModel {
  * was trained: raw test rows go through the graph, and through the SQL that encoded the training data, the eager
  * network and the calibration; both must agree, in the anomaly score to the bit.
  *
- * Deterministic: the same checkpoint and data give the same bytes. Takes well under a second for a small model.
+ * Deterministic: the same checkpoint and data give the same bytes. Takes well under a second for a small model, and blocks the thread
+ * for as long as the network takes in eager TensorFlow.js.
  *
  * @throws AnnealError `InvalidModel` when the checkpoint has no validated state, does not belong to the prepared data,
  *   cannot be lowered, or when the graph predicts something else than the network
  */
-export async function exportModel(source: ExportSource, signal?: AbortSignal): Promise<ExportedModel> {
+export async function exportModel(source: ExportSource): Promise<ExportedModel> {
   const { checkpoint, prepared, transform } = source;
   const { plan, best } = checkpoint;
   if (!best) throw cannotExport('the checkpoint holds no state that was validated', 'Train until the end of the first epoch at least.');
@@ -80,7 +73,7 @@ export async function exportModel(source: ExportSource, signal?: AbortSignal): P
     { 'anneal.name': source.name, 'anneal.task': prepared.task, 'anneal.classes': JSON.stringify(prepared.classes) },
   );
 
-  const sample = await withDataSession({ scratchRoot: source.scratchRoot, signal }, (session) =>
+  const sample = await withDataSession({ scratchRoot: source.scratchRoot }, (session) =>
     sampleRows(session, source.testPath, prepared.test.rows, transform, image ? checkedImages : checkedRows),
   );
   if (sample.instances.length === 0) {

@@ -4,6 +4,7 @@ import { MathBackendCPU } from './cpu-backend.js';
 import './affine-sample-kernel.js';
 import './dropout-kernel.js';
 import './random-uniform-kernel.js';
+import { gradientAtWork, observeGradients } from './observed-gradients.js';
 import { shapeRules } from './shape-rules.js';
 
 /** Element types that a tape may hold. */
@@ -27,6 +28,8 @@ export interface TapeCall {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly outputs: readonly number[];
   readonly layer?: string;
+  /** Kernel of the forward pass whose gradient made the call. */
+  readonly gradientOf?: string;
 }
 
 export interface Tape {
@@ -63,6 +66,7 @@ export function recordTape(
   if (active) throw new Error('a recording is in progress already');
   backend ??= registerTapeBackend();
   const previous = tf.getBackend() || 'cpu';
+  observeGradients(tf.getKernelsForBackend(backendName).map(({ kernelName }) => kernelName));
   const recorder = new Recorder(backend);
   // Setting a backend that initializes synchronously takes effect before the first await.
   void tf.setBackend(backendName);
@@ -132,7 +136,9 @@ class Recorder {
         .map((id) => this.values[id].layer)
         .find(Boolean);
     const outputs = made.map((tensor) => this.ids.get(this.key(tensor)) ?? this.add(tensor, layer));
-    this.calls.push({ kernel: kernel.kernelName, inputs, attributes: { ...call.attrs }, outputs, layer });
+    const gradientOf = gradientAtWork();
+    const origin = { layer, ...(gradientOf === undefined ? {} : { gradientOf }) };
+    this.calls.push({ kernel: kernel.kernelName, inputs, attributes: { ...call.attrs }, outputs, ...origin });
     return result;
   }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { isLowerBetter, type Metrics } from '../../contracts/pipeline.js';
-import type { TrainProgress } from '../../contracts/training.js';
+import type { MetricPoint, TrainProgress } from '../../contracts/training.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { ChunkSize } from './rows/chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
@@ -18,8 +18,8 @@ const maxChunkMs = 500;
 /** A mean loss beyond this is an explosion, though not yet infinite. */
 const maxLoss = 1e6;
 
-/** A checkpoint without what stays the same during a run. */
-export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network'>;
+/** A checkpoint without what stays the same during a run, and without its time. */
+export type RunState = Omit<Checkpoint, 'key' | 'digest' | 'plan' | 'engine' | 'network' | 'durationMs'>;
 
 export interface TrainerOptions {
   readonly plan: TrainingPlan;
@@ -33,7 +33,8 @@ export interface TrainerOptions {
   readonly untilStep?: number;
   readonly checkpointEveryMs: number;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Omit<TrainProgress, 'checkpoint'>) => void;
+  /** @param points the curve so far, as `TrainResult.history` will begin */
+  readonly onProgress?: (progress: Omit<TrainProgress, 'checkpoint'>, points: readonly MetricPoint[]) => void;
   /** Awaited: the run goes on when the checkpoint is safe. */
   readonly onCheckpoint?: (state: RunState) => Promise<void>;
 }
@@ -212,7 +213,7 @@ class Trainer {
   private report(): void {
     const { step } = this.state;
     const secondsPerStep = (performance.now() - this.startedAt) / 1000 / Math.max(1, step - this.resumedAtStep);
-    this.options.onProgress?.({
+    const progress = {
       step,
       totalSteps: this.lastStep,
       epoch: Math.ceil(step / this.plan.stepsPerEpoch),
@@ -221,7 +222,8 @@ class Trainer {
       rowsPerSecond: this.rowsPerSecond(),
       etaSeconds: (this.lastStep - step) * secondsPerStep,
       ...(this.validated ? { validation: this.validated } : {}),
-    });
+    };
+    this.options.onProgress?.(progress, this.state.history.points);
   }
 
   private diverged(step: number, found: string): AnnealError {

@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { MetricName } from '../../contracts/pipeline.js';
 import type { RungResult } from '../../ml/search/successive-halving.js';
 import type { RungReport, SweepStatus, TrialStatus } from '../../contracts/training-pipeline.js';
@@ -70,10 +71,10 @@ export class SweepRecord {
     const ended = this.trials.filter(({ state }) => state !== 'pending' && state !== 'running').length;
     const rows = this.trials.map(
       ({ trial, state, rung, metric, parameters }) =>
-        `| ${trial} | ${state} | ${rung} | ${metric?.toFixed(4) ?? ''} | \`${JSON.stringify(parameters)}\` |`,
+        `| ${trial} | ${state} | ${rung} | ${figure(metric, '')} | \`${JSON.stringify(parameters)}\` |`,
     );
     return [
-      `**sweep** ${ended}/${this.trials.length} trials${best ? `, best ${this.primaryMetric} ${best.metric.toFixed(4)} (trial ${best.trial})` : ''}`,
+      `**sweep** ${ended}/${this.trials.length} trials${best ? `, best ${this.primaryMetric} ${figure(best.metric)} (trial ${best.trial})` : ''}`,
       '',
       `| trial | state | rung | ${this.primaryMetric} | parameters |`,
       '|---|---|---|---|---|',

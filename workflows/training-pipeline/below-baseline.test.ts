@@ -7,7 +7,7 @@ describe('belowBaseline', () => {
     ['a lower loss', 'logLoss', 0.4, 0.6, undefined],
     ['a metric that was not measured', 'auc', Number.NaN, 0.5, undefined],
     ['a worse model', 'auc', 0.43, 0.5, /auc 0\.4300, baseline 0\.5000.*gates/],
-    ['an equal model', 'rmse', 2, 2, /rmse 2\.0000, baseline 2\.0000/],
+    ['an equal model', 'rmse', 2, 2, /rmse 2\.000, baseline 2\.000/],
     ['a higher loss', 'logLoss', 0.7, 0.69, /logLoss 0\.7000, baseline 0\.6900/],
   ] as const)('tells %s apart', (_, metric, model, naive, text) => {
     const said = belowBaseline(metric, { [metric]: model }, { [metric]: naive }, []);

@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { GateSpec } from '../../contracts/pipeline.js';
 import { isLowerBetter, type MetricName, type Metrics } from '../../contracts/pipeline/metrics.js';
 
@@ -12,7 +13,7 @@ export function belowBaseline(metric: MetricName, metrics: Metrics, baseline: Me
   const [model, naive] = [metrics[metric], baseline[metric]];
   if (model === undefined || naive === undefined || Number.isNaN(model) || Number.isNaN(naive)) return undefined;
   if (isLowerBetter(metric) ? model < naive : model > naive) return undefined;
-  const found = `On the test part the model does no better than the naive baseline, which predicts the same for every row: ${metric} ${model.toFixed(4)}, baseline ${naive.toFixed(4)}.`;
+  const found = `On the test part the model does no better than the naive baseline, which predicts the same for every row: ${metric} ${figure(model)}, baseline ${figure(naive)}.`;
   const isHeld = gates.some((gate) => 'betterThan' in gate && gate.betterThan === 'baseline');
   if (isHeld) return found;
   return `${found} No gate of the pipeline compares with the baseline; { metric: '${metric}', betterThan: 'baseline', by: 0 } in gates keeps such a version from being promoted.`;

@@ -1,4 +1,5 @@
 import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
+import { figure } from '../../contracts/figure.js';
 import type { TrackedRun } from '../../contracts/activities.js';
 import type { CrossValidationInput, CrossValidationSummary } from '../../contracts/cross-validation.js';
 import { crossValidationWorkflowId, parsePipelineWorkflowId } from '../../contracts/ids.js';
@@ -41,7 +42,7 @@ export async function crossValidate(
       if (summary.labelIssues && summary.labelIssues.rows > 0) record.warn(labelWarning(summary.labelIssues, workflowId));
       const metric = primaryMetric(spec);
       const figures = summary.metrics[metric];
-      const result = figures ? `${metric} ${figures.mean.toFixed(4)} ± ${figures.standardDeviation.toFixed(4)}` : `${metric} n/a`;
+      const result = figures ? `${metric} ${figure(figures.mean)} ± ${figure(figures.standardDeviation)}` : `${metric} n/a`;
       return `${result} on ${summary.folds.length} folds`;
     },
   );

@@ -1,4 +1,5 @@
-import type { Metrics, MetricName } from '../../contracts/pipeline.js';
+import { figure } from '../../contracts/figure.js';
+import type { MetricName } from '../../contracts/pipeline.js';
 import {
   type AwaitedOverride,
   stageNames,
@@ -158,7 +159,7 @@ export class RunRecord {
     if (test && baseline) {
       lines.push('', '| metric (test) | model | naive baseline | champion |', '|---|---|---|---|');
       for (const name of Object.keys(test) as MetricName[])
-        lines.push(`| ${name} | ${figure(test, name)} | ${figure(baseline, name)} | ${figure(champion?.metrics, name)} |`);
+        lines.push(`| ${name} | ${figure(test[name], '')} | ${figure(baseline?.[name], '')} | ${figure(champion?.metrics[name], '')} |`);
     }
     if (this.facts.awaitsOverride)
       lines.push('', this.facts.awaitsOverride.refusal, '', ...waysOut(this.identity.run, this.facts.awaitsOverride));
@@ -188,11 +189,6 @@ function waysOut(run: string, { canOverride, untilMs }: AwaitedOverride): string
 
 function seconds(stage: StageStatus): string {
   return stage.startedAtMs !== undefined && stage.endedAtMs !== undefined
-    ? `${((stage.endedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`
+    ? `${(Math.max(0, stage.endedAtMs - stage.startedAtMs) / 1000).toFixed(1)} s`
     : '';
-}
-
-function figure(metrics: Metrics | undefined, name: MetricName): string {
-  const value = metrics?.[name];
-  return value === undefined ? '' : value.toFixed(4);
 }

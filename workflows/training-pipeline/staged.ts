@@ -1,3 +1,4 @@
+import { figure } from '../../contracts/figure.js';
 import type { Metrics } from '../../contracts/pipeline/metrics.js';
 import type { StageName } from '../../contracts/training-pipeline.js';
 
@@ -25,6 +26,5 @@ export function count(value: number): string {
 
 /** `auc 0.7384` */
 export function metricText(metrics: Metrics, name: keyof Metrics): string {
-  const value = metrics[name];
-  return `${name} ${value === undefined ? 'n/a' : value.toFixed(4)}`;
+  return `${name} ${figure(metrics[name], 'n/a')}`;
 }

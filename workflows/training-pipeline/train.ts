@@ -2,7 +2,7 @@ import type { PreparedDataset } from '../../contracts/dataset.js';
 import type { PipelineSpec } from '../../contracts/pipeline.js';
 import { primaryMetric } from '../../contracts/pipeline/primary-metric.js';
 import type { SweepResult } from '../../contracts/training-pipeline.js';
-import type { TrainResult } from '../../contracts/training.js';
+import type { MetricPoint, TrainResult } from '../../contracts/training.js';
 import { training } from '../proxies.js';
 import { didBetter } from './did-better.js';
 import type { RunRecord } from './run-record.js';
@@ -20,11 +20,17 @@ interface TrainContext {
   readonly record: RunRecord;
 }
 
+export interface Trained {
+  readonly training: TrainResult;
+  /** Of the training, where the model of a trial is kept in place of its own. */
+  readonly curve?: readonly MetricPoint[];
+}
+
 /**
  * Train the chosen configuration as long as the pipeline says. Where the trial that found it did better on the same validation
  * rows, within its fewer steps, the trial's model is the result.
  */
-export async function train(spec: PipelineSpec, { prepared, best, key, staged, record }: TrainContext): Promise<TrainResult> {
+export async function train(spec: PipelineSpec, { prepared, best, key, staged, record }: TrainContext): Promise<Trained> {
   const metric = primaryMetric(spec);
   const isSameRows = prepared.rows.validation <= (spec.sweep?.validationRows ?? 0);
   let kept: TrainResult | undefined;
@@ -32,7 +38,15 @@ export async function train(spec: PipelineSpec, { prepared, best, key, staged, r
     'train',
     () =>
       training.trainModel.executeWithOptions({ summary: `${spec.model.family}, ${spec.training.epochs} epochs` }, [
-        { key, prepared: prepared.manifest, model: spec.model, training: spec.training, primaryMetric: metric },
+        {
+          key,
+          prepared: prepared.manifest,
+          model: spec.model,
+          training: spec.training,
+          primaryMetric: metric,
+          // By its names: MLflow may still be starting.
+          page: { pipeline: spec.name, workflowId: key },
+        },
       ]),
     (result) => {
       if (result.beganAnew !== undefined) record.warn(result.beganAnew);
@@ -46,7 +60,7 @@ export async function train(spec: PipelineSpec, { prepared, best, key, staged, r
       return `${said}; trial ${best.trial} did better with ${count(kept.step)} steps (${metricText(kept.validation, metric)}), and its model is kept`;
     },
   );
-  return kept ?? trained;
+  return kept ? { training: kept, curve: trained.history } : { training: trained };
 }
 
 function fewStepsWarning(steps: number): string {

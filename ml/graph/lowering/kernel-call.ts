@@ -1,5 +1,6 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { Attribute } from '../onnx-builder.js';
+import { operationName } from '../operation-name.js';
 import type { TapeCall, TapeType, TapeValue } from '../tape.js';
 import {
   blockedName,
@@ -232,13 +233,31 @@ export class KernelCall {
   }
 }
 
-export function refusal(call: TapeCall, reason: string): AnnealError {
-  const place = call.layer ? ` in layer "${call.layer}"` : '';
+/** What cannot be translated, as the details of the error say it. */
+export interface Refusal {
+  readonly kernel: string;
+  readonly layer?: string;
+  /** Kernel of the forward pass whose gradient `kernel` belongs to. */
+  readonly gradientOf?: string;
+  /** Goes on with "which". */
+  readonly reason: string;
+}
+
+export function refusal({ kernel, layer, gradientOf }: TapeCall, reason: string): AnnealError {
+  const refused: Refusal = { kernel, layer, ...(gradientOf === undefined ? {} : { gradientOf }), reason };
   return new AnnealError(
     failureTypes.invalidModel,
-    `The model uses the TensorFlow.js kernel "${call.kernel}"${place}, which ${reason}. The compiled engine runs only kernels that it can translate to ONNX exactly. Write the model with other operations, or train with engine "tfjs-wasm".`,
-    { kernel: call.kernel, layer: call.layer, reason },
+    `${refusalSentence(refused)} The compiled engine runs only kernels that it can translate to ONNX exactly. Write the model with operations that docs/lowerings.md lists, or set training.engine to "auto", which trains it on another engine.`,
+    refused,
   );
+}
+
+/** By names that stand in the model's code, where the kernel is one of a gradient. */
+export function refusalSentence({ kernel, layer, gradientOf, reason }: Refusal): string {
+  const place = layer ? ` in layer "${layer}"` : '';
+  return gradientOf === undefined || gradientOf === kernel
+    ? `The model uses the TensorFlow.js kernel "${kernel}"${place}, which ${reason}.`
+    : `The model uses ${operationName(gradientOf)}${place}, whose gradient takes the TensorFlow.js kernel "${kernel}", which ${reason}.`;
 }
 
 /**

@@ -20,8 +20,8 @@ export interface BestState {
 }
 
 /**
- * Everything that the rest of a run depends on, beside its plan and its data: equal checkpoints, equal futures.
- * The cursor in the data is `step`, since an epoch's order is a function of the seed and the epoch.
+ * Everything that the rest of a run depends on, beside its plan and its data: equal checkpoints, equal futures, whatever their
+ * `durationMs`. The cursor in the data is `step`, since an epoch's order is a function of the seed and the epoch.
  */
 export interface Checkpoint {
   /** `TrainInput.key` of the work that wrote it, so that no two pieces of work share a file that one of them may remove. */
@@ -32,6 +32,8 @@ export interface Checkpoint {
   readonly engine: { readonly name: string; readonly reason: string };
   /** Steps done. */
   readonly step: number;
+  /** Time that the training has taken so far, without what attempts did after their last checkpoint; absent in older ones. */
+  readonly durationMs?: number;
   /** Step of the last validation, so that a resume does not repeat it. */
   readonly validatedAtStep?: number;
   readonly stopping: StoppingState;

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { endWithParent } from '../../child/end-with-parent.js';
+import type { MetricPoint } from '../../../contracts/training.js';
 import { toFailureMessage } from '../../child/failure-message.js';
 import { runTrainingJob } from './run-job.js';
 import type { ChildMessage, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
@@ -10,6 +11,7 @@ import type { ChildMessage, JobProgress, ParentMessage, TrainingJob } from './tr
  */
 
 const progressEveryMs = 100;
+const curveEveryMs = 1000;
 const aliveEveryMs = 5000;
 
 let running: { readonly job: TrainingJob; readonly controller: AbortController } | undefined;
@@ -30,12 +32,21 @@ async function run(job: TrainingJob): Promise<void> {
     told = performance.now();
     tell({ kind: 'progress', progress });
   };
+  let curveTold = performance.now();
+  let curve: readonly MetricPoint[] | undefined;
+  const tellCurve = (points: readonly MetricPoint[]): void => {
+    if (points === curve || performance.now() - curveTold < curveEveryMs) return;
+    curve = points;
+    curveTold = performance.now();
+    tell({ kind: 'curve', points });
+  };
   try {
     const outcome = await runTrainingJob(job, {
       signal: controller.signal,
       onBuilding: (module) => new Promise((resolve) => tell({ kind: 'building', module }, resolve)),
       onBuilt: () => tell({ kind: 'built' }),
-      onProgress: (progress) => {
+      onProgress: (progress, points) => {
+        tellCurve(points);
         if (performance.now() - told >= progressEveryMs) tellProgress(progress);
         else untold = progress;
       },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ModelSpec, TrainingSpec } from '../../../contracts/pipeline.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint.js';
 import { syntheticData } from '../logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
 import type { TrainingJob } from './training-job.js';
@@ -101,6 +102,12 @@ function jobOf(epochs: number, changes: Partial<TrainingJob> = {}): TrainingJob 
 
 const silent: ChildCallbacks = { onProgress: () => {}, onCheckpoint: async () => {} };
 
+/** A checkpoint without the time that it took to come so far. */
+function lastingBytes(path: string): Uint8Array {
+  const { durationMs: _, ...lasting } = decodeCheckpoint(readFileSync(path));
+  return encodeCheckpoint(lasting);
+}
+
 /** Keeps copies of the checkpoints, newest last. */
 function keeping(kept: string[], onKept: () => void = () => {}): ChildCallbacks {
   return {
@@ -123,11 +130,11 @@ describe('TrainingChildren', () => {
     expect(first.result).toMatchObject({ step: 160, epoch: 2, stopped: 'completed', engine: { name: 'onnxruntime' }, resumedAtStep: 0 });
     expect(first.result.validation.auc).toBeGreaterThan(0.9);
     expect(steps.at(-1)).toBe(160);
-    const bytes = readFileSync(first.checkpoint);
+    const bytes = lastingBytes(first.checkpoint);
     const second = await children.run(jobOf(2), silent);
     expect(children.processIds).toEqual(pids);
     expect(second.result.parametersDigest).toBe(first.result.parametersDigest);
-    expect(Buffer.compare(readFileSync(second.checkpoint), bytes)).toBe(0);
+    expect(Buffer.compare(lastingBytes(second.checkpoint), bytes)).toBe(0);
   });
 
   it('goes on to the identical bytes with rows that are sampled and augmented', async () => {
@@ -142,7 +149,7 @@ describe('TrainingChildren', () => {
     };
     const request = { ...plain.request, training, classNames: ['no', 'yes'] };
     const expected = await children.run(jobOf(60, { request }), silent);
-    const bytes = readFileSync(expected.checkpoint);
+    const bytes = lastingBytes(expected.checkpoint);
     const kept: string[] = [];
     const killed = children.run(
       jobOf(60, { request }),
@@ -153,13 +160,13 @@ describe('TrainingChildren', () => {
     await expect(killed).rejects.toThrow('SIGKILL');
     const resumed = await children.run(jobOf(60, { request, candidates: kept }), silent);
     expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
-    expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+    expect(Buffer.compare(lastingBytes(resumed.checkpoint), bytes)).toBe(0);
     expect((await children.run(jobOf(60), silent)).result.parametersDigest).not.toBe(expected.result.parametersDigest);
   });
 
   it('says how a killed process ended, and a new one goes on from the checkpoint to the identical bytes', async () => {
     const expected = await children.run(jobOf(100), silent);
-    const bytes = readFileSync(expected.checkpoint);
+    const bytes = lastingBytes(expected.checkpoint);
     const kept: string[] = [];
     const killed = children.run(
       jobOf(100),
@@ -174,7 +181,25 @@ describe('TrainingChildren', () => {
     expect(children.processIds).toEqual([]);
     const resumed = await children.run(jobOf(100, { candidates: kept }), silent);
     expect(resumed.result.resumedAtStep).toBeGreaterThan(0);
-    expect(Buffer.compare(readFileSync(resumed.checkpoint), bytes)).toBe(0);
+    expect(Buffer.compare(lastingBytes(resumed.checkpoint), bytes)).toBe(0);
+  });
+
+  it('tells the time of the whole training after a kill and over rungs, on which the model does not depend', async () => {
+    const kept: string[] = [];
+    const expected = await children.run(jobOf(100), keeping(kept));
+    // As if the first attempt had taken an hour.
+    const anHour = 3_600_000;
+    const checkpoint = decodeCheckpoint(readFileSync(kept[0]));
+    expect(checkpoint.durationMs).toBeGreaterThan(0);
+    expect(checkpoint.durationMs).toBeLessThan(expected.result.durationMs);
+    writeFileSync(kept[0], encodeCheckpoint({ ...checkpoint, durationMs: anHour }));
+    const startedAt = performance.now();
+    const rung = await children.run(jobOf(100, { candidates: [kept[0]], untilStep: 7000 }), silent);
+    const { result } = await children.run(jobOf(100, { candidates: [rung.checkpoint] }), silent);
+    expect(result).toMatchObject({ resumedAtStep: 7000, parametersDigest: expected.result.parametersDigest });
+    expect(rung.result.durationMs).toBeGreaterThan(anHour);
+    expect(result.durationMs).toBeGreaterThan(rung.result.durationMs);
+    expect(result.durationMs).toBeLessThan(anHour + performance.now() - startedAt);
   });
 
   it('goes on with fewer threads or more to what those that it was begun with end in', async () => {
@@ -269,6 +294,31 @@ describe('TrainingChildren', () => {
     const resumed = await children.run(jobOf(10_000, { candidates: kept, untilStep: 1000 }), silent);
     expect(children.processIds).toEqual(pids);
     expect(resumed.result.step).toBe(1000);
+  });
+
+  it('is ended within two seconds of a cancellation when a single step takes longer, and the newest checkpoint is kept', async () => {
+    const controller = new AbortController();
+    const kept: string[] = [];
+    const { request } = jobOf(100);
+    const training = { ...request.training, engine: 'tfjs-cpu' as const, batchSize: 1000 };
+    const model: ModelSpec = { family: 'mlp', hidden: [640, 640], activation: 'relu' };
+    let cancelledAt = Infinity;
+    const running = children.run(
+      jobOf(100, { request: { ...request, model, training } }),
+      keeping(kept, () => {
+        if (kept.length > 1) return;
+        setTimeout(() => {
+          cancelledAt = performance.now();
+          controller.abort(new Error('enough'));
+        }, 200);
+      }),
+      controller.signal,
+    );
+    await expect(running).rejects.toThrow('enough');
+    expect(performance.now() - cancelledAt).toBeLessThan(1400);
+    expect(kept).toHaveLength(1);
+    expect(children.processIds).toEqual([]);
+    expect(decodeCheckpoint(readFileSync(kept[0])).step).toBe(1);
   });
 
   it('ends a process that hangs, and goes on from the checkpoint in another one', async () => {

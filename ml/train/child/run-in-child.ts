@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { AnnealError } from '../../../contracts/failures.js';
+import type { MetricPoint } from '../../../contracts/training.js';
 import { toError } from '../../child/failure-message.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
 import { moduleFailure } from '../../models/module/module-failure.js';
@@ -10,8 +11,11 @@ import { trainingFlags } from './training-flags.js';
 import { TrainingChildError } from './training-child-error.js';
 import type { ChildMessage, JobOutcome, JobProgress, ParentMessage, TrainingJob } from './training-job.js';
 
-/** A call into the engine takes half a second at most; a child that has not stopped by then is killed. */
-const cancelGraceMs = 1500;
+/**
+ * A call into the engine takes half a second at most, unless a single step takes longer; a child that has not stopped by then is killed.
+ * With the half second between two heartbeats, by which a worker hears of a cancellation, it is less than two seconds.
+ */
+const cancelGraceMs = 1000;
 
 /** The code of a model's file builds it in seconds; what takes longer than this is taken for a loop without an end. */
 const mostBuildMs = 120_000;
@@ -23,6 +27,8 @@ const childModule = new URL('./child.ts', import.meta.url);
 
 export interface ChildCallbacks {
   onProgress(progress: JobProgress): void;
+  /** The whole curve so far, at most once a second, while the job goes on. */
+  onCurve?(points: readonly MetricPoint[]): void;
   /** The file is removed when this has returned; a newer checkpoint may come in its place while it is busy. */
   onCheckpoint(path: string, step: number): Promise<void>;
 }
@@ -170,6 +176,9 @@ export class TrainingChildren {
             break;
           case 'progress':
             callbacks.onProgress(message.progress);
+            break;
+          case 'curve':
+            callbacks.onCurve?.(message.points);
             break;
           case 'checkpoint':
             checkpoints.push(message.path, message.step);

@@ -9,6 +9,7 @@ import type { StepPlan } from '../engine.js';
 import { predictHeldOut } from '../rows/held-out.js';
 import { type JobData, openJobData } from '../rows/job-data.js';
 import { train, type RunState } from '../trainer.js';
+import type { MetricPoint } from '../../../contracts/training.js';
 import type { JobOutcome, JobProgress, TrainingJob } from './training-job.js';
 import { planDigest } from '../training-plan.js';
 import { chooseEngine } from './choose-engine.js';
@@ -18,7 +19,8 @@ export interface JobCallbacks {
   /** Awaited: what runs next may never come to its end. @param module as the pipeline names it */
   onBuilding?(module: string): Promise<void>;
   onBuilt?(): void;
-  onProgress(progress: JobProgress): void;
+  /** @param points the curve so far */
+  onProgress(progress: JobProgress, points: readonly MetricPoint[]): void;
   /** A complete file in the job's directory. */
   onCheckpoint(path: string, step: number): void;
 }
@@ -45,11 +47,13 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
   const untilStep = Math.min(job.untilStep ?? own.totalSteps, own.totalSteps);
   const { engine, reason, plan, resume, beganAnew } = await chooseEngine(request.training.engine, own, job.candidates, untilStep);
   const digest = planDigest(plan, engine.name);
+  const durationMs = (): number => (resume?.durationMs ?? 0) + performance.now() - startedAt;
 
   const write = (state: RunState): string => {
     const path = join(job.directory, `step-${state.step}.checkpoint`);
     const engineUsed = { name: engine.name, reason };
-    writeAtomically(path, encodeCheckpoint({ ...state, key: job.key, digest, plan: plan.step, engine: engineUsed, ...network }));
+    const ofRun = { key: job.key, digest, plan: plan.step, engine: engineUsed, durationMs: durationMs(), ...network };
+    writeAtomically(path, encodeCheckpoint({ ...state, ...ofRun }));
     return path;
   };
 
@@ -89,7 +93,7 @@ async function runWithData(job: TrainingJob, callbacks: JobCallbacks, data: JobD
         parametersDigest: parametersDigest(best.parameters),
         parameters: best.parameters.length,
         rowsPerSecond,
-        durationMs: performance.now() - startedAt,
+        durationMs: durationMs(),
         resumedAtStep,
         ...(beganAnew === undefined ? {} : { beganAnew }),
       },

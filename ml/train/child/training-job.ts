@@ -1,5 +1,5 @@
 import type { Metrics } from '../../../contracts/pipeline.js';
-import type { TrainProgress, TrainResult } from '../../../contracts/training.js';
+import type { MetricPoint, TrainProgress, TrainResult } from '../../../contracts/training.js';
 import type { FailureMessage } from '../../child/failure-message.js';
 import type { EncodedFiles } from '../rows/encoded-files.js';
 import type { TrainingRequest } from '../training-plan.js';
@@ -49,6 +49,8 @@ export type ChildMessage =
   /** The code of a module of the user's runs from here until `built`, and the child answers nothing. */
   | { readonly kind: 'building'; readonly module: string }
   | { readonly kind: 'built' }
+  /** The whole curve so far. */
+  | { readonly kind: 'curve'; readonly points: readonly MetricPoint[] }
   /** The file is complete; the parent removes it when it has stored it. */
   | { readonly kind: 'checkpoint'; readonly path: string; readonly step: number }
   | { readonly kind: 'done'; readonly outcome: JobOutcome }

@@ -31,7 +31,21 @@ test('auto falls back to wasm for a model that does not compile, and says which 
   const { engine, reason } = await automaticEngine(plan, async () => buildTrainingGraph({ ...network, forward }, plan));
   expect(['tfjs-wasm', 'tfjs-node-gpu']).toContain(engine.name);
   expect(reason).toMatch(/^Timed on this machine: .*tfjs-wasm [0-9.e+]+ ms a step/);
-  expect(reason).toContain('trains on a slower engine. The model uses the TensorFlow.js kernel "Atan" in layer "angle"');
+  expect(reason).toMatch(
+    /trains on a slower engine\. The model uses the TensorFlow\.js kernel "Atan" in layer "angle", which has no translation\. Written with operations that docs\/lowerings\.md lists, it would train on the compiled engine\.$/,
+  );
+});
+
+test('of a gradient that does not compile, auto names the function that the model calls', async () => {
+  const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
+  const forward: typeof network.forward = (parameters, inputs) =>
+    tf.tidy('products', () => tf.prod(tf.stack([network.forward(parameters, inputs), tf.neg(network.forward(parameters, inputs))]), 0));
+  const compile = async () => buildTrainingGraph({ ...network, forward }, plan);
+  const { reason } = await automaticEngine(plan, compile);
+  expect(reason).toContain(
+    'The model uses tf.prod in layer "products", whose gradient takes the TensorFlow.js kernel "Cumprod", which has no translation.',
+  );
+  await expect(compile()).rejects.toThrow('or set training.engine to "auto"');
 });
 
 test('an error that is not about the model is no reason to fall back', async () => {

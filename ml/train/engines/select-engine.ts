@@ -1,5 +1,6 @@
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import type { TrainingSpec } from '../../../contracts/pipeline.js';
+import { type Refusal, refusalSentence } from '../../graph/lowering/kernel-call.js';
 import { networkOf } from '../../models/build-network.js';
 import type { StepPlan, TrainingEngine } from '../engine.js';
 import { hasNvidiaDevice } from './cuda.js';
@@ -55,7 +56,10 @@ async function refusalOf(compile: () => Promise<unknown>): Promise<string | unde
     return undefined;
   } catch (error) {
     if (!(error instanceof AnnealError) || error.type !== failureTypes.invalidModel) throw error;
-    return error.message;
+    // Its own advice is another engine, which it gets.
+    const refused = error.details as Refusal | undefined;
+    if (refused?.kernel === undefined) return error.message;
+    return `${refusalSentence(refused)} Written with operations that docs/lowerings.md lists, it would train on the compiled engine.`;
   }
 }
 
