@@ -45,6 +45,13 @@ export interface TapeInput {
   readonly dtype: TapeType;
 }
 
+/** A recorded computation asked for numbers that it computes with: they mean nothing, and another run would have others. */
+export class ValuesReadError extends Error {
+  constructor() {
+    super('reads the values of a tensor that it computes');
+  }
+}
+
 const scopesOfTfjs: ReadonlySet<string> = new Set(['gradients', 'forward', 'backward', 'unnamed scope']);
 const backendName = 'anneal-tape';
 let backend: MathBackendCPU | undefined;
@@ -54,10 +61,11 @@ let active: Recorder | undefined;
  * Run a computation once and write every kernel call down.
  *
  * Synchronous, and the tfjs backend that was set before is set again at the end, also on an error. The values that flow through are
- * meaningless (the inputs are zeros, costly kernels make zeros of the right shape), so `compute` must not branch on them.
+ * meaningless (the inputs are zeros, costly kernels make zeros of the right shape), so `compute` must not read them.
  *
  * @param inputs by name
  * @param compute a pure function of the tensors; gradients taken inside are recorded too
+ * @throws ValuesReadError
  */
 export function recordTape(
   inputs: Readonly<Record<string, TapeInput>>,
@@ -87,6 +95,11 @@ export function recordTape(
 /** A CPU backend of its own, so that no tensor of other tfjs code lives in it; its kernels are those of `cpu`. */
 function registerTapeBackend(): MathBackendCPU {
   const instance = new MathBackendCPU();
+  const read = instance.readSync.bind(instance);
+  instance.readSync = (data) => {
+    active?.assertReadable(data);
+    return read(data);
+  };
   tf.registerBackend(backendName, () => instance, -1);
   for (const kernel of tf.getKernelsForBackend('cpu')) {
     tf.registerKernel({
@@ -108,6 +121,9 @@ class Recorder {
   private readonly ids = new Map<string, number>();
   private readonly constants = new Map<string, number>();
   private readonly dataIds = new Map<object, number>();
+  /** Of values that depend on an input. */
+  private readonly computed = new Set<object>();
+  private isInKernel = false;
 
   constructor(private readonly cpu: MathBackendCPU) {}
 
@@ -126,7 +142,7 @@ class Recorder {
     const shape = shapeRules[kernel.kernelName]?.(Object.fromEntries(given), call.attrs ?? {});
     const result = shape
       ? this.cpu.makeTensorInfo(shape, 'float32', new Float32Array(shape.reduce((product, length) => product * length, 1)))
-      : kernel.kernelFunc(call);
+      : this.carryOut(kernel, call);
     const made = Array.isArray(result) ? result : [result];
     // Reshaping back and forth gives the tensor that was there before.
     if (made.every((tensor) => this.ids.has(this.key(tensor)))) return result;
@@ -140,6 +156,20 @@ class Recorder {
     const origin = { layer, ...(gradientOf === undefined ? {} : { gradientOf }) };
     this.calls.push({ kernel: kernel.kernelName, inputs, attributes: { ...call.attrs }, outputs, ...origin });
     return result;
+  }
+
+  /** @throws ValuesReadError for data that depend on an input, unless a kernel computes with them */
+  assertReadable(data: object): void {
+    if (!this.isInKernel && this.computed.has(data)) throw new ValuesReadError();
+  }
+
+  private carryOut(kernel: tf.KernelConfig, call: KernelArguments): tf.TensorInfo | tf.TensorInfo[] {
+    this.isInKernel = true;
+    try {
+      return kernel.kernelFunc(call);
+    } finally {
+      this.isInKernel = false;
+    }
   }
 
   finish(outputs: Readonly<Record<string, tf.Tensor>>): Tape {
@@ -172,6 +202,7 @@ class Recorder {
     const id = this.values.length;
     this.values.push({ id, shape: [...tensor.shape], dtype: tensor.dtype, constant, layer });
     (constant ? this.constants : this.ids).set(this.key(tensor), id);
+    if (!constant) this.computed.add(tensor.dataId);
     return id;
   }
 

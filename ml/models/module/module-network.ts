@@ -5,13 +5,14 @@ import type { FeatureLayout } from '../../../contracts/dataset.js';
 import { AnnealError } from '../../../contracts/failures.js';
 import type { ModuleModelSpec, Task } from '../../../contracts/pipeline.js';
 import { freePrime, recordForward } from '../../graph/lower-network.js';
-import type { Tape } from '../../graph/tape.js';
+import { type Tape, ValuesReadError } from '../../graph/tape.js';
 import type { Network, NetworkParameter } from '../network.js';
 import { layersNetwork, shapeText } from './layers-network.js';
 import { loadedModule } from './load-module.js';
 import { modelContext } from './model-context.js';
 import { messageOf, moduleFailure, problemOf } from './module-failure.js';
 import { isOpsModel, opsNetwork } from './ops-network.js';
+import { mixesRows } from './row-dependence.js';
 import { watchMathRandom, withSeededMathRandom } from './seeded-math-random.js';
 
 /** Keys for so many dropouts are given while the network is looked at. */
@@ -104,6 +105,13 @@ function inspect({ module }: ModuleModelSpec, network: Network): Network {
       return recordForward(network, batch, training);
     } catch (error) {
       if (error instanceof AnnealError) throw error;
+      if (error instanceof ValuesReadError)
+        throw moduleFailure(
+          module,
+          `${problemOf(error, module)} in the forward pass`,
+          'The pass is recorded once, with numbers that mean nothing, and repeated as it was recorded. Compute with tensors alone: tf.where instead of an if, a scalar tensor instead of its number.',
+          error,
+        );
       throw moduleFailure(module, `threw in the forward pass: ${problemOf(error, module)}`, 'Correct the model.', error);
     }
   };
@@ -119,10 +127,21 @@ function inspect({ module }: ModuleModelSpec, network: Network): Network {
   if (shape.join() !== `1,${network.outputs}` || dtype !== 'float32')
     throw moduleFailure(
       module,
-      `gives ${dtype} [${shapeText([null, ...shape.slice(1)])}]`,
+      shape[0] === 1 ? `gives ${dtype} [${shapeText([null, ...shape.slice(1)])}]` : `gives ${dtype} [${shapeText(shape)}] for one row`,
       `Expected the logits, float32 [N, ${network.outputs}]. The context's "outputs" says how many there must be.`,
     );
   const isImage = network.layout.image !== undefined;
+  const standIn = freePrime(
+    single.values.flatMap(({ shape: of }) => [...of, sizeOf(of)]).filter((length) => length > 0),
+    isImage,
+  );
+  const mixing = mixesRows(record(standIn), standIn);
+  if (mixing !== undefined)
+    throw moduleFailure(
+      module,
+      `computes with all rows of a mini-batch together: it calls ${mixing} along them in the forward pass`,
+      'What is predicted for a row would depend on the rows beside it. Work along the other dimensions, of one row at a time.',
+    );
   const { result: trainings, isAsked } = watchMathRandom(() =>
     [0, 1].map(() => record(3, { keys: 2 * mostDropouts, pass: (keys) => ({ keys, gather: (_, next) => void tf.keep(next) }) })),
   );
@@ -138,10 +157,7 @@ function inspect({ module }: ModuleModelSpec, network: Network): Network {
     ...network,
     dropoutLayers: drawn,
     widestImage: isImage ? Math.max(...single.values.filter(({ shape: of }) => of.length === 4).map(({ shape: of }) => sizeOf(of))) : 0,
-    standIn: freePrime(
-      single.values.flatMap(({ shape: of }) => [...of, sizeOf(of)]).filter((length) => length > 0),
-      isImage,
-    ),
+    standIn,
   };
 }
 

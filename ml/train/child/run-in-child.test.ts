@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ModelSpec, TrainingSpec } from '../../../contracts/pipeline.js';
+import { bundleModule } from '../../models/module/bundle-module.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint.js';
 import { syntheticData } from '../logistic-test-engine.js';
 import { TrainingChildren, type ChildCallbacks } from './run-in-child.js';
@@ -386,6 +387,39 @@ describe('a model file with a loop without an end', () => {
         message: expect.stringContaining("The model's module ./models/endless.ts was still building the model after 1 seconds"),
       });
       expect((await pool.run(jobOf(1), silent)).result.step).toBe(80);
+    } finally {
+      await pool.close();
+    }
+  });
+});
+
+describe('a model file that begins what it does not wait for', () => {
+  it.each([
+    ['a promise that is rejected', "Promise.reject(new Error('no such weights'))"],
+    ['a timer that throws', "setTimeout(() => { throw new Error('no such weights'); })"],
+  ])('fails by its place, with %s', async (_, begun) => {
+    const pool = new TrainingChildren();
+    try {
+      const source = join(root, 'loose.ts');
+      const forward = 'forward: ({ w }: any, { numeric }: any) => numeric.matMul(w)';
+      writeFileSync(source, `\nexport default () => { ${begun}; return { parameters: { w: { shape: [4, 1] } }, ${forward} }; };`);
+      const bundle = await bundleModule('./models/loose.ts', source);
+      const path = join(root, 'loose.mjs');
+      writeFileSync(path, bundle);
+      const sha256 = createHash('sha256').update(bundle).digest('hex');
+      const model = {
+        family: 'module',
+        module: './models/loose.ts',
+        options: {},
+        source: { uri: 'artifact:x', sha256, sizeBytes: 1 },
+      } as const;
+      const job = jobOf(50_000, { module: path });
+      await expect(pool.run({ ...job, request: { ...job.request, model } }, silent)).rejects.toMatchObject({
+        type: 'InvalidModel',
+        message: expect.stringMatching(
+          /^The model's module \.\/models\/loose\.ts threw outside of its own run: no such weights \(models\/loose\.ts:2:\d+\)\. Wait for/,
+        ),
+      });
     } finally {
       await pool.close();
     }
