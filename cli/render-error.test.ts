@@ -40,6 +40,7 @@ describe('exitCodeOf', () => {
   test('tells wrong usage from a failure', () => {
     expect(exitCodeOf(usageError('no'))).toBe(2);
     expect(exitCodeOf(new AnnealError(failureTypes.invalidPipeline, 'no'))).toBe(2);
+    expect(exitCodeOf(new AnnealError(failureTypes.invalidModel, 'no'))).toBe(2);
     expect(exitCodeOf(new AnnealError(failureTypes.invalidData, 'no'))).toBe(1);
     expect(exitCodeOf(new CommandError('no'))).toBe(1);
     expect(exitCodeOf(new Error('no'))).toBe(1);

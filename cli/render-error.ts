@@ -51,9 +51,11 @@ function isAnnealError(error: unknown): error is AnnealError {
   return error instanceof AnnealError || (error instanceof Error && error.name === 'AnnealError');
 }
 
+const mistakes: ReadonlySet<string> = new Set([failureTypes.invalidPipeline, failureTypes.invalidModel]);
+
 /** @returns what the process exits with */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError) return error.exitCode;
-  // A definition that is not valid is a mistake in what was given, as an unknown option is.
-  return isAnnealError(error) && error.type === failureTypes.invalidPipeline ? exitCodes.usage : exitCodes.failed;
+  // A definition that is not valid, or a model's file that cannot be read, is a mistake in what was given, as an unknown option is.
+  return isAnnealError(error) && mistakes.has(error.type) ? exitCodes.usage : exitCodes.failed;
 }

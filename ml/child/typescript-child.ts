@@ -33,7 +33,7 @@ export function forkTypescript(
 export function childDeath({ output }: TypescriptChild, code: number | null, signal: NodeJS.Signals | null): string {
   const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`;
   const isLikelyMemory = signal === 'SIGKILL' || signal === 'SIGABRT';
-  const hint = isLikelyMemory ? ' That is often a lack of memory: use smaller batches, or give the machine more.' : '';
+  const hint = isLikelyMemory ? ' That is often a lack of memory: give the machine more, or take a smaller model or smaller batches.' : '';
   const tail = output.text();
   return `was ended ${how} before its job was done.${hint}${tail === '' ? '' : ` Its last output: ${tail}.`}`;
 }

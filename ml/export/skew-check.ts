@@ -45,7 +45,9 @@ export async function checkSkew(
     const row = Math.floor(at / perRow);
     throw cannotExport(
       `for a sample row it predicts ${outputs[at]}, the network that was trained predicts ${value} (row ${row}: ${JSON.stringify(sample.instances[row])})`,
-      'This is a fault of the exporter: report it with the pipeline, and use another kind of feature or model meanwhile.',
+      plan.model.family === 'module'
+        ? "The rows of a mini-batch depend on each other in the model's forward pass, which they must not, or this is a fault of the exporter: then report it with the model's file."
+        : 'This is a fault of the exporter: report it with the pipeline, and use another kind of feature or model meanwhile.',
     );
   });
 }
