@@ -298,7 +298,7 @@ describe('a module', () => {
   test('names kernel and layer where its forward pass has no translation', async () => {
     const model = await moduleOf(ops("tf.tidy('angles', () => tf.atan(tf.matMul(numeric, w)))"));
     expect(() => recordNetwork(networkOf(planOf(model, numbers, 'binary')))).toThrow(
-      'the TensorFlow.js kernel "Atan" in layer "angles", which has no translation',
+      'uses tf.atan (the TensorFlow.js kernel "Atan") in layer "angles", which has no translation',
     );
   });
 
@@ -307,7 +307,7 @@ describe('a module', () => {
       class Angle extends layers.Layer { static className = 'Angle'; call(inputs) { return atan(Array.isArray(inputs) ? inputs[0] : inputs); } }
       export default ({ inputs, outputs }) => sequential({ layers: [layers.dense({ units: outputs, inputShape: inputs.numeric.shape }), new Angle({ name: 'corner' })] });`;
     expect(await moduleOf(text).then((model) => () => recordNetwork(networkOf(planOf(model, numbers, 'binary'))))).toThrow(
-      'the TensorFlow.js kernel "Atan" in layer "corner"',
+      'tf.atan (the TensorFlow.js kernel "Atan") in layer "corner"',
     );
   });
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { FeatureLayout } from '../../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { lowerRecording, recordForward } from '../../graph/lower-network.js';
+import { operationName } from '../../graph/operation-name.js';
 import { GraphBuilder } from '../../graph/onnx-builder.js';
 import type { Tape, TapeCall, TapeValue } from '../../graph/tape.js';
 import type { Network, NetworkInputs, NetworkParameter } from '../network.js';
@@ -71,9 +72,11 @@ function cannotServe(error: unknown): unknown {
   if (!(error instanceof AnnealError) || error.type !== failureTypes.invalidModel) return error;
   const { kernel, layer, reason } = (error.details ?? {}) as { kernel?: string; layer?: string; reason?: string };
   if (kernel === undefined) return error;
+  const name = operationName(kernel);
+  const used = name.startsWith('tf.') ? `${name} (the TensorFlow.js kernel "${kernel}")` : name;
   return new AnnealError(
     failureTypes.invalidModel,
-    `The model's forward pass uses the TensorFlow.js kernel "${kernel}"${layer ? ` in layer "${layer}"` : ''}, which ${reason}. It could be trained, but not exported and served, so it is not started. Write it with the kernels that docs/lowerings.md lists.`,
+    `The model's forward pass uses ${used}${layer ? ` in layer "${layer}"` : ''}, which ${reason}. It could be trained, but not exported and served, so it is not started. Write it with the kernels that docs/lowerings.md lists.`,
     error.details,
     { cause: error },
   );
