@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { buildNetwork } from '../../models/build-network.js';
+import { addChainedOps } from '../../models/module/chained-ops.js';
 import type { StepPlan } from '../engine.js';
 import { engines } from './index.js';
 import { onnxruntimeEngine } from './onnxruntime.js';
@@ -37,6 +38,8 @@ test('auto falls back to wasm for a model that does not compile, and says which 
 });
 
 test('of a gradient that does not compile, auto names the function that the model calls', async () => {
+  // The gradient of tf.prod chains, as a user's model may.
+  addChainedOps();
   const network = buildNetwork(plan.model, plan.layout, plan.outputs, plan.seed);
   const forward: typeof network.forward = (parameters, inputs) =>
     tf.tidy('products', () => tf.prod(tf.stack([network.forward(parameters, inputs), tf.neg(network.forward(parameters, inputs))]), 0));
