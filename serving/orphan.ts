@@ -9,6 +9,12 @@ export interface OrphanPlace {
   readonly forMs: number;
 }
 
+/**
+ * How long serving processes answer when their supervisor was killed: as long as what starts it again may take, and no longer, since no
+ * promotion reaches them.
+ */
+export const orphanMs = 60_000;
+
 /** What the next supervisor says, and what it is told once the ports are free. */
 export const releaseRequest = 'release\n';
 export const releaseReply = 'released\n';

@@ -15,13 +15,12 @@ import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
 import { makeWritable } from './inference/writable-folder.js';
 import { createLogger, installRuntime, startTemporalTracing } from './runtime.js';
+import { orphanMs } from '../serving/orphan.js';
 import { readSettings, type Settings } from './settings.js';
 
 /** A parent is told that the host is up after this long at the latest: Temporal may be away. */
 const readyAtLatestMs = 5000;
 const lastCollectionMs = 3000;
-/** How long serving processes answer when this process was killed: as long as what starts it again may take, and no longer, since no promotion reaches them. */
-const orphanMs = 60_000;
 
 /**
  * The supervisor of one inference host. It serves from the local cache at once, and follows the lifecycles of the models

@@ -6,12 +6,13 @@ import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js
 import { CommandError } from '../command-error.js';
 import { projectRoot } from '../project-root.js';
 import { isMlflowHealthy, isTemporalServing } from './health.js';
+import { orphanMs } from '../../serving/orphan.js';
 import { logPath } from './log-file.js';
 import type { PortNeed } from './ports.js';
 import type { ServiceSpec } from './supervised-process.js';
 
-/** Serving processes answer for a minute without their supervisor, and then finish what they have. */
-const servingOutlivesMs = 75_000;
+/** Of serving processes without their supervisor: they answer for a while, and then finish what they have. */
+const servingOutlivesMs = orphanMs + 15_000;
 
 export const workerNames = ['orchestration', 'data', 'training', 'inference'] as const;
 

@@ -166,7 +166,7 @@ export class SupervisedProcess {
   #endChildren(group: number): void {
     const { outlivedMs } = this.#spec;
     if (outlivedMs === undefined || this.#stopping.signal.aborted) signal(-group, 'SIGKILL');
-    else this.#outliving.set(group, Date.now() + outlivedMs);
+    else this.#outliving.set(group, performance.now() + outlivedMs);
   }
 
   #startAgain(): void {
@@ -190,9 +190,9 @@ export class SupervisedProcess {
 
 /** @param until afterwards its number may be another's */
 async function endGroup(group: number, until: number): Promise<void> {
-  const deadline = Math.min(until, Date.now() + outlivingGraceMs);
-  if (Date.now() > deadline || !signal(-group, 'SIGTERM')) return;
-  while (Date.now() < deadline) {
+  const deadline = Math.min(until, performance.now() + outlivingGraceMs);
+  if (performance.now() > deadline || !signal(-group, 'SIGTERM')) return;
+  while (performance.now() < deadline) {
     await sleep(50);
     if (!signal(-group, 0)) return;
   }

@@ -1,5 +1,6 @@
 import { toError } from './failure-message.js';
 import type { JobMessage, OnRows } from './job-messages.js';
+import { SilenceWatch } from './silence-watch.js';
 import { childDeath, type TypescriptChild } from './typescript-child.js';
 
 /** A job that tells nothing for longer than this hangs; some tell nothing until they are through. */
@@ -25,16 +26,12 @@ export async function askChild<Result>(
   const kill = (): void => void child.process.kill('SIGKILL');
   signal?.addEventListener('abort', kill);
   let isDone = false;
-  let silenceTimer: NodeJS.Timeout | undefined;
+  let silence: SilenceWatch | undefined;
   try {
     return await new Promise<Result>((resolve, reject) => {
-      let silentFor = 0;
-      // In two halves: after a pause of the whole machine the first one ends before what the child has said is read.
-      silenceTimer = setInterval(() => {
-        if (++silentFor === 2) reject(silent(name, silenceLimitMs));
-      }, silenceLimitMs / 2);
+      const watch = (silence = new SilenceWatch(silenceLimitMs, () => reject(silent(name, silenceLimitMs))));
       child.process.on('message', (message: JobMessage<Result>) => {
-        silentFor = 0;
+        watch.heard();
         switch (message.kind) {
           case 'progress':
             onRows(message.rows, message.totalRows, message.readShare);
@@ -55,7 +52,7 @@ export async function askChild<Result>(
       child.process.send(job, () => {});
     });
   } finally {
-    clearInterval(silenceTimer);
+    silence?.end();
     signal?.removeEventListener('abort', kill);
     for (const event of ['message', 'error', 'close']) child.process.removeAllListeners(event);
     child.process.on('error', () => {});

@@ -3,6 +3,7 @@ import type { FeatureLayout } from '../../../contracts/dataset.js';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { lowerRecording, recordForward } from '../../graph/lower-network.js';
 import { operationName } from '../../graph/operation-name.js';
+import type { Refusal } from '../../graph/lowering/kernel-call.js';
 import { GraphBuilder } from '../../graph/onnx-builder.js';
 import type { Tape, TapeCall, TapeValue } from '../../graph/tape.js';
 import type { Network, NetworkInputs, NetworkParameter } from '../network.js';
@@ -70,7 +71,7 @@ export function recordNetwork(network: Network): RecordedNetwork {
 /** No engine helps: what trains without a translation cannot be exported. */
 function cannotServe(error: unknown): unknown {
   if (!(error instanceof AnnealError) || error.type !== failureTypes.invalidModel) return error;
-  const { kernel, layer, reason } = (error.details ?? {}) as { kernel?: string; layer?: string; reason?: string };
+  const { kernel, layer, reason } = (error.details ?? {}) as Partial<Refusal>;
   if (kernel === undefined) return error;
   const name = operationName(kernel);
   const used = name.startsWith('tf.') ? `${name} (the TensorFlow.js kernel "${kernel}")` : name;

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { endWithParent } from '../../child/end-with-parent.js';
 import type { MetricPoint } from '../../../contracts/training.js';
 import { toFailureMessage } from '../../child/failure-message.js';
-import type { ModuleModelSpec } from '../../../contracts/pipeline.js';
 import { moduleFailure, problemOf } from '../../models/module/module-failure.js';
 import { placeOf } from '../../models/module/source-place.js';
 import { runTrainingJob } from './run-job.js';
@@ -80,14 +80,13 @@ process.on('message', (message: ParentMessage) => {
 // A promise that nobody awaits comes here as well.
 process.on('uncaughtException', (error) => {
   const model = running?.job.request.model;
-  const place = model?.family === 'module' ? placeOf(error, model.module) : undefined;
-  if (place !== undefined) {
-    const { module } = model as ModuleModelSpec;
+  const module = model?.family === 'module' ? model.module : undefined;
+  if (module !== undefined && placeOf(error, module) !== undefined) {
     const problem = `threw outside of its own run: ${problemOf(error, module)}`;
     tell(toFailureMessage(moduleFailure(module, problem, 'Wait for what it begins, or leave it out.', error)), () => process.exit(1));
     return;
   }
-  process.stderr.write(`${error.stack ?? String(error)}\n`, () => process.exit(1));
+  process.stderr.write(`${inspect(error)}\n`, () => process.exit(1));
 });
 
 endWithParent();

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { AnnealError } from '../../../contracts/failures.js';
 import type { MetricPoint } from '../../../contracts/training.js';
 import { toError } from '../../child/failure-message.js';
+import { SilenceWatch } from '../../child/silence-watch.js';
 import { childDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
 import { moduleFailure } from '../../models/module/module-failure.js';
 import { CheckpointQueue } from '../checkpoint/checkpoint-queue.js';
@@ -149,13 +150,9 @@ export class TrainingChildren {
     return new Promise((resolve, reject) => {
       let killTimer: NodeJS.Timeout | undefined;
       let buildTimer: NodeJS.Timeout | undefined;
-      let silentFor = 0;
-      // In two halves: after a pause of the whole machine the first one ends before what the child has said is read.
-      const silenceTimer = setInterval(() => {
-        if (++silentFor === 2) finish(() => reject(silent(this.silenceLimitMs)));
-      }, this.silenceLimitMs / 2);
+      const silence = new SilenceWatch(this.silenceLimitMs, () => finish(() => reject(silent(this.silenceLimitMs))));
       const finish = (settle: () => void): void => {
-        clearInterval(silenceTimer);
+        silence.end();
         clearTimeout(killTimer);
         clearTimeout(buildTimer);
         child.process.off('message', onMessage).off('close', onClose).off('error', onError);
@@ -163,7 +160,7 @@ export class TrainingChildren {
         settle();
       };
       const onMessage = (message: ChildMessage): void => {
-        silentFor = 0;
+        silence.heard();
         switch (message.kind) {
           case 'alive':
             break;
