@@ -1,19 +1,19 @@
-import ort from 'onnxruntime-node';
+import type ort from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../../contracts/failures.js';
 import { networkOf } from '../../models/build-network.js';
 import type { Network } from '../../models/network.js';
-import type { EncodedData, EngineSession, EngineState, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
+import type { EncodedData, EngineSession, NetworkPlan, StepPlan, TrainingEngine } from '../engine.js';
 import { channelBlock } from './channel-block.js';
 import { checkData } from './check-data.js';
-import { checkSteps } from './check-steps.js';
 import { createSession } from './create-session.js';
 import { missingCuda } from './cuda.js';
-import { ForwardPass, matrices } from './forward-pass.js';
-import { compileLanes, type LaneParts, LaneSession } from './lanes/lane-session.js';
+import { ForwardPass } from './forward-pass.js';
+import { compileLanes, type LaneParts, openLaneSession } from './lanes/lane-session.js';
 import { usefulLanes } from './lanes/useful-lanes.js';
-import { isPacked, packedWidth, packRows } from './packed-rows.js';
-import { StepLoop } from './step-loop.js';
 import { buildForwardGraph, buildTrainingGraph } from './training-graph.js';
+import type { ChoiceOfTwo } from './ways/faster-of-two.js';
+import { TwoWaySession, type Ways } from './ways/two-way-session.js';
+import { type ResidentRows, residentRows, WholeLoop } from './whole-loop.js';
 
 /** Where onnxruntime computes. */
 interface Device {
@@ -53,16 +53,28 @@ function createEngine(device: Device, unavailable: TrainingEngine['unavailable']
   };
 }
 
-/** As the engine's `open`, for a network that no family of the pipeline describes. @throws AnnealError as `open` does */
-export function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData): Promise<EngineSession> {
-  return openNetwork(network, plan, data, { device: processor, threads: plan.threads }, () => compileNetwork(network, plan, processor));
+/**
+ * As the engine's `open`, for a network that no family of the pipeline describes.
+ *
+ * @param choose between two ways of making the steps, where there are two
+ * @throws AnnealError as `open` does
+ */
+export function openCompiled(network: Network, plan: NetworkPlan, data: EncodedData, choose?: () => ChoiceOfTwo): Promise<EngineSession> {
+  const on = { device: processor, threads: plan.threads, choose };
+  return openNetwork(network, plan, data, on, () => compileNetwork(network, plan, processor));
+}
+
+interface OpenedOn {
+  readonly device: Device;
+  readonly threads: number;
+  readonly choose?: () => ChoiceOfTwo;
 }
 
 async function openNetwork(
   network: Network,
   plan: NetworkPlan,
   data: EncodedData,
-  { device, threads }: { readonly device: Device; readonly threads: number },
+  { device, threads, choose }: OpenedOn,
   compile: () => Promise<CompiledStep>,
 ): Promise<EngineSession> {
   checkData(plan.task, network, data);
@@ -71,9 +83,8 @@ async function openNetwork(
     createSession(buildForwardGraph(network, await blockFor(network, device)), plan.threads, executionProviders),
   );
   const step = await compile();
-  if (!(step instanceof Uint8Array)) return LaneSession.open(network, plan, data, { ...step, threads }, forward);
-  const session = await createSession(step, usefulThreads(network, plan), executionProviders);
-  return new OnnxruntimeSession(network, plan, data, session, forward);
+  if (!(step instanceof Uint8Array)) return openLaneSession(network, plan, data, { ...step, threads }, forward, choose);
+  return new TwoWaySession(network, plan, data, await waysOfWhole(network, plan, step, device, threads), forward, choose);
 }
 
 /** A training graph, or what a session in lanes needs. */
@@ -107,67 +118,33 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
   return layout.image && device === processor ? channelBlock() : undefined;
 }
 
-/** Parameters times rows of a mini-batch that stays whole, below which waking another thread costs more than it helps; measured on two cores. */
-const leastSharedWork = 10_000_000;
+/**
+ * Parameters times rows of a mini-batch that stays whole. Below `least`, a kernel is over before another thread has helped. From `most`
+ * on, several threads that sleep between kernels are faster than one; measured on two cores.
+ */
+const sharedWork = { least: 1_000_000, most: 10_000_000 };
 
-/** A function of the plan alone, since a sum's order can depend on the number of threads. */
-function usefulThreads({ parameterCount, layout }: Network, { batchSize, threads }: NetworkPlan): number {
-  // A filter is used at every place of an image.
-  return !layout.image && parameterCount * batchSize < leastSharedWork ? 1 : threads;
-}
-
-class OnnxruntimeSession implements EngineSession {
-  private readonly loop: StepLoop;
-  private resident: Record<string, ort.Tensor>;
-
-  constructor(
-    private readonly network: Network,
-    private readonly plan: NetworkPlan,
-    data: EncodedData,
-    session: ort.InferenceSession,
-    private readonly forward: ForwardPass,
-  ) {
-    this.loop = new StepLoop(network, plan, session);
-    this.resident = residentRows(network, data);
-  }
-
-  useRows(data: EncodedData): void {
-    checkData(this.plan.task, this.network, data);
-    this.resident = residentRows(this.network, data);
-  }
-
-  async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
-    const { batchSize } = this.plan;
-    const steps = learningRates.length;
-    checkSteps(rows, steps, batchSize);
-    if (steps === 0) return new Float32Array(0);
-    const batches = new ort.Tensor('int32', rows, [steps, batchSize]);
-    const { losses } = await this.loop.run(learningRates, firstStep, { ...this.resident, rows: batches });
-    return Float32Array.from(losses.data as Float32Array);
-  }
-
-  logits(data: EncodedData): Promise<Float32Array> {
-    return this.forward.logits(this.loop.servedParameters, data);
-  }
-
-  getState(): Promise<EngineState> {
-    return Promise.resolve(this.loop.getState());
-  }
-
-  async setState(state: EngineState): Promise<void> {
-    this.loop.setState(state);
-  }
-
-  async dispose(): Promise<void> {
-    await this.loop.dispose();
-    await this.forward.dispose();
-  }
-}
-
-function residentRows(network: Network, data: EncodedData): Record<string, ort.Tensor> {
-  const { layout } = network;
-  if (isPacked(layout)) {
-    return { packed: new ort.Tensor('float32', packRows(layout, data), [data.rows, packedWidth(layout)]) };
-  }
-  return { ...matrices(network, data, 0, data.rows), target: new ort.Tensor('float32', data.target, [data.rows]) };
+/** @param threads that may compute at a time */
+async function waysOfWhole(
+  network: Network,
+  plan: NetworkPlan,
+  graph: Uint8Array,
+  { engine, executionProviders }: Device,
+  threads: number,
+): Promise<Ways<ResidentRows>> {
+  const { parameterCount, layout } = network;
+  const work = parameterCount * plan.batchSize;
+  // A filter is used at every place of an image. Here the number of threads is the plan's, since sums of images can depend on it.
+  const isLarge = layout.image !== undefined || work >= sharedWork.most;
+  const first = isLarge ? plan.threads : 1;
+  const shared = isLarge ? first : threads;
+  const open = async (count: number, waiting: 'asleep' | 'awake') =>
+    new WholeLoop(network, plan, await createSession(graph, count, executionProviders, waiting));
+  const isWorthTrying = engine === 'onnxruntime' && shared > 1 && (isLarge || work >= sharedWork.least);
+  return {
+    rowsOf: (data) => residentRows(network, data),
+    first: await open(first, 'asleep'),
+    threads: first,
+    ...(isWorthTrying ? { shared: { threads: shared, open: () => open(shared, 'awake'), mustBeCompared: true } } : {}),
+  };
 }

@@ -3,13 +3,17 @@ import type { Network } from '../../../models/network.js';
 import type { EngineState, NetworkPlan } from '../../engine.js';
 import { createSession } from '../create-session.js';
 import { StepLoop } from '../step-loop.js';
+import type { StepWay } from '../ways/step-way.js';
 import { gatherRows } from './gather-rows.js';
 import { emptyMatrix, type Numbers } from './lane-gradient.js';
-import { type LaneWay, lossOfLanes } from './lane-way.js';
+import { lossOfLanes } from './loss-of-lanes.js';
 import { matrixShapes } from './shared-rows.js';
 
-/** All lanes of a step one after another, and all steps of a call in one graph. Blocks the thread. */
-export class LaneLoop implements LaneWay {
+/** Of the mini-batches that are gathered for one run of the graph. */
+const mostGatheredBytes = 16 * 1024 * 1024;
+
+/** All lanes of a step one after another, and many steps in one run of a graph. Blocks the thread. */
+export class LaneLoop implements StepWay<readonly Numbers[]> {
   private matrices: readonly Numbers[] = [];
 
   private constructor(
@@ -25,15 +29,24 @@ export class LaneLoop implements LaneWay {
   }
 
   async runSteps(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
-    const { lanes, loop } = this;
+    const { batchSize } = this.plan;
     const count = learningRates.length;
-    const { totals, weights } = await loop.run(learningRates, firstStep, this.gather(rows, count)); // [K, lanes]
-    const ofStep = ({ data }: ort.Tensor, i: number) => (data as Float32Array).subarray(i * lanes, (i + 1) * lanes);
-    return Float32Array.from({ length: count }, (_, i) => lossOfLanes(ofStep(totals, i), ofStep(weights, i)));
+    const atOnce = this.stepsAtOnce();
+    const losses = new Float32Array(count);
+    for (let from = 0; from < count; from += atOnce) {
+      const until = Math.min(from + atOnce, count);
+      const batches = rows.subarray(from * batchSize, until * batchSize);
+      losses.set(await this.runAtOnce(batches, learningRates.subarray(from, until), firstStep + from), from);
+    }
+    return losses;
   }
 
   useRows(matrices: readonly Numbers[]): void {
     this.matrices = matrices;
+  }
+
+  servedParameters(): ort.Tensor {
+    return this.loop.servedParameters;
   }
 
   getState(): EngineState {
@@ -46,6 +59,20 @@ export class LaneLoop implements LaneWay {
 
   dispose(): Promise<void> {
     return this.loop.dispose();
+  }
+
+  private async runAtOnce(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
+    const { lanes, loop } = this;
+    const count = learningRates.length;
+    const { totals, weights } = await loop.run(learningRates, firstStep, this.gather(rows, count)); // [K, lanes]
+    const ofStep = ({ data }: ort.Tensor, i: number) => (data as Float32Array).subarray(i * lanes, (i + 1) * lanes);
+    return Float32Array.from({ length: count }, (_, i) => lossOfLanes(ofStep(totals, i), ofStep(weights, i)));
+  }
+
+  private stepsAtOnce(): number {
+    const widths = matrixShapes(this.network.layout).map(({ width = 1 }, i) => width * this.matrices[i].BYTES_PER_ELEMENT);
+    const bytesOfRow = widths.reduce((sum, bytes) => sum + bytes, 0);
+    return Math.max(1, Math.floor(mostGatheredBytes / (bytesOfRow * this.plan.batchSize)));
   }
 
   /** The mini-batches, out of memory that onnxruntime-node takes no tensors from. */

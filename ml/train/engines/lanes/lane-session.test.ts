@@ -6,8 +6,10 @@ import type { EncodedData, NetworkPlan } from '../../engine.js';
 import { createSession } from '../create-session.js';
 import { ForwardPass } from '../forward-pass.js';
 import { buildForwardGraph } from '../training-graph.js';
-import type { ChoiceOfTwo } from './faster-of-two.js';
-import { compileLanes, LaneSession } from './lane-session.js';
+import type { ChoiceOfTwo } from '../ways/faster-of-two.js';
+import type { TwoWaySession } from '../ways/two-way-session.js';
+import type { Numbers } from './lane-gradient.js';
+import { compileLanes, openLaneSession } from './lane-session.js';
 import { openLaneLoop } from './open-in-lanes.js';
 
 const [rows, batchSize, lanes] = [300, 64, 2];
@@ -37,16 +39,16 @@ function inTurn(): ChoiceOfTwo {
   return { next: () => (last = last === 0 ? 1 : 0), observe: () => undefined, msPerStep: () => 0.5 };
 }
 
-function open(parts = compileLanes(network, plan, lanes)): Promise<LaneSession> {
+function open(parts = compileLanes(network, plan, lanes)): Promise<TwoWaySession<readonly Numbers[]>> {
   const forward = new ForwardPass(network, () => createSession(buildForwardGraph(network), 1));
-  return LaneSession.open(network, plan, data, { ...parts, threads: 2 }, forward, inTurn);
+  return openLaneSession(network, plan, data, { ...parts, threads: 2 }, forward, inTurn);
 }
 
 afterEach(() => {
   jest.restoreAllMocks();
 });
 
-describe('LaneSession', () => {
+describe('a session in lanes', () => {
   test('lets other threads in while it goes on, without a change to a bit', async () => {
     const [session, expected] = [await open(), await openLaneLoop(network, plan, data, lanes)];
     const seen: number[] = [];
@@ -78,7 +80,7 @@ describe('LaneSession', () => {
     for (let step = 0; warn.mock.calls.length === 0; step += stepsOfCall) await session.runSteps(order, learningRates, step);
     await session.runSteps(order, learningRates, 1);
     expect(session.threads).toBe(1);
-    expect(warn.mock.calls).toEqual([['the training goes on with one thread: no memory for a thread']]);
+    expect(warn.mock.calls).toEqual([['the training goes on as it began: no memory for a thread']]);
     await session.dispose();
   });
 });

@@ -1,18 +1,20 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
+import ort from 'onnxruntime-node';
 import { startTypescriptThread } from '../../../typescript-thread.js';
 import type { Network } from '../../../models/network.js';
 import { randomKeysOfSteps } from '../../../models/random-keys.js';
 import type { EngineState, NetworkPlan } from '../../engine.js';
-import { checkState, type StateOf, stateOf, stateVectors } from '../../checkpoint/engine-state.js';
+import { checkState, servedParameters, type StateOf, stateOf, stateVectors } from '../../checkpoint/engine-state.js';
 import { stepScalarCount, stepScalars } from '../../optimizer/optimizer.js';
 import { randomStreams } from '../training-step.js';
+import type { StepWay } from '../ways/step-way.js';
 import { LaneBoard, OtherThreadFailed, phasesOfStep } from './lane-board.js';
 import { LaneGradient, type LaneSetup, type Numbers } from './lane-gradient.js';
 import type { LaneGraphs } from './lane-graphs.js';
 import type { LaneMessage } from './lane-messages.js';
 import { LaneUpdate } from './lane-update.js';
-import { type LaneWay, lossOfLanes } from './lane-way.js';
+import { lossOfLanes } from './loss-of-lanes.js';
 import { matrixShapes } from './shared-rows.js';
 
 /** From a thread's failure to its event. */
@@ -23,7 +25,7 @@ const longestCauseMs = 1000;
  * are done, so are the parts of the vectors divided, which are updated by the sum of all gradients. So the bits depend on the number of
  * lanes, and not on who does them.
  */
-export class LaneTeam implements LaneWay {
+export class LaneTeam implements StepWay<readonly Numbers[]> {
   private readonly board: LaneBoard;
   /** What the steps carry, in shared memory. */
   private readonly state: StateOf<Float32Array>;
@@ -98,6 +100,11 @@ export class LaneTeam implements LaneWay {
       throw this.failure;
     }
     return losses;
+  }
+
+  servedParameters(): ort.Tensor {
+    const served = servedParameters(this.state).slice();
+    return new ort.Tensor('float32', served, [served.length]);
   }
 
   getState(): EngineState {

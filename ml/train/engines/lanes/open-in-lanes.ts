@@ -1,6 +1,5 @@
-import ort from 'onnxruntime-node';
 import type { Network } from '../../../models/network.js';
-import { initialState, servedParameters } from '../../checkpoint/engine-state.js';
+import { initialState } from '../../checkpoint/engine-state.js';
 import type { EncodedData, EngineSession, NetworkPlan } from '../../engine.js';
 import { checkData } from '../check-data.js';
 import { checkSteps } from '../check-steps.js';
@@ -11,8 +10,9 @@ import { buildLaneGraphs } from './lane-graphs.js';
 import { LaneLoop } from './lane-loop.js';
 import { buildLaneLoop } from './lane-loop-graph.js';
 import { LaneTeam } from './lane-team.js';
-import type { LaneWay } from './lane-way.js';
 import { SharedRows } from './shared-rows.js';
+import type { StepWay } from '../ways/step-way.js';
+import type { Numbers } from './lane-gradient.js';
 
 /**
  * A session of so many lanes, however small the work, that threads share: for tests, since `usefulLanes` leaves small networks whole and
@@ -35,7 +35,7 @@ export async function openLaneLoop(network: Network, plan: NetworkPlan, data: En
   return sessionOf(await LaneLoop.open(network, plan, lanes, buildLaneLoop(network, plan, lanes)), network, plan, data);
 }
 
-function sessionOf(way: LaneWay, network: Network, plan: NetworkPlan, data: EncodedData): EngineSession {
+function sessionOf(way: StepWay<readonly Numbers[]>, network: Network, plan: NetworkPlan, data: EncodedData): EngineSession {
   const rows = new SharedRows();
   const forward = new ForwardPass(network, () => createSession(buildForwardGraph(network), plan.threads));
   way.useRows(rows.take(network.layout, data));
@@ -46,10 +46,7 @@ function sessionOf(way: LaneWay, network: Network, plan: NetworkPlan, data: Enco
       return way.runSteps(batches, learningRates, firstStep);
     },
     useRows: (next) => way.useRows(rows.take(network.layout, next)),
-    logits: (asked) => {
-      const parameters = servedParameters(way.getState());
-      return forward.logits(new ort.Tensor('float32', parameters, [parameters.length]), asked);
-    },
+    logits: (asked) => forward.logits(way.servedParameters(), asked),
     getState: () => Promise.resolve(way.getState()),
     setState: async (state) => way.setState(state),
     dispose: async () => {
