@@ -44,6 +44,15 @@ interface Measurement {
   readonly leftOut?: string;
 }
 
+interface Report {
+  readonly workload: Workload['name'];
+  readonly threads: number;
+  readonly batchSize: number;
+  readonly rows: number;
+  readonly overheadMs: number;
+  readonly results: readonly Measurement[];
+}
+
 /** In its first seconds the compiled engine finds out how many threads are to share a step. */
 const settlingMs = 4000;
 
@@ -81,7 +90,7 @@ for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS']) process
 if (options.peers) for (const problem of await installPeers()) process.stderr.write(`${problem}\n`);
 const python = peerPython(options.python);
 const directory = await mkdtemp(path.join(tmpdir(), 'anneal-bench-train-'));
-const reports: object[] = [];
+const reports: Report[] = [];
 try {
   if (!options.json) process.stdout.write(`${cpus()[0].model}, ${cpus().length} cores, Node.js ${process.version}\n\n`);
   for (const name of chosen as Workload['name'][]) {
@@ -98,6 +107,7 @@ try {
       reports.push({ workload: name, threads, batchSize: workload.plan.batchSize, rows: workload.data.rows, overheadMs, results });
       if (!options.json) process.stdout.write(table(workload, threads, overheadMs, results));
     }
+    if (!options.json && threadCounts.length > 1) process.stdout.write(fastest(reports.filter(({ workload }) => workload === name)));
   }
 } finally {
   await rm(directory, { recursive: true, force: true });
@@ -269,4 +279,17 @@ ${text.join('\n')}
 Recording, lowering and opening the session took ${Math.round(overheadMs)} ms, for ${network.parameterCount.toLocaleString('en')} parameters.
 
 `;
+}
+
+/** Who has so many cores may give a peer fewer of them: each subject with the number of threads that suits it best. */
+function fastest(tables: readonly Report[]): string {
+  const best = new Map<Subject, { readonly ms: number; readonly threads: number }>();
+  for (const { threads, results } of tables)
+    for (const { subject, msPerStep } of results)
+      if (msPerStep !== undefined && msPerStep < (best.get(subject)?.ms ?? Infinity)) best.set(subject, { ms: msPerStep, threads });
+  const compiled = best.get('onnxruntime')!;
+  const lines = [...best]
+    .toSorted(([, a], [, b]) => a.ms - b.ms)
+    .map(([subject, { ms, threads }]) => `  ${ms.toFixed(3)}  ${(ms / compiled.ms).toFixed(2)} ×  ${labels[subject]}, ${threads} threads`);
+  return `The best of each, ms/step and times compiled:\n${lines.join('\n').replaceAll(', 1 threads', ', 1 thread')}\n\n`;
 }
