@@ -123,6 +123,8 @@ async function blockFor({ layout }: Network, device: Device): Promise<number | u
  * on, several threads that sleep between kernels are faster than one; measured on two cores.
  */
 const sharedWork = { least: 1_000_000, most: 10_000_000 };
+/** A second session holds the state once more, and kernels on more parameters take longer than a thread takes to wake. */
+const mostParametersTwice = 1_000_000;
 
 /** @param threads that may compute at a time */
 async function waysOfWhole(
@@ -140,7 +142,8 @@ async function waysOfWhole(
   const shared = isLarge ? first : threads;
   const open = async (count: number, waiting: 'asleep' | 'awake') =>
     new WholeLoop(network, plan, await createSession(graph, count, executionProviders, waiting));
-  const isWorthTrying = engine === 'onnxruntime' && shared > 1 && (isLarge || work >= sharedWork.least);
+  const isWorthTrying =
+    engine === 'onnxruntime' && shared > 1 && parameterCount <= mostParametersTwice && (isLarge || work >= sharedWork.least);
   return {
     rowsOf: (data) => residentRows(network, data),
     first: await open(first, 'asleep'),
