@@ -107,7 +107,7 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
     if (!(error instanceof TrainingChildError)) throw error;
-    const counted = countFailure(before?.inVain, error, furthestStep);
+    const counted = countFailure(before?.inVain, error, furthestStep, input.model.family === 'module' ? input.model.module : undefined);
     // The last details before a failure are those that the next attempt is given.
     progress = { ...(progress ?? noProgress), inVain: counted.failures };
     beat();

@@ -82,7 +82,7 @@ export interface FailuresInVain {
   /** Of the furthest checkpoint; 0 without one. */
   readonly step: number;
   readonly failures: number;
-  /** Those of `failures` in which the process exited by itself. */
+  /** Those of `failures` in which what runs in the process ended it: an exit by itself, or with a model file a crash from within. */
   readonly exits: number;
 }
 
