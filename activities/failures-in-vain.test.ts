@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FailuresInVain } from '../contracts/training.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
-import { countFailure } from './failures-in-vain.js';
+import { countFailure, pauseAfterMs } from './failures-in-vain.js';
 
 const module = './models/my-net.ts';
 const exit = new TrainingChildError('It was ended with exit code 7.', { exitCode: 7 });
@@ -72,5 +72,16 @@ describe('countFailure', () => {
     const { message } = countFailure({ step: 0, failures: 2, exits: 2 }, heap, 0, module).error;
     expect(message).toMatch(/what the model file \.\/models\/my-net\.ts keeps in arrays and objects, .*--max-old-space-size/);
     expect(message).not.toContain('process.abort');
+  });
+});
+
+describe('pauseAfterMs', () => {
+  it('doubles from failure to failure up to half a minute, and begins anew after progress', () => {
+    let counted: FailuresInVain | undefined;
+    const pauses = [0, 0, 0, 0, 0, 0, 50, 50].map((step) => {
+      counted = countFailure(counted, killed, step).failures;
+      return pauseAfterMs(counted);
+    });
+    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 1000, 2000]);
   });
 });

@@ -1,5 +1,5 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import type { FailuresInVain } from '../contracts/training.js';
+import { type FailuresInVain, trainingRetry } from '../contracts/training.js';
 import type { TrainingChildError } from '../ml/train/child/training-child-error.js';
 
 /** Of ends that what runs in a training process makes without a checkpoint between them: it would make them each time. */
@@ -47,6 +47,15 @@ export function countFailure(
       { cause: error },
     ),
   };
+}
+
+/**
+ * How long to wait before a training is tried again, in ms: the pauses grow with the failures in vain, as Temporal's retry policy has them
+ * grow with the attempts, and begin anew where a training has got further.
+ */
+export function pauseAfterMs({ failures }: FailuresInVain): number {
+  const { initialIntervalMs, maximumIntervalMs } = trainingRetry;
+  return Math.min(maximumIntervalMs, initialIntervalMs * 2 ** (failures - 1));
 }
 
 /** A machine that has no memory left now may have some later; V8's heap has the same limit each time. */

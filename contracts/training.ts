@@ -77,6 +77,9 @@ export interface TrainResult {
   readonly beganAnew?: string;
 }
 
+/** Pauses before another attempt of a training: the first, doubled with each, and the longest. Temporal counts attempts, the activity those in vain. */
+export const trainingRetry = { initialIntervalMs: 1000, maximumIntervalMs: 30_000 } as const;
+
 /** Of the training processes of an activity, since they last got further. */
 export interface FailuresInVain {
   /** Of the furthest checkpoint; 0 without one. */
