@@ -98,7 +98,7 @@ export interface TrainProgress {
   readonly loss: number;
   readonly rowsPerSecond: number;
   readonly etaSeconds: number;
-  /** Of the newest validation, which need not be the best; absent before the attempt's first. */
+  /** Of the newest validation, which need not be the best; absent before the first. */
   readonly validation?: Metrics;
   /** The newest checkpoint, complete and in the store. */
   readonly checkpoint?: ArtifactRef;
