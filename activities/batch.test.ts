@@ -262,6 +262,17 @@ describe('a batch job', () => {
     expect((failure as Error).message).not.toMatch(/pipeline|source\.uri/);
   });
 
+  (process.platform === 'linux' ? it : it.skip)('refuses an output folder where the file system takes none', async () => {
+    const planned = activities().plan(requestOf(await flights(10), { directory: '/proc/anneal/output' }), versions.binary);
+    await expect(planned).rejects.toMatchObject({
+      type: 'InvalidRequest',
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /^The output folder \/proc\/anneal\/output cannot be used: it cannot be made there \(ENOENT\)\. Name a/,
+      ),
+    });
+  });
+
   it('refuses a column that bears the name of a prediction, unless it is not kept', async () => {
     const uri = await flights(10, '*, 1 AS Prediction');
     await expect(activities().plan(requestOf(uri), versions.binary)).rejects.toMatchObject({

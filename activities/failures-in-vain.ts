@@ -1,33 +1,43 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import type { FailuresInVain } from '../contracts/training.js';
+import { type FailuresInVain, trainingRetry } from '../contracts/training.js';
 import type { TrainingChildError } from '../ml/train/child/training-child-error.js';
 
-/** Of exits of its own accord that a training process makes without a checkpoint between them: what runs in it asks for them. */
+/** Of ends that what runs in a training process makes without a checkpoint between them: it would make them each time. */
 const mostExits = 3;
 /** Of failures of a training process in all; a lack of memory may pass, one that comes back at the same step does not. */
 const mostFailures = 10;
 
+/** Signals that a process's own code ends it by; the kernel's out-of-memory killer and people send others. */
+const crashSignals: ReadonlySet<NodeJS.Signals | undefined> = new Set(['SIGABRT', 'SIGSEGV', 'SIGILL', 'SIGBUS', 'SIGFPE', 'SIGTRAP']);
+
+const generalRemedy =
+  'See its last output and the logs of the training workers; with a lack of memory, use smaller batches or a smaller model.';
+
 /**
  * Count a failure of the training process, which Temporal would have tried again. Pure.
  *
+ * An exit of the process's own accord counts apart. So does a crash from within where a model file of the user's runs there; where
+ * none does, it is native code's, which may do better the next time.
+ *
  * @param before as the attempt before this one has counted
  * @param step of the furthest checkpoint that was stored, over all attempts; a further one than before begins the count anew
+ * @param module the model file as the pipeline names it; absent for a built-in family
  * @returns the count, and what there is to throw: the error, or one that is not tried again
  */
 export function countFailure(
   before: FailuresInVain | undefined,
   error: TrainingChildError,
   step: number,
+  module?: string,
 ): { readonly failures: FailuresInVain; readonly error: Error } {
   const earlier = before && step <= before.step ? before : { failures: 0, exits: 0 };
-  const failures = { step, failures: earlier.failures + 1, exits: earlier.exits + (error.exitCode === undefined ? 0 : 1) };
-  const isOver = failures.exits >= mostExits || failures.failures >= mostFailures;
-  if (!isOver) return { failures, error };
-  const times = failures.exits >= mostExits ? `exited by itself ${failures.exits} times` : `failed ${failures.failures} times`;
-  const remedy =
-    failures.exits >= mostExits
-      ? "A model file that ends its process does so each time: look for process.exit in it, and for errors outside of the function's own run."
-      : 'See its last output and the logs of the training workers; with a lack of memory, use smaller batches or a smaller model.';
+  const isExit = error.death?.exitCode !== undefined || (module !== undefined && isOwnCrash(error));
+  const failures = { step, failures: earlier.failures + 1, exits: earlier.exits + (isExit ? 1 : 0) };
+  // Whichever comes to its number is of the kind of this last failure.
+  const isByExits = failures.exits >= mostExits;
+  if (!isByExits && failures.failures < mostFailures) return { failures, error };
+  const times = isByExits ? exitedTimes(error, failures.exits) : `failed ${failures.failures} times`;
+  const remedy = isByExits ? exitRemedy(error, module) : generalRemedy;
   return {
     failures,
     error: new AnnealError(
@@ -37,4 +47,32 @@ export function countFailure(
       { cause: error },
     ),
   };
+}
+
+/**
+ * How long to wait before a training is tried again, in ms: the pauses grow with the failures in vain, as Temporal's retry policy has them
+ * grow with the attempts, and begin anew where a training has got further.
+ */
+export function pauseAfterMs({ failures }: FailuresInVain): number {
+  const { initialIntervalMs, maximumIntervalMs } = trainingRetry;
+  return Math.min(maximumIntervalMs, initialIntervalMs * 2 ** (failures - 1));
+}
+
+/** A machine that has no memory left now may have some later; V8's heap has the same limit each time. */
+function isOwnCrash({ death }: TrainingChildError): boolean {
+  return crashSignals.has(death?.signal) && death?.shortage !== 'machine';
+}
+
+function exitedTimes({ death }: TrainingChildError, times: number): string {
+  return death?.signal === undefined ? `exited by itself ${times} times` : `was ended by what runs in it ${times} times`;
+}
+
+function exitRemedy({ death }: TrainingChildError, module: string | undefined): string {
+  if (death?.shortage === 'heap') {
+    return `JavaScript's memory has a limit of its own: look for what the model file ${module} keeps in arrays and objects, or start the training workers with NODE_OPTIONS=--max-old-space-size and more megabytes.`;
+  }
+  if (death?.signal !== undefined) {
+    return `${death.signal} comes from code in the process, where the model file ${module} runs: look for process.abort in it and in what it imports, and for packages with native code.`;
+  }
+  return "A model file that ends its process does so each time: look for process.exit in it, and for errors outside of the function's own run.";
 }

@@ -145,6 +145,41 @@ it('gives up a module that ends its process, the third time, and counts anew aft
   });
 });
 
+it.each([
+  ['calls process.abort', 'process.abort();', /look for process\.abort in it/, /memory|JavaScript heap/],
+  [
+    'fills the heap of JavaScript',
+    'for (const kept: unknown[] = [];;) kept.push(new Array(100_000).fill(0.5));',
+    /Its JavaScript heap was full\..*keeps in arrays and objects/s,
+    /process\.abort/,
+  ],
+])('gives up a module that %s, the third time, and says what it was', async (name, code, words, otherWords) => {
+  const path = join(root, 'aborts.ts');
+  writeFileSync(path, `export default async () => { ${code} };`);
+  const source = await store.putBytes(await bundleModule('./aborts.ts', path));
+  const changes = { model: { family: 'module' as const, module: './aborts.ts', options: {}, source } };
+  const { NODE_OPTIONS } = process.env;
+  let failure: unknown;
+  try {
+    // Of the children that begin meanwhile: the heap of a machine of its size takes long to fill.
+    process.env.NODE_OPTIONS = '--max-old-space-size=200';
+    let details: unknown;
+    for (const exits of [1, 2]) {
+      const { result, beats } = attempt(name, changes, details);
+      await expect(result).rejects.toThrow(/ended by signal SIGABRT/);
+      details = beats.at(-1);
+      expect(details).toMatchObject({ inVain: { step: 0, failures: exits, exits } });
+    }
+    failure = await attempt(name, changes, details).result.catch((error: unknown) => error);
+  } finally {
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = NODE_OPTIONS;
+  }
+  expect(failure).toMatchObject({ type: 'TrainingCrashed', nonRetryable: true, message: expect.stringMatching(words) });
+  expect((failure as Error).message).not.toMatch(otherWords);
+  expect((failure as Error).message).toContain('./aborts.ts');
+});
+
 it('has another plan with another bundle or other options', async () => {
   const other = await attempt('other', { model: { ...model, options: { units: 13 } } }).result;
   const same = await attempt('same').result;

@@ -130,6 +130,18 @@ describe('trainModel', () => {
     expect(second.parametersDigest).toBe(whole.parametersDigest);
   });
 
+  it('is tried again after a second where it has got further, and later where it has not', async () => {
+    const before = { step: 0, totalSteps: 1, epoch: 0, epochs: 1, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
+    const inVain = { step: 0, failures: 4, exits: 0 };
+    const further = attempt(inputOf('further', { epochs: 100 }), { ...before, inVain });
+    await Promise.all([
+      atCheckpoint(further, killTraining),
+      expect(further.result).rejects.toMatchObject({ nextRetryDelay: 1000, nonRetryable: false, type: 'TrainingChildError' }),
+    ]);
+    const stuck = attempt(inputOf('stuck', { epochs: 100 }), { ...before, inVain: { ...inVain, step: 1_000_000 } });
+    await Promise.all([atCheckpoint(stuck, killTraining), expect(stuck.result).rejects.toMatchObject({ nextRetryDelay: 16_000 })]);
+  });
+
   it('finds the newest checkpoint by the pointer when the heartbeat is lost', async () => {
     const first = attempt(inputOf('pointed', { epochs: 100 }));
     await Promise.all([atCheckpoint(first, killTraining), expect(first.result).rejects.toThrow(/SIGKILL/)]);

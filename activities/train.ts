@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { TrainingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
@@ -11,7 +11,7 @@ import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
 import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
-import { countFailure } from './failures-in-vain.js';
+import { countFailure, pauseAfterMs } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
 import { LiveCurve, type LogPoints } from './live-curve.js';
 
@@ -107,11 +107,12 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
     if (!(error instanceof TrainingChildError)) throw error;
-    const counted = countFailure(before?.inVain, error, furthestStep);
+    const counted = countFailure(before?.inVain, error, furthestStep, input.model.family === 'module' ? input.model.module : undefined);
     // The last details before a failure are those that the next attempt is given.
     progress = { ...(progress ?? noProgress), inVain: counted.failures };
     beat();
-    throw counted.error;
+    if (counted.error !== error) throw counted.error;
+    throw ApplicationFailure.fromError(error, { nextRetryDelay: pauseAfterMs(counted.failures) });
   } finally {
     clearInterval(timer);
     curve?.end();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
@@ -8,6 +8,7 @@ import type { FileSource } from '../contracts/pipeline/source.js';
 import type { DataContext } from '../ml/data/data-context.js';
 import { draftPipeline, type DraftedPipeline } from '../ml/data/init/draft-pipeline.js';
 import { renderPipeline } from '../ml/data/init/render-pipeline.js';
+import { makeFolder } from '../ml/make-folder.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
 import { openRemoteFiles } from '../stores/open-remote-files.js';
 import { usageError } from './command-error.js';
@@ -60,7 +61,7 @@ export async function init(
     throw error;
   });
   const text = renderPipeline(drafted, importPath(file), origin(places, drafted));
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   const hasSchema = schema && drafted.schema !== undefined;
   if (hasSchema) await writeFile(frozen, formatSchema(drafted.schema));

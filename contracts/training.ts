@@ -77,12 +77,15 @@ export interface TrainResult {
   readonly beganAnew?: string;
 }
 
+/** Pauses before another attempt of a training: the first, doubled with each, and the longest. Temporal counts attempts, the activity those in vain. */
+export const trainingRetry = { initialIntervalMs: 1000, maximumIntervalMs: 30_000 } as const;
+
 /** Of the training processes of an activity, since they last got further. */
 export interface FailuresInVain {
   /** Of the furthest checkpoint; 0 without one. */
   readonly step: number;
   readonly failures: number;
-  /** Those of `failures` in which the process exited by itself. */
+  /** Those of `failures` in which what runs in the process ended it: an exit by itself, or with a model file a crash from within. */
   readonly exits: number;
 }
 
@@ -95,7 +98,7 @@ export interface TrainProgress {
   readonly loss: number;
   readonly rowsPerSecond: number;
   readonly etaSeconds: number;
-  /** Of the newest validation, which need not be the best; absent before the attempt's first. */
+  /** Of the newest validation, which need not be the best; absent before the first. */
   readonly validation?: Metrics;
   /** The newest checkpoint, complete and in the store. */
   readonly checkpoint?: ArtifactRef;

@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.js';
 import { isGone, processMark } from './process-mark.js';
 
 const prefix = 'anneal-scratch-';
@@ -16,7 +17,7 @@ const abandonedAfterMs = 24 * 60 * 60 * 1000;
  * @param root made when it is not there
  */
 export async function withScratchDirectory<T>(root: string, work: (directory: string) => Promise<T>): Promise<T> {
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   await removeAbandoned(root);
   const directory = await mkdtemp(join(root, `${prefix}${processMark}-`));
   try {

@@ -1,7 +1,8 @@
-import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactRef } from '../contracts/reference.js';
+import { makeFolder } from '../ml/make-folder.js';
 import { isGone, processMark } from '../ml/process-mark.js';
 import { holdForUse } from './artifact-use.js';
 
@@ -96,7 +97,7 @@ export class BoundedCache {
   }
 
   async #lock(): Promise<boolean> {
-    await mkdir(this.root, { recursive: true });
+    await makeFolder(this.root);
     const file = await open(this.#lockPath, 'wx').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
       throw error;
@@ -153,7 +154,7 @@ export class BoundedCache {
   async #mark(path: string): Promise<void> {
     await writeFile(path, '').catch(async (error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      await mkdir(join(path, '..'), { recursive: true });
+      await makeFolder(dirname(path));
       await writeFile(path, '');
     });
   }

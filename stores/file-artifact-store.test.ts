@@ -124,6 +124,14 @@ describe('FileArtifactStore on its disk', () => {
   });
 });
 
+(process.platform === 'linux' ? test : test.skip)(
+  'says of a folder that the file system does not take that it cannot be made',
+  async () => {
+    const refused = new FileArtifactStore('/proc/anneal/artifacts').putBytes(new Uint8Array(1));
+    await expect(refused).rejects.toThrow("the file system takes no new folder in /proc, mkdir '/proc/anneal'. Name a folder elsewhere.");
+  },
+);
+
 /** Run a module in a process whose files may not grow beyond `kilobytes`. */
 async function runLimited(code: string, kilobytes: number): Promise<string> {
   const child = spawn(

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { AnnealError, failureTypes } from '../contracts/failures.js';
@@ -9,6 +9,7 @@ import { canonicalJson } from '../contracts/canonical-json.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointersIn, pointerSegments } from './pointer-name.js';
+import { makeFolder } from '../ml/make-folder.js';
 import { syncPath } from '../ml/sync-path.js';
 
 const copyChunkBytes = 1 << 20;
@@ -183,14 +184,14 @@ export class FileArtifactStore implements ArtifactStore {
     const directory = join(this.root, 'tmp');
     const temporary = join(directory, randomUUID());
     try {
-      await mkdir(directory, { recursive: true });
+      await makeFolder(directory);
       if (!this.#swept) {
         this.#swept = true;
         await this.#removeAbandoned(directory);
       }
       const written = await copyInto(temporary, chunks);
       const path = target(written.sha256, written.sizeBytes);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const stamp = (await fileStamp(temporary)) ?? '';
       await rename(temporary, path);
       await syncPath(dirname(path));

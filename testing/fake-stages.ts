@@ -179,7 +179,10 @@ export class FakeStages {
 
   private tracking(): Partial<TrackingActivities> & TestActivities['orchestration'] {
     return {
-      openRun: async () => ({ experimentId: '1', runId: 'r', url: 'http://127.0.0.1:5000/#/r' }),
+      openRun: async () => {
+        await this.behaviour.onActivity?.('openRun');
+        return { experimentId: '1', runId: 'r', url: 'http://127.0.0.1:5000/#/r' };
+      },
       logDataReport: () => this.note('logDataReport'),
       logDataset: () => this.note('logDataset'),
       logFold: ({ fold }) => this.note(`logFold ${fold}`),

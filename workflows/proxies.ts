@@ -3,6 +3,7 @@ import type { DataActivities, HostActivities, TrackingActivities, TrainingActivi
 import type { BatchActivities } from '../contracts/batch.js';
 import { failureTypes } from '../contracts/failures.js';
 import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
+import { trainingRetry } from '../contracts/training.js';
 
 /** The activities as workflows call them: queue, timeouts and retries of each kind in one place. */
 
@@ -27,13 +28,21 @@ export const batch = proxyActivities<BatchActivities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 8, nonRetryableErrorTypes },
 });
 
-/** Heartbeats come every second, so a worker that was killed is noticed soon; an attempt resumes from the last checkpoint. */
+/**
+ * Heartbeats come every second, so a worker that was killed is noticed soon; an attempt resumes from the last checkpoint. After a failure
+ * of its process the activity itself says how long the pause is.
+ */
 export const training = proxyActivities<Pick<TrainingActivities, 'trainModel'>>({
   taskQueue: taskQueues.training,
   startToCloseTimeout: '7 days',
   heartbeatTimeout: '15 seconds',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 20, nonRetryableErrorTypes },
+  retry: {
+    initialInterval: trainingRetry.initialIntervalMs,
+    maximumInterval: trainingRetry.maximumIntervalMs,
+    maximumAttempts: 20,
+    nonRetryableErrorTypes,
+  },
 });
 
 /** Before a run reads anything: an answer of a second from a worker that is free, and none from one that is not. */

@@ -10,7 +10,14 @@ import type { PipelineSpec } from '../contracts/pipeline.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 import { taskQueues } from '../contracts/task-queues.js';
-import { approveUpdate, rejectUpdate, statusQuery, sweepStatusQuery, type PipelineStatus } from '../contracts/training-pipeline.js';
+import {
+  approveUpdate,
+  rejectUpdate,
+  statusQuery,
+  sweepStatusQuery,
+  type PipelineStatus,
+  type StageName,
+} from '../contracts/training-pipeline.js';
 import { type FakeBehaviour, FakeStages, permanent, testPipeline } from '../testing/fake-stages.js';
 import { createWorkflowEnvironment, withWorkers } from '../testing/workflow-environment.js';
 import type { trainingPipeline } from './training-pipeline.js';
@@ -65,6 +72,31 @@ describe('trainingPipeline', () => {
     });
     await run(new FakeStages(), testPipeline(), async (handle) => {
       expect((await handle.result()).warnings ?? []).not.toContainEqual(expect.stringContaining('began anew'));
+    });
+  });
+
+  it('says that it exports the model before it evaluates it, and that it waits for MLflow no longer than it does', async () => {
+    const begun = new Map<string, () => void>();
+    const held = ['openRun', 'trial', 'exportModel', 'evaluateModel'];
+    const hold = (name: string): Promise<void> | void => {
+      if (held.includes(name)) return new Promise((resolve) => begun.set(name, resolve));
+    };
+    const stages = new FakeStages({ onActivity: hold, onTrain: ({ key }) => hold(key.includes('/trial-0') ? 'trial' : '') });
+    await run(stages, testPipeline(), async (handle) => {
+      /** Of a stage in which an activity is held, which then goes on. */
+      const summaryAt = async (activity: string, stage: StageName): Promise<string | undefined> => {
+        const ofStage = ({ stages: all }: PipelineStatus) => all.find(({ name }) => name === stage)!;
+        const status = await until(handle, (each) => begun.has(activity) && ofStage(each).state === 'running');
+        held.splice(held.indexOf(activity), 1);
+        begun.get(activity)!();
+        return ofStage(status).summary;
+      };
+      expect(await summaryAt('openRun', 'sweep')).toBe('waits for MLflow');
+      expect(await summaryAt('trial', 'sweep')).toBeUndefined();
+      expect(await summaryAt('exportModel', 'evaluate')).toBe('export of the model');
+      expect(await summaryAt('evaluateModel', 'evaluate')).toBeUndefined();
+      expect((await handle.result()).status).toBe('promoted');
+      expect((await handle.query(statusQuery)).stages.find(({ name }) => name === 'evaluate')!.summary).toMatch(/^auc 0\.8/);
     });
   });
 

@@ -162,10 +162,12 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const { bundle, measured } = await staged(
     'evaluate',
     async () => {
+      explain('evaluate', 'export of the model');
       const bundle = await data.exportModel.executeWithOptions({ summary: 'one graph from raw columns to prediction' }, [
         { spec: chosen, prepared: prepared.manifest, checkpoint: training.checkpoint, dataDigest: snapshot.digest },
       ]);
       record.learn({ modelDigest: bundle.model.sha256 });
+      explain('evaluate', undefined);
       return { bundle, measured: await measure(bundle) };
     },
     ({ measured: { evaluation } }) => {
@@ -245,10 +247,15 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
 
   /** The first stages do without MLflow; from here on the run waits for it, and says so. */
   async function openedRun(name: StageName): Promise<TrackedRun> {
-    if (!tracked.isOpen) {
-      record.explain(name, 'waits for MLflow');
-      publish();
-    }
-    return tracked.get();
+    if (tracked.isOpen) return tracked.get();
+    explain(name, 'waits for MLflow');
+    const opened = await tracked.get();
+    explain(name, undefined);
+    return opened;
+  }
+
+  function explain(name: StageName, what: string | undefined): void {
+    record.explain(name, what);
+    publish();
   }
 }

@@ -13,6 +13,22 @@ describe('ChangeLines', () => {
     ]);
   });
 
+  test('says what a stage does now, and when it goes on to what its name says', () => {
+    const changes = new ChangeLines();
+    const evaluating = runAt('evaluate');
+    const exporting = {
+      ...evaluating,
+      stages: evaluating.stages.map((stage) => (stage.name === 'evaluate' ? { ...stage, summary: 'export of the model' } : stage)),
+    };
+    const said = [exporting, exporting, evaluating, evaluating].map((status) => changes.next({ status, trainings: [] }, 51_000));
+    expect(said.map((lines) => lines.filter((line) => line.includes('evaluate')).map((line) => line.slice(11)))).toEqual([
+      ['evaluate: export of the model …'],
+      [],
+      ['evaluate …'],
+      [],
+    ]);
+  });
+
   test('says the results of trials between the start and the end of the sweep, and what a trial draws with its first line', () => {
     const changes = new ChangeLines();
     changes.next({ status: runAt('prepare'), trainings: [] }, 30_000);

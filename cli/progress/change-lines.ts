@@ -10,7 +10,7 @@ const trainingEveryMs = 3000;
 
 /** Says a run line by line, where the terminal cannot be redrawn: one line for each change. */
 export class ChangeLines {
-  #stages = new Map<string, StageStatus['state']>();
+  #stages = new Map<string, string>();
   #trials = new Map<number, string>();
   #warnings = 0;
   #setbacks = new Set<string>();
@@ -36,8 +36,10 @@ export class ChangeLines {
       // A sweep begins before its trials, and its last trials end before it.
       const ended = stage.state !== 'running' && stage.state !== 'pending';
       if (stage.name === 'sweep' && ended) sayTrials();
-      if (stage.state !== 'pending' && this.#stages.get(stage.name) !== stage.state) {
-        this.#stages.set(stage.name, stage.state);
+      // The summary of a stage that runs is what it does now.
+      const known = stage.state === 'running' ? `running ${stage.summary ?? ''}` : stage.state;
+      if (stage.state !== 'pending' && this.#stages.get(stage.name) !== known) {
+        this.#stages.set(stage.name, known);
         say(stageLine(stage));
       }
       if (stage.name === 'sweep' && !ended) sayTrials();
@@ -76,7 +78,7 @@ export class ChangeLines {
 }
 
 function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus): string {
-  if (state === 'running') return `${name} …`;
+  if (state === 'running') return `${name}${summary ? `: ${summary}` : ''} …`;
   const time = startedAtMs !== undefined && endedAtMs !== undefined ? ` in ${duration(endedAtMs - startedAtMs)}` : '';
   return `${name} ${state}${time}${summary ? `: ${summary}` : ''}`;
 }

@@ -8,7 +8,7 @@ import { hostPlaces, placesHead, placesRows } from './host-places.js';
 import { isAlive } from './process-identity.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { stackCondition, type ServiceState } from './stack-state.js';
-import { readTrainingWorkers, type TrainingWorker } from './training-workers.js';
+import { lastSeenText, readTrainingWorkers, type TrainingWorker } from './training-workers.js';
 
 export interface StackStatus {
   readonly home: string;
@@ -76,7 +76,10 @@ export async function readStackStatus(settings: Settings): Promise<StackStatus> 
   };
 }
 
-export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, trainingWorkers, executors }: StackStatus): string[] {
+export function statusLines(
+  { home, stack, pid, uptimeMs, services, endpoints, trainingWorkers, executors }: StackStatus,
+  nowMs: number = Date.now(),
+): string[] {
   const head =
     stack === 'running'
       ? `The stack in ${home} runs (process ${pid}, up for ${duration(uptimeMs!)}).`
@@ -99,7 +102,11 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, t
     ui ?? address,
     external ? 'run by others' : '',
   ]);
-  const trainers = trainingWorkers.map(({ worker, devices }) => [worker, devices ?? 'processor']);
+  const trainers = trainingWorkers.map(({ worker, devices, seenAtMs }) => [
+    worker,
+    devices ?? 'processor',
+    colors.yellow(lastSeenText(seenAtMs, nowMs)),
+  ]);
   const versions = placesRows(executors);
   return [
     head,
@@ -108,6 +115,6 @@ export function statusLines({ home, stack, pid, uptimeMs, services, endpoints, t
     ...table(['SERVER', 'STATE', 'ADDRESS', ''], places),
     ...endpoints.flatMap(({ problem }) => (problem === undefined ? [] : [colors.yellow(problem)])),
     ...(versions.length > 0 ? ['', ...table(placesHead, versions)] : []),
-    ...(trainingWorkers.length > 0 ? ['', ...table(['TRAINS', 'DEVICES'], trainers)] : []),
+    ...(trainingWorkers.length > 0 ? ['', ...table(['TRAINS', 'DEVICES', ''], trainers)] : []),
   ];
 }

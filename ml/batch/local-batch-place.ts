@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { access, constants, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BatchPlace, FileDigest, PlacedFile } from '../../contracts/batch-place.js';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
+import { makeFolder } from '../make-folder.js';
 import { syncPath } from '../sync-path.js';
 import { hiddenFolder } from './batch-folder.js';
 import { fileDigest } from './file-digest.js';
@@ -33,11 +33,7 @@ export class LocalBatchPlace implements BatchPlace {
   async create(name: string, text: string): Promise<void> {
     const path = this.pathOf(name);
     try {
-      await mkdir(dirname(path), { recursive: true }).catch(async (error: unknown) => {
-        // On a read-only disk a folder with its parents is said not to exist; the parent that does says the truth.
-        if (codeOf(error) === 'ENOENT') await access(nearestParent(dirname(path)), constants.W_OK);
-        throw error;
-      });
+      await makeFolder(dirname(path));
       const temporary = join(dirname(path), `.${randomUUID()}`);
       await writeSynced(temporary, text);
       try {
@@ -54,7 +50,7 @@ export class LocalBatchPlace implements BatchPlace {
 
   async replace(name: string, text: string): Promise<void> {
     const path = this.pathOf(name);
-    for (const directory of [dirname(path), join(this.uri, hiddenFolder)]) await mkdir(directory, { recursive: true });
+    for (const directory of [dirname(path), join(this.uri, hiddenFolder)]) await makeFolder(directory);
     // Not beside it: nobody who looks at the folder meanwhile is to see anything but its files.
     const temporary = join(this.uri, hiddenFolder, `.${randomUUID()}`);
     try {
@@ -86,7 +82,7 @@ export class LocalBatchPlace implements BatchPlace {
     for (const { path } of files) await syncPath(path);
     for (const { path, name } of files) {
       const target = this.pathOf(name);
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await rename(path, target);
       await syncPath(dirname(target));
     }
@@ -96,7 +92,7 @@ export class LocalBatchPlace implements BatchPlace {
   /** On the same disk, so that a rename moves its files. */
   async withTemporaryDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
     const directory = join(this.uri, hiddenFolder, 'tmp', randomUUID());
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     try {
       return await work(directory);
     } finally {
@@ -129,12 +125,6 @@ const reasons: Readonly<Record<string, string>> = {
   EEXIST: 'a file is in its place',
   ENOENT: 'it cannot be made there',
 };
-
-function nearestParent(directory: string): string {
-  let parent = dirname(directory);
-  while (!existsSync(parent)) parent = dirname(parent);
-  return parent;
-}
 
 async function writeSynced(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx');

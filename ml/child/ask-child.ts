@@ -47,7 +47,7 @@ export async function askChild<Result>(
       });
       child.process.on('error', reject);
       child.process.on('close', (code, how) => {
-        reject(signal?.aborted ? (signal.reason as Error) : new Error(`${name} ${childDeath(child, code, how)} It is tried again.`));
+        reject(signal?.aborted ? (signal.reason as Error) : new Error(`${name} ${childDeath(child, code, how).text} It is tried again.`));
       });
       child.process.send(job, () => {});
     });

@@ -3,21 +3,39 @@ import type { Readable } from 'node:stream';
 const maxLines = 20;
 const maxCharacters = 4000;
 
+/** What memory ran out: V8's heap, which has a limit of its own, or that of the machine. */
+export type Shortage = 'heap' | 'machine';
+
+/** As V8 and C++ end a process for it, before a trace that may be longer than the tail. */
+const shortageWords: readonly (readonly [RegExp, Shortage])[] = [
+  [/JavaScript heap out of memory/, 'heap'],
+  [/std::bad_alloc/, 'machine'],
+];
+
 /** Remembers the last lines that a process wrote, for the day when they explain how it ended. */
 export class OutputTail {
   #text = '';
+  #shortage: Shortage | undefined;
 
   constructor(...streams: readonly Readable[]) {
     for (const stream of streams) {
       stream.setEncoding('utf8');
       stream.on('data', (chunk: string) => {
-        this.#text = (this.#text + chunk).slice(-maxCharacters);
+        const text = this.#text + chunk;
+        this.#shortage ??= shortageWords.find(([words]) => words.test(text))?.[1];
+        this.#text = text.slice(-maxCharacters);
       });
     }
   }
 
   clear(): void {
     this.#text = '';
+    this.#shortage = undefined;
+  }
+
+  /** What ran out by the words of the process itself; the kernel, which may end it for a shortage, lets it say nothing. */
+  get shortage(): Shortage | undefined {
+    return this.#shortage;
   }
 
   /** @returns at most 20 lines, oldest first */

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { compiledFlags, compiledModule } from './compiled-module.js';
-import { OutputTail } from './output-tail.js';
+import { OutputTail, type Shortage } from './output-tail.js';
 
 export interface TypescriptChild {
   readonly process: ChildProcess;
@@ -29,11 +29,33 @@ export function forkTypescript(
   return { process: child, output: new OutputTail(child.stdout!, child.stderr!) };
 }
 
-/** @returns how a child ended before its job was done, for people: "was ended by signal SIGKILL …" with its last output */
-export function childDeath({ output }: TypescriptChild, code: number | null, signal: NodeJS.Signals | null): string {
+/** The end of a child before its job was done. */
+export interface ChildDeath {
+  /** Set when it exited by itself. */
+  readonly exitCode?: number;
+  readonly signal?: NodeJS.Signals;
+  /** What ran out of memory by its own words. */
+  readonly shortage?: Shortage;
+  /** For people: "was ended by signal SIGKILL …" with its last output. */
+  readonly text: string;
+}
+
+export function childDeath({ output }: TypescriptChild, code: number | null, signal: NodeJS.Signals | null): ChildDeath {
   const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`;
-  const isLikelyMemory = signal === 'SIGKILL' || signal === 'SIGABRT';
-  const hint = isLikelyMemory ? ' That is often a lack of memory: give the machine more, or take a smaller model or smaller batches.' : '';
   const tail = output.text();
-  return `was ended ${how} before its job was done.${hint}${tail === '' ? '' : ` Its last output: ${tail}.`}`;
+  const { shortage } = output;
+  return {
+    ...(code === null ? {} : { exitCode: code }),
+    ...(signal === null ? {} : { signal }),
+    ...(shortage ? { shortage } : {}),
+    text: `was ended ${how} before its job was done.${shortageHint(signal, shortage)}${tail === '' ? '' : ` Its last output: ${tail}.`}`,
+  };
+}
+
+function shortageHint(signal: NodeJS.Signals | null, shortage: Shortage | undefined): string {
+  if (signal === null) return '';
+  if (shortage === 'heap') return ' Its JavaScript heap was full.';
+  const remedy = 'give the machine more, or take a smaller model or smaller batches.';
+  if (shortage === 'machine') return ` It could get no more memory: ${remedy}`;
+  return signal === 'SIGKILL' ? ` That is often a lack of memory: ${remedy}` : '';
 }

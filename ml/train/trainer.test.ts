@@ -171,6 +171,26 @@ describe('train', () => {
     expect(parametersDigest(second.state.state.parameters)).toBe(parametersDigest(whole.state.state.parameters));
   });
 
+  it('tells the newest validation that its checkpoint knows of, until its own first', async () => {
+    const plan = planOf();
+    const told: unknown[] = [];
+    const onProgress: TrainerOptions['onProgress'] = ({ validation }) => told.push(validation);
+    const { state } = await run(plan, { untilStep: 40, onProgress });
+    const newest = told.at(-1);
+    expect(newest).toMatchObject({ auc: expect.any(Number) });
+    const resumedAs = async (resume: RunState): Promise<unknown> => {
+      told.length = 0;
+      await expect(run(plan, { resume, onProgress, wrap: dyingAt(2) })).rejects.toThrow('killed');
+      return told[0];
+    };
+    const best = { ...state.best!, metrics: { auc: 0.99 } };
+    expect(await resumedAs({ ...state, best: { ...best, step: 31 } })).toEqual(newest);
+    // A curve of many epochs leaves most of their validations out.
+    const points = state.history.points.filter(({ metrics }) => !('validation/auc' in metrics));
+    expect(await resumedAs({ ...state, history: { ...state.history, points }, best })).toEqual({ auc: 0.99 });
+    expect(await resumedAs({ ...state, history: { ...state.history, points }, best: undefined })).toBeUndefined();
+  });
+
   it('does not count the end of a rung in mid-epoch as an epoch without progress', async () => {
     const plan = planOf({ earlyStopping: { patience: 1, minDelta: 10 }, epochs: 5 });
     const rung = await run(plan, { untilStep: 40 });

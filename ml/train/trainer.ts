@@ -7,7 +7,7 @@ import { ChunkSize } from './rows/chunk-size.js';
 import { initialStopping, observeEpoch, shouldStop } from './early-stopping.js';
 import type { EngineSession } from './engine.js';
 import { servedParameters } from './checkpoint/engine-state.js';
-import { addLosses, addValidation, emptyHistory } from './checkpoint/history.js';
+import { addLosses, addValidation, emptyHistory, newestValidation } from './checkpoint/history.js';
 import { learningRates } from './optimizer/schedule.js';
 import type { TrainingPlan } from './training-plan.js';
 import type { TrainingRows } from './rows/training-rows.js';
@@ -70,7 +70,7 @@ class Trainer {
   private savedAt = performance.now();
   private savedStep: number;
   private lastLoss = 0;
-  /** Of the newest validation of this attempt. */
+  /** Of the newest validation; of those before a resume, the newest that the checkpoint tells of. */
   private validated?: Metrics;
   /** Wall time within the engine's training calls. */
   private trainingMs = 0;
@@ -88,6 +88,7 @@ class Trainer {
     };
     this.resumedAtStep = this.state.step;
     this.savedStep = this.state.step;
+    this.validated = validatedBefore(this.state);
   }
 
   async run(): Promise<TrainerOutcome> {
@@ -233,6 +234,7 @@ class Trainer {
       { step },
     );
   }
+
   /** Of the parameters that the model starts with; no learning rate has had a part in it. */
   private neverFinite(found: string): AnnealError {
     const { model } = this.plan.step;
@@ -246,4 +248,10 @@ class Trainer {
       { step: 1 },
     );
   }
+}
+
+/** The curve of a long training leaves some validations out; the best state may be newer than those that it has. */
+function validatedBefore({ history, best }: RunState): Metrics | undefined {
+  const kept = newestValidation(history);
+  return best && best.step > (kept?.step ?? -1) ? best.metrics : kept?.metrics;
 }

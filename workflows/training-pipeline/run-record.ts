@@ -63,8 +63,8 @@ export class RunRecord {
     this.change(stage, { state: isRejected ? 'failed' : 'done', endedAtMs: nowMs, summary });
   }
 
-  /** Why a stage that runs does nothing at the moment; its summary replaces it. */
-  explain(stage: StageName, summary: string): void {
+  /** What a stage that runs does or waits for at the moment, where its name does not say so; its summary replaces it. */
+  explain(stage: StageName, summary: string | undefined): void {
     this.change(stage, { summary });
   }
 

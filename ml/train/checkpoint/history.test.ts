@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addLosses, addValidation, emptyHistory } from './history.js';
+import { addLosses, addValidation, emptyHistory, newestValidation } from './history.js';
 
 describe('addLosses', () => {
   it('makes the same curve however the losses are cut, with a mean per window', () => {
@@ -26,5 +26,17 @@ describe('addValidation', () => {
     for (let epoch = 1; epoch <= 1003; epoch++) history = addValidation(history, { auc: epoch }, epoch, epoch, 1003);
     expect(history.points.length).toBeLessThanOrEqual(41);
     expect(history.points.at(-1)).toEqual({ step: 1003, metrics: { 'validation/auc': 1003 } });
+  });
+});
+
+describe('newestValidation', () => {
+  it('is the last that the curve has, though losses follow it', () => {
+    expect(newestValidation(emptyHistory)).toBeUndefined();
+    let history = emptyHistory;
+    for (const epoch of [1, 2]) {
+      history = addValidation(addLosses(history, Float32Array.of(0.5), epoch - 1, 4), { auc: epoch, logLoss: 0.5 }, epoch, epoch, 4);
+    }
+    history = addLosses(history, Float32Array.of(0.4), 2, 4);
+    expect(newestValidation(history)).toEqual({ step: 2, metrics: { auc: 2, logLoss: 0.5 } });
   });
 });

@@ -4,6 +4,8 @@ import type { MetricPoint } from '../../../contracts/training.js';
 const lossPoints = 50;
 const validationPoints = 40;
 
+const validationPrefix = 'validation/';
+
 /** The curve of a run, short whatever its length; part of a checkpoint. */
 export interface HistoryState {
   readonly points: readonly MetricPoint[];
@@ -51,11 +53,21 @@ export function addValidation(
 ): HistoryState {
   const stride = Math.ceil(epochs / validationPoints);
   if (epoch !== undefined && epoch !== epochs && epoch % stride !== 0) return history;
-  const named = Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`validation/${name}`, value]));
+  const named = Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${validationPrefix}${name}`, value]));
   const last = history.points.at(-1);
   const points =
     last?.step === step
       ? [...history.points.slice(0, -1), { step, metrics: { ...last.metrics, ...named } }]
       : [...history.points, { step, metrics: named }];
   return { ...history, points };
+}
+
+/** @returns the newest validation that the curve has, and its step; undefined before the first */
+export function newestValidation({ points }: HistoryState): { readonly step: number; readonly metrics: Metrics } | undefined {
+  for (const { step, metrics } of points.toReversed()) {
+    const named = Object.entries(metrics).filter(([name]) => name.startsWith(validationPrefix));
+    if (named.length > 0)
+      return { step, metrics: Object.fromEntries(named.map(([name, value]) => [name.slice(validationPrefix.length), value])) };
+  }
+  return undefined;
 }

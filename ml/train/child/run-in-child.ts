@@ -4,7 +4,7 @@ import { AnnealError } from '../../../contracts/failures.js';
 import type { MetricPoint } from '../../../contracts/training.js';
 import { toError } from '../../child/failure-message.js';
 import { SilenceWatch } from '../../child/silence-watch.js';
-import { childDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
+import { childDeath, type ChildDeath, forkTypescript, type TypescriptChild } from '../../child/typescript-child.js';
 import { moduleFailure } from '../../models/module/module-failure.js';
 import { CheckpointQueue } from '../checkpoint/checkpoint-queue.js';
 import { largePages } from './large-pages.js';
@@ -192,7 +192,7 @@ export class TrainingChildren {
         }
       };
       const onClose = (code: number | null, exitSignal: NodeJS.Signals | null): void =>
-        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal), code ?? undefined)));
+        finish(() => reject(signal?.aborted ? (signal.reason as Error) : crash(childDeath(child, code, exitSignal))));
       const onError = (error: Error): void => finish(() => reject(error));
       const onAbort = (): void => {
         send(child.process, { kind: 'cancel' });
@@ -210,8 +210,8 @@ function send(child: ChildProcess, message: ParentMessage): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function crash(how: string, exitCode: number | undefined): Error {
-  return new TrainingChildError(`The training process ${how}`, exitCode);
+function crash({ text, ...death }: ChildDeath): Error {
+  return new TrainingChildError(`The training process ${text}`, death);
 }
 
 function silent(limitMs: number): Error {
