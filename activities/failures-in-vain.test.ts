@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FailuresInVain } from '../contracts/training.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
-import { countFailure, pauseAfterMs } from './failures-in-vain.js';
+import { countAttempt, countFailure, isLastInVain, pauseAfterMs } from './failures-in-vain.js';
 
 const module = './models/my-net.ts';
 const exit = new TrainingChildError('It was ended with exit code 7.', { exitCode: 7 });
@@ -19,6 +19,20 @@ function typesOf(failures: readonly (readonly [TrainingChildError, number])[], m
     return error === failure ? undefined : (error as { type?: string }).type;
   });
 }
+
+describe('countAttempt', () => {
+  it('gives up after twenty attempts that did not get further, and says since when', () => {
+    let attempts = countAttempt(undefined);
+    for (let i = 1; i < 20; i++) {
+      expect(isLastInVain(attempts)).toBe(false);
+      attempts = countAttempt(attempts);
+    }
+    expect(attempts).toEqual({ step: 0, begun: 20 });
+    expect(isLastInVain(attempts)).toBe(true);
+    expect(() => countAttempt(attempts)).toThrow(/^The training was begun 20 times, and its worker ended or fell silent each time/);
+    expect(() => countAttempt({ step: 300, begun: 20 })).toThrow(/begun 20 times since its checkpoint of step 300, and/);
+  });
+});
 
 describe('countFailure', () => {
   it('gives an exit up the third time that nothing was stored in between', () => {

@@ -1,5 +1,5 @@
 import { AnnealError, failureTypes } from '../contracts/failures.js';
-import { type FailuresInVain, trainingRetry } from '../contracts/training.js';
+import { type AttemptsInVain, type FailuresInVain, trainingRetry } from '../contracts/training.js';
 import type { TrainingChildError } from '../ml/train/child/training-child-error.js';
 
 /** Of ends that what runs in a training process makes without a checkpoint between them: it would make them each time. */
@@ -47,6 +47,30 @@ export function countFailure(
       { cause: error },
     ),
   };
+}
+
+/**
+ * Count the attempt that begins. Pure.
+ *
+ * A training on machines that are taken away again and again may need any number of attempts, as long as it gets further.
+ *
+ * @param before as the attempt before this one has counted
+ * @throws AnnealError `TrainingCrashed`, not tried again, when enough were begun in vain: each ended with its worker, or by its silence
+ */
+export function countAttempt(before: AttemptsInVain | undefined): AttemptsInVain {
+  const { step, begun } = before ?? { step: 0, begun: 0 };
+  if (begun < trainingRetry.mostInVain) return { step, begun: begun + 1 };
+  const since = step > 0 ? ` since its checkpoint of step ${step}` : '';
+  throw new AnnealError(
+    failureTypes.trainingCrashed,
+    `The training was begun ${begun} times${since}, and its worker ended or fell silent each time before there was a new checkpoint, so it is not tried again. See the logs of the training workers, and whether something ends them: a lack of memory on the machine, or whoever runs them.`,
+    { step, begun },
+  );
+}
+
+/** Whether an attempt that fails is the last one. */
+export function isLastInVain({ begun }: AttemptsInVain): boolean {
+  return begun >= trainingRetry.mostInVain;
 }
 
 /**

@@ -130,6 +130,27 @@ describe('trainModel', () => {
     expect(second.parametersDigest).toBe(whole.parametersDigest);
   });
 
+  it('counts its attempts anew with each checkpoint that gets further', async () => {
+    const before = { step: 0, totalSteps: 1, epoch: 0, epochs: 1, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
+    const { beats, result } = attempt(inputOf('counted'), { ...before, attempts: { step: 0, begun: 19 } });
+    const { step } = await result;
+    expect(beats[0]).toMatchObject({ attempts: { step: 0, begun: 20 } });
+    expect(beats.at(-1)).toMatchObject({ attempts: { step: expect.any(Number), begun: 1 } });
+    expect(beats.at(-1)!.attempts!.step).toBeLessThanOrEqual(step);
+  });
+
+  it('ends with the error of the last attempt that is made in vain, and begins none after it', async () => {
+    const before = { step: 0, totalSteps: 1, epoch: 0, epochs: 1, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
+    const full = jest.spyOn(store, 'readJson').mockRejectedValue(new Error('the store does not answer'));
+    const last = attempt(inputOf('gone'), { ...before, attempts: { step: 7, begun: 19 } });
+    await expect(last.result).rejects.toMatchObject({ message: 'the store does not answer', nonRetryable: true });
+    const earlier = attempt(inputOf('gone'), { ...before, attempts: { step: 7, begun: 18 } });
+    await expect(earlier.result).rejects.not.toMatchObject({ nonRetryable: true });
+    full.mockRestore();
+    const after = attempt(inputOf('gone'), last.beats.at(-1));
+    await expect(after.result).rejects.toMatchObject({ type: failureTypes.trainingCrashed, nonRetryable: true });
+  });
+
   it('is tried again after a second where it has got further, and later where it has not', async () => {
     const before = { step: 0, totalSteps: 1, epoch: 0, epochs: 1, loss: 0, rowsPerSecond: 0, etaSeconds: 0 };
     const inVain = { step: 0, failures: 4, exits: 0 };

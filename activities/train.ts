@@ -11,7 +11,7 @@ import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
 import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
-import { countFailure, pauseAfterMs } from './failures-in-vain.js';
+import { countAttempt, countFailure, isLastInVain, pauseAfterMs } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
 import { LiveCurve, type LogPoints } from './live-curve.js';
 
@@ -73,9 +73,10 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
   // The details of a heartbeat replace those before: without progress of its own yet, the earlier attempt's must stay.
   let progress = before;
   let furthestStep = before?.inVain?.step ?? 0;
+  let attempts = countAttempt(before?.attempts);
   const beat = (changes: Partial<TrainProgress> = {}): void => {
     if (progress) progress = { ...progress, ...changes };
-    context.heartbeat(progress);
+    context.heartbeat({ ...(progress ?? noProgress), attempts });
   };
   beat();
   const timer = setInterval(() => beat(), heartbeatEveryMs);
@@ -95,6 +96,7 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
           onCheckpoint: async (path, step) => {
             const checkpoint = await keeper.save(path);
             furthestStep = Math.max(furthestStep, step);
+            if (step > attempts.step) attempts = { step, begun: 1 };
             beat({ checkpoint });
           },
         },
@@ -106,7 +108,7 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
-    if (!(error instanceof TrainingChildError)) throw error;
+    if (!(error instanceof TrainingChildError)) throw isLastInVain(attempts) ? lastFailure(error) : error;
     const counted = countFailure(before?.inVain, error, furthestStep, input.model.family === 'module' ? input.model.module : undefined);
     // The last details before a failure are those that the next attempt is given.
     progress = { ...(progress ?? noProgress), inVain: counted.failures };
@@ -117,6 +119,11 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
     clearInterval(timer);
     curve?.end();
   }
+}
+
+/** What went wrong, not to be tried again. */
+function lastFailure(error: unknown): ApplicationFailure {
+  return ApplicationFailure.fromError(error, { nonRetryable: true });
 }
 
 function liveCurve({ log }: Context, { page }: TrainInput, openCurve: TrainingDependencies['openCurve']): LiveCurve | undefined {

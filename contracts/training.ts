@@ -78,7 +78,7 @@ export interface TrainResult {
 }
 
 /** Pauses before another attempt of a training: the first, doubled with each, and the longest. Temporal counts attempts, the activity those in vain. */
-export const trainingRetry = { initialIntervalMs: 1000, maximumIntervalMs: 30_000 } as const;
+export const trainingRetry = { initialIntervalMs: 1000, maximumIntervalMs: 30_000, mostInVain: 20 } as const;
 
 /** Of the training processes of an activity, since they last got further. */
 export interface FailuresInVain {
@@ -87,6 +87,13 @@ export interface FailuresInVain {
   readonly failures: number;
   /** Those of `failures` in which what runs in the process ended it: an exit by itself, or with a model file a crash from within. */
   readonly exits: number;
+}
+
+/** Attempts of a training activity that were begun since it last got further. */
+export interface AttemptsInVain {
+  /** Of the furthest checkpoint; 0 without one. */
+  readonly step: number;
+  readonly begun: number;
 }
 
 /** Heartbeat details of a training activity; the terminal shows them live. */
@@ -104,4 +111,6 @@ export interface TrainProgress {
   readonly checkpoint?: ArtifactRef;
   /** Failures of earlier attempts. */
   readonly inVain?: FailuresInVain;
+  /** With this one; absent in those of older versions. */
+  readonly attempts?: AttemptsInVain;
 }

@@ -28,6 +28,9 @@ export const batch = proxyActivities<BatchActivities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 8, nonRetryableErrorTypes },
 });
 
+/** More than a training that gets further has in its life: the activity counts those that do not, and ends them. */
+const mostTrainingAttempts = 10_000;
+
 /**
  * Heartbeats come every second, so a worker that was killed is noticed soon; an attempt resumes from the last checkpoint. After a failure
  * of its process the activity itself says how long the pause is.
@@ -40,7 +43,7 @@ export const training = proxyActivities<Pick<TrainingActivities, 'trainModel'>>(
   retry: {
     initialInterval: trainingRetry.initialIntervalMs,
     maximumInterval: trainingRetry.maximumIntervalMs,
-    maximumAttempts: 20,
+    maximumAttempts: mostTrainingAttempts,
     nonRetryableErrorTypes,
   },
 });
