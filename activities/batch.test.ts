@@ -218,6 +218,13 @@ describe('a batch job', () => {
       '{"id":7,"origin":"A","distance":200,"load":0.5,"departed":"2001-02-03T04:05"}\n{"id":8,"distance":300,"departed":"2001-02-03"}\n',
     ],
     ['milliseconds', 'rows.jsonl', { format: 'ndjson' }, '{"origin":"A","distance":200,"load":0.5,"departed":981173100000}\n'],
+    ['milliseconds in CSV', 'rows.csv', { format: 'csv' }, 'origin,distance,load,departed\nA,200,0.5,981173100000\n'],
+    [
+      'milliseconds among dates in JSON lines',
+      'rows.jsonl',
+      { format: 'ndjson' },
+      '{"origin":"A","distance":200,"load":0.5,"departed":981173100000}\n{"distance":300,"departed":"2001-02-03T04:05:00Z"}\n',
+    ],
   ] as const)('reads %s', async (_, name, source, content) => {
     writeFileSync(join(folder, name), content);
     const request = requestOf(name, { source: { ...source, uri: name }, format: 'jsonl' });
@@ -227,6 +234,14 @@ describe('a batch job', () => {
     const [first] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     const { values } = await hostAnswers(versions.binary, [{ origin: 'A', distance: 200, load: 0.5, departed: '2001-02-03T04:05:00' }]);
     expect(first.probability).toBeCloseTo(values[1], 6);
+  });
+
+  it('rejects text that is neither a date nor milliseconds within the times there are', async () => {
+    const times = ['8640000000000000', '8640000000000001', '99999999999999999999', '981173100000.5', 'soon'];
+    writeFileSync(join(folder, 'rows.csv'), ['origin,distance,load,departed', ...times.map((time) => `A,200,0.5,${time}`), ''].join('\n'));
+    const { predicted, rejected } = await runJob(requestOf('rows.csv', { source: { format: 'csv', uri: 'rows.csv' } }));
+    expect(predicted).toBe(1);
+    expect(rejected).toEqual({ rows: 4, reasons: { 'departed is not a timestamp': 4 } });
   });
 
   it('takes a column that is not there for missing where the model allows it', async () => {

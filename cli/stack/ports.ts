@@ -10,12 +10,19 @@ export interface PortNeed {
   readonly variable: string;
 }
 
+/** Ports at which serving processes answer whose supervisors, the host's and the stack's, were killed. */
+export interface InheritedPorts {
+  readonly http: number;
+  readonly grpc: number;
+}
+
 /**
  * Make sure that every port can be listened on, before anything is started.
  *
+ * @param inherited ports that may be taken, since those who listen there will free them
  * @throws CommandError that names the port and the variable to set
  */
-export async function requireFreePorts(needs: readonly PortNeed[]): Promise<void> {
+export async function requireFreePorts(needs: readonly PortNeed[], inherited?: InheritedPorts): Promise<void> {
   for (const [index, need] of needs.entries()) {
     if (need.port === 0)
       throw usageError(`${need.variable} is 0, which is not a port for ${need.what}. Set it to a free port from 1 to 65535.`);
@@ -26,7 +33,8 @@ export async function requireFreePorts(needs: readonly PortNeed[]): Promise<void
       );
     }
   }
-  const taken = await Promise.all(needs.map(async (need) => ((await isPortTaken(need.port, need.host)) ? need : undefined)));
+  const toBeFree = needs.filter(({ port }) => port !== inherited?.http && port !== inherited?.grpc);
+  const taken = await Promise.all(toBeFree.map(async (need) => ((await isPortTaken(need.port, need.host)) ? need : undefined)));
   const first = taken.find((need) => need !== undefined);
   if (!first) return;
   throw new CommandError(

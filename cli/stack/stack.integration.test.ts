@@ -111,6 +111,28 @@ describe('the embedded stack', () => {
     expect(runningState().ready).toBe(true);
   });
 
+  test('answers on while it starts again, when the supervisor of its host was killed as well', async () => {
+    const before = runningState();
+    const live = (): Promise<boolean> => fetch(`${before.httpUrl}/v2/health/live`).then(({ ok }) => ok);
+    const host = before.services.find(({ name }) => name === 'inference')!;
+    for (const { pid } of [before.supervisor, host]) process.kill(pid, 'SIGKILL');
+    await until(() => stackCondition(home).kind === 'stale' && !isAlive(host), 'the end of the supervisors');
+    const asked = new AbortController();
+    const answers: (boolean | 'none')[] = [];
+    const asking = (async () => {
+      for (; !asked.signal.aborted; await sleep(50)) answers.push(await live().catch(() => 'none' as const));
+    })();
+    const { code, stderr } = await anneal(['up', '--detach']);
+    asked.abort();
+    await asking;
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(runningState().grpcAddress).toBe(before.grpcAddress);
+    // Of the moment between the old listeners and the new ones.
+    expect(answers.filter((answer) => answer !== true).length).toBeLessThanOrEqual(1);
+    expect(answers.length).toBeGreaterThan(10);
+    expect([before.supervisor, ...before.services].filter(isAlive)).toEqual([]);
+  });
+
   test('stops in order, with nothing left', async () => {
     const before = runningState();
     const { code, stdout } = await anneal(['down']);

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { releaseOrphans } from '../../workers/inference/orphans.js';
+import { countOrphans, releaseOrphans } from '../../workers/inference/orphans.js';
 import { protectionWarnings, readProtection } from '../../workers/inference/protection.js';
 import type { Settings } from '../../workers/settings.js';
 import { CommandError, usageError } from '../command-error.js';
@@ -8,7 +8,7 @@ import { printNote } from '../output.js';
 import { requireExternalServers } from './health.js';
 import { grpcAddress, inferenceUrl } from './inference-url.js';
 import { logTail, rotateLog } from './log-file.js';
-import { isPortTaken, requireFreePorts, unusedPort } from './ports.js';
+import { isPortTaken, requireFreePorts, unusedPort, type InheritedPorts } from './ports.js';
 import { endGroups, identifyProcess } from './process-identity.js';
 import { portNeeds, serverSpecs, workerSpecs } from './services.js';
 import {
@@ -37,7 +37,7 @@ export class StackRunsAlready extends CommandError {
 /**
  * Start Temporal, MLflow and the workers, all at once, and keep them running. Returns when they are started, not when they are ready.
  *
- * What a stack that was killed has left behind is ended first.
+ * What a stack that was killed has left behind is ended first, but for serving processes that still answer: the host takes over from them.
  *
  * @param changed is called when a part changes its state
  * @throws StackRunsAlready
@@ -49,9 +49,9 @@ export async function startStack(
 ): Promise<Stack> {
   requireProtection(settings);
   ensureHome(settings.home);
-  await clearRemains(settings.home);
-  await Promise.all([requireFreePorts(portNeeds(settings)), requireExternalServers(settings)]);
-  const stack = new Stack(await withGrpcPort(settings), detached, changed);
+  const inherited = await clearRemains(settings);
+  await Promise.all([requireFreePorts(portNeeds(settings), inherited), requireExternalServers(settings)]);
+  const stack = new Stack(await withGrpcPort(settings, inherited?.grpc), detached, changed);
   stack.start();
   return stack;
 }
@@ -59,10 +59,13 @@ export async function startStack(
 /**
  * Chosen here where it may be any, so that it is known to all, and stays the same when the host starts again: beside the HTTP
  * port, as 8081 is beside 8080, so that it mostly is what it was at the last start of the stack.
+ *
+ * @param inherited where serving processes answer that the host takes over from
  */
-async function withGrpcPort(settings: Settings): Promise<Settings> {
+async function withGrpcPort(settings: Settings, inherited: number | undefined): Promise<Settings> {
   const { ports, httpHost } = settings;
   if (ports.grpc !== 0) return settings;
+  if (inherited !== undefined) return { ...settings, ports: { ...ports, grpc: inherited } };
   const beside = ports.http + 1;
   const isFree = !portNeeds(settings).some(({ port }) => port === beside) && beside <= 65_535 && !(await isPortTaken(beside, httpHost));
   return { ...settings, ports: { ...ports, grpc: isFree ? beside : await unusedPort(httpHost) } };
@@ -81,20 +84,43 @@ export function requireProtection({ serving }: Settings): void {
   }
 }
 
-/** End what is left of a stack whose supervisor was killed. */
-async function clearRemains(home: string): Promise<void> {
+/**
+ * End what is left of a stack whose supervisor was killed. Serving processes that answer where this stack's host is to answer stay
+ * until that holds what they serve: ended here, they would leave nobody to answer meanwhile.
+ *
+ * @returns the ports that they keep until then
+ * @throws StackRunsAlready
+ */
+async function clearRemains(settings: Settings): Promise<InheritedPorts | undefined> {
+  const { home, hostId } = settings;
   const condition = stackCondition(home);
   if (condition.kind === 'running') throw new StackRunsAlready(condition.state);
-  if (condition.kind === 'stale') await endStaleStack(home, condition.state);
   if (condition.kind === 'unreadable') removeStackState(home);
+  if (condition.kind !== 'stale') return undefined;
+  const inherited = await inheritedPorts(settings, condition.state);
+  await endStaleStack(home, condition.state, inherited && hostId);
+  return inherited;
 }
 
-/** End the orphans of a stack whose supervisor is gone, and forget it. */
-export async function endStaleStack(home: string, state: StackState): Promise<void> {
+async function inheritedPorts(
+  { home, hostId, ports }: Settings,
+  { settings: before, grpcAddress: address }: StackState,
+): Promise<InheritedPorts | undefined> {
+  const grpc = Number(address?.split(':').at(-1));
+  const isSamePlace = before.ports.http === ports.http && grpc > 0 && [0, grpc].includes(ports.grpc);
+  return isSamePlace && (await countOrphans(join(home, 'inference', hostId))) > 0 ? { http: ports.http, grpc } : undefined;
+}
+
+/**
+ * End the orphans of a stack whose supervisor is gone, and forget it.
+ *
+ * @param heir host whose serving processes go on, since it is about to start again
+ */
+export async function endStaleStack(home: string, state: StackState, heir?: string): Promise<void> {
   await endGroups(state.services, 5000);
   // Those of an inference worker that was killed as well go on without it.
   const hosts = await readdir(join(home, 'inference')).catch(() => []);
-  await Promise.all(hosts.map((host) => releaseOrphans(join(home, 'inference', host))));
+  await Promise.all(hosts.filter((host) => host !== heir).map((host) => releaseOrphans(join(home, 'inference', host))));
   const now = stackCondition(home);
   if (now.kind === 'stale' && now.state.supervisor.pid === state.supervisor.pid) removeStackState(home);
 }

@@ -18,6 +18,7 @@ export interface InputReading {
 
 const maxTimestampMs = 8.64e15;
 const integerType = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/;
+const isText = /^(VARCHAR|JSON)$/;
 
 /**
  * Decide how a file's columns are read as a model's inputs: as the validation of a run reads them, and besides
@@ -96,11 +97,17 @@ function readInput(input: ModelInput, spec: ColumnSpec, found: string, typing: S
   const plain = { isMissing: `${column} IS NULL`, text: `CAST(${column} AS VARCHAR)` };
   // A column without a value has whatever type its writer fell back on.
   if (found === '"NULL"' || found === 'NULL') return missing(input);
-  if (input.columnType === 'timestamp' && integerType.test(found)) {
-    const number = `CAST(${column} AS HUGEINT)`;
-    return { ...plain, typed: `CASE WHEN abs(${number}) <= ${maxTimestampMs} THEN epoch_ms(CAST(${column} AS BIGINT)) END` };
-  }
+  if (input.columnType === 'timestamp' && integerType.test(found)) return { ...plain, typed: timeOfMilliseconds(column) };
   if (input.columnType === 'boolean' && integerType.test(found))
     return { ...plain, typed: `CASE ${column} WHEN 0 THEN false WHEN 1 THEN true END` };
-  return readColumn(input.name, spec.type, found, typing);
+  const reading = readColumn(input.name, spec.type, found, typing);
+  if (input.columnType !== 'timestamp' || !reading) return reading;
+  // In CSV every value is text, and in JSON those of a column that has both numbers and dates; no date is digits alone.
+  const milliseconds = isText.test(found) ? readColumn(input.name, 'integer', found, typing)?.typed : undefined;
+  return milliseconds === undefined ? reading : { ...reading, typed: `coalesce(${reading.typed}, ${timeOfMilliseconds(milliseconds)})` };
+}
+
+/** @param number SQL of an integer, milliseconds since 1970; what is beyond JavaScript's times is read as NULL */
+function timeOfMilliseconds(number: string): string {
+  return `CASE WHEN abs(CAST(${number} AS HUGEINT)) <= ${maxTimestampMs} THEN epoch_ms(CAST(${number} AS BIGINT)) END`;
 }

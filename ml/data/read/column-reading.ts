@@ -102,8 +102,17 @@ function readText(type: Exclude<ColumnType, 'string'>, text: string): ColumnRead
     integer: `CASE WHEN regexp_full_match(${trimmed}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST(${trimmed} AS BIGINT) END`,
     float: `CASE WHEN isfinite(${number}) THEN ${number} END`,
     boolean: `TRY_CAST(${trimmed} AS BOOLEAN)`,
-    // Through the type with a time zone: the plain one overlooks an offset.
-    timestamp: `CASE WHEN isfinite(TRY_CAST(${trimmed} AS TIMESTAMPTZ)) THEN TRY_CAST(${trimmed} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END`,
+    timestamp: `CASE WHEN isfinite(${instantOf(trimmed)}) THEN ${instantOf(trimmed)} AT TIME ZONE 'UTC' END`,
   }[type];
   return { typed: parsed, isMissing, text, ...(type === 'float' ? { isInfinite: `coalesce(isinf(${number}), false)` } : {}) };
+}
+
+/**
+ * Through the type with a time zone: the plain one overlooks an offset. DuckDB wants seconds before an offset, and hosts do not
+ * (`parseIsoTimestamp`); only what it cannot read is looked at again.
+ */
+function instantOf(text: string): string {
+  const minutesAndOffset = '([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2})(Z|[+-][0-9]{2}(:?[0-9]{2})?)';
+  const withSeconds = `regexp_replace(${text}, '^${minutesAndOffset}$', '\\1:00\\2')`;
+  return `coalesce(TRY_CAST(${text} AS TIMESTAMPTZ), TRY_CAST(${withSeconds} AS TIMESTAMPTZ))`;
 }
