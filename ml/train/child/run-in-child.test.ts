@@ -230,15 +230,12 @@ describe('TrainingChildren', () => {
     const undisturbed = await children.run(jobOf(10, { request }), silent);
     const kept: string[] = [];
     for (let kills = 0; kills < 5;) {
-      let isDoomed = false;
+      let end: NodeJS.Timeout | undefined;
+      const kill = (): void => children.processIds.forEach((pid) => process.kill(pid, 'SIGKILL'));
       const doomed: ChildCallbacks = {
         ...keeping(kept),
-        onProgress: () => {
-          if (isDoomed) return;
-          isDoomed = true;
-          // Anywhere: in a call into the engine, in a validation, while a checkpoint is written.
-          setTimeout(() => children.processIds.forEach((pid) => process.kill(pid, 'SIGKILL')), Math.random() * 150);
-        },
+        // Anywhere: in a call into the engine, in a validation, while a checkpoint is written.
+        onProgress: () => void (end ??= setTimeout(kill, Math.random() * 150)),
       };
       try {
         await children.run(jobOf(10, { request, candidates: [...kept] }), doomed);
@@ -247,6 +244,9 @@ describe('TrainingChildren', () => {
       } catch (error) {
         expect(String(error)).toContain('SIGKILL');
         kills++;
+      } finally {
+        // What was faster than its end leaves none to the next one.
+        clearTimeout(end);
       }
     }
     const { result } = await children.run(jobOf(10, { request, candidates: kept }), silent);
