@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import onnxProto from 'onnx-proto';
 import { AnnealError } from '../../contracts/failures.js';
 import { openPrepared } from './prepared-version.js';
 import { prepareVersion, type VersionFiles } from './prepare-version.js';
@@ -69,6 +70,19 @@ describe('prepareVersion', () => {
   it('refuses bytes that are no graph', async () => {
     const files = writeVersion(fresh(), new TextEncoder().encode('not a graph'), tinyManifest, tinyGolden({ bias: 0 }));
     expect(await refusal(prepare(files))).toContain('onnxruntime does not accept its graph');
+  });
+
+  it.each(['weight.bin', '../weight.bin'])('refuses a graph that reads a weight from the file %s beside the model', async (location) => {
+    const { ModelProto, StringStringEntryProto, TensorProto } = onnxProto.onnx;
+    const graph = ModelProto.decode(tinyGraph({ bias: 0.5 }));
+    const bias = graph.graph!.initializer!.find(({ rawData }) => Buffer.from(rawData!).equals(Buffer.from(Float32Array.of(0.5).buffer)))!;
+    bias.rawData = new Uint8Array();
+    bias.dataLocation = TensorProto.DataLocation.EXTERNAL;
+    bias.externalData = [StringStringEntryProto.create({ key: 'location', value: location })];
+    const files = writeVersion(fresh(), ModelProto.encode(graph).finish(), tinyManifest, tinyGolden({ bias: 0.5 }));
+    for (const folder of [dirname(files.model.path), directory]) writeFileSync(join(folder, 'weight.bin'), Float32Array.of(0.5));
+    expect(await refusal(prepare(files))).toContain('onnxruntime does not accept its graph');
+    expect(readdirSync(directory).filter((name) => /\.tmp|\.model/.test(name))).toEqual([]);
   });
 
   it('names the inputs in which graph and manifest differ', async () => {

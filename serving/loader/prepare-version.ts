@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { rename, rm, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
-import { modelOutputs, type GoldenOutputs, type ModelManifest } from '../../contracts/model.js';
+import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { longestCallMs, longestOpenMs } from '../executors/placement.js';
-import { goldenBatch, manyRows, openImage, sessionOptions, type PreparedVersion } from './prepared-version.js';
+import { goldenBatch, manyRows, openImage, type PreparedVersion } from './prepared-version.js';
 import { sessionRunner } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
-import { hashNew, readVerified, type LocalFile } from './verified-file.js';
+import { readVerified, type LocalFile } from './verified-file.js';
+import { writeImage } from './write-image.js';
 
 /** Of what the placement does not hang on. */
 const callTries = 2;
@@ -43,7 +41,6 @@ export function versionDigest(files: VersionFiles): string {
  */
 export async function prepareVersion(files: VersionFiles, directory: string, onCall?: (limitMs: number) => void): Promise<PreparedVersion> {
   const startedAt = performance.now();
-  const bytes = readVerified('model', files.model);
   const manifest = parseJson<ModelManifest>('manifest', readVerified('manifest', files.manifest));
   const golden = parseJson<GoldenOutputs>('golden outputs', readVerified('golden outputs', files.golden));
   if (manifest.formatVersion !== 1 || !Array.isArray(manifest.inputs)) {
@@ -51,19 +48,23 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
       'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
     );
   }
-  const image = await writeImage(bytes, manifest, join(directory, files.model.sha256));
+  const image = await writeImage(files.model, manifest, join(directory, files.model.sha256));
   const openMs = await leastMs(async () => (await openImage(image.path, {})).release(), longestOpenMs);
   const session = await openImage(image.path, {});
   try {
     const limitMs = warmUpLimitMs(manifest);
     const runBatch = sessionRunner(session, manifest);
-    const run = (batch: Batch) => {
+    const took = new Map<number, number>();
+    const run = async (batch: Batch) => {
       onCall?.(limitMs);
-      return runBatch(batch);
+      const { result, ms } = await timed(() => runBatch(batch));
+      took.set(batch.rows, Math.min(ms, took.get(batch.rows) ?? Infinity));
+      return result;
     };
     const { difference, rows } = await reproduceGolden(manifest, golden, run);
-    const oneRowMs = await leastMs(() => run(tileBatch(rows, 1)));
-    const manyRowsMs = await leastMs(() => run(tileBatch(rows, manyRows)), longestCallMs);
+    const ofRows = (count: number, bound?: number) => leastMs(() => run(tileBatch(rows, count)), bound, took.get(count));
+    const oneRowMs = await ofRows(1);
+    const manyRowsMs = await ofRows(manyRows, longestCallMs);
     return {
       digest: versionDigest(files),
       image,
@@ -81,69 +82,30 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
   }
 }
 
-async function writeImage(bytes: Uint8Array, manifest: ModelManifest, stem: string): Promise<PreparedVersion['image']> {
-  const temporary = `${stem}.${randomUUID()}.tmp`;
-  let session: InferenceSession;
-  try {
-    session = await InferenceSession.create(bytes, {
-      ...sessionOptions(1),
-      graphOptimizationLevel: 'all',
-      optimizedModelFilePath: temporary,
-      extra: { session: { save_model_format: 'ORT', disable_prepacking: '1' } },
-    });
-  } catch (error) {
-    const freeBytes = await freeBytesBeside(temporary);
-    await rm(temporary, { force: true });
-    if (freeBytes < bytes.length)
-      throw loadFailed(
-        `its image cannot be written to ${dirname(stem)}: ${freeBytes} bytes are free there, and the model alone has ${bytes.length}. Free some space, or set ANNEAL_HOME to a larger disk.`,
-        error,
-      );
-    throw loadFailed(`onnxruntime does not accept its graph: ${messageOf(error)}. Export the model again.`, error);
-  }
-  try {
-    checkSignature(session, manifest);
-    const { sha256, sizeBytes, ...hashed } = hashNew(temporary);
-    // Two preparations of one model differ in some bytes: each keeps a file of its own.
-    const path = `${stem}.${sha256.slice(0, 16)}.ort`;
-    await rename(temporary, path);
-    return { path, sha256, hashed, sizeBytes };
-  } finally {
-    await rm(temporary, { force: true });
-    await session.release();
-  }
-}
-
-/** What is free on the disk of a file that could not be written whole; infinity where that cannot be told. */
-async function freeBytesBeside(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(dirname(path));
-    return bavail * bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
 /**
  * The least of some tries, by the clock or by the processor's time of this process: whatever else the machine does makes a call
  * longer, never shorter, and on a busy machine this process is at the end of the queue.
  *
  * @param bound that the result is compared with: there are as many tries as it takes to know on which side it lies
+ * @param first milliseconds that a try before these took
  */
-async function leastMs(work: () => Promise<unknown>, bound?: number): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
+async function leastMs(work: () => Promise<unknown>, bound?: number, first = Infinity): Promise<number> {
+  let least = first;
   const isKnown = (tries: number): boolean =>
     bound === undefined ? tries >= callTries : tries > 0 && (least <= bound || least > bound * clearlyAbove);
-  for (let tries = 0; tries < maxTries && !isKnown(tries); tries++) {
-    const startedAt = performance.now();
-    const before = process.cpuUsage();
-    await work();
-    const wallMs = performance.now() - startedAt;
-    const { user, system } = process.cpuUsage(before);
-    const computedMs = (user + system) / 1000;
-    least = Math.min(least, computedMs > 0 ? Math.min(wallMs, computedMs) : wallMs);
-  }
+  for (let tries = first < Infinity ? 1 : 0; tries < maxTries && !isKnown(tries); tries++) least = Math.min(least, (await timed(work)).ms);
   return least;
+}
+
+/** @returns the lesser of the time by the clock and the processor's */
+async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly ms: number }> {
+  const startedAt = performance.now();
+  const before = process.cpuUsage();
+  const result = await work();
+  const wallMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(before);
+  const computedMs = (user + system) / 1000;
+  return { result, ms: computedMs > 0 ? Math.min(wallMs, computedMs) : wallMs };
 }
 
 function parseJson<T>(what: string, bytes: Uint8Array): T {
@@ -154,23 +116,6 @@ function parseJson<T>(what: string, bytes: Uint8Array): T {
     // Not JSON at all: told below.
   }
   throw loadFailed(`its ${what} should be a JSON object and is not. Export the model again.`);
-}
-
-function checkSignature(session: InferenceSession, manifest: ModelManifest): void {
-  const declared = manifest.inputs.map((input) => input.name);
-  const missing = declared.filter((name) => !session.inputNames.includes(name));
-  const extra = session.inputNames.filter((name) => !declared.includes(name));
-  const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
-  const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
-  const predicted = manifest.task === 'regression' ? ofValues : ofClasses;
-  const outputs = manifest.hasAnomaly ? [...predicted, modelOutputs.anomaly] : predicted;
-  const absent = outputs.filter((name) => !session.outputNames.includes(name));
-  const problems = [
-    missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
-    extra.length > 0 && `the manifest does not name the graph's input ${extra.join(', ')}`,
-    absent.length > 0 && `the graph has no output ${absent.join(', ')}`,
-  ].filter((problem) => problem !== false);
-  if (problems.length > 0) throw loadFailed(`${problems.join('; ')}. Export the model again.`);
 }
 
 async function reproduceGolden(
