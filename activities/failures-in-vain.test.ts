@@ -22,7 +22,7 @@ function typesOf(failures: readonly (readonly [TrainingChildError, number])[], m
 
 describe('countAttempt', () => {
   it('gives up after twenty attempts that did not get further, and says since when', () => {
-    let attempts = countAttempt(undefined);
+    let attempts = countAttempt({ step: 0, begun: 0 });
     for (let i = 1; i < 20; i++) {
       expect(isLastInVain(attempts)).toBe(false);
       attempts = countAttempt(attempts);

@@ -54,11 +54,10 @@ export function countFailure(
  *
  * A training on machines that are taken away again and again may need any number of attempts, as long as it gets further.
  *
- * @param before as the attempt before this one has counted
+ * @param attempts as the attempt before this one has counted; none begun before the first
  * @throws AnnealError `TrainingCrashed`, not tried again, when enough were begun in vain: each ended with its worker, or by its silence
  */
-export function countAttempt(before: AttemptsInVain | undefined): AttemptsInVain {
-  const { step, begun } = before ?? { step: 0, begun: 0 };
+export function countAttempt({ step, begun }: AttemptsInVain): AttemptsInVain {
   if (begun < trainingRetry.mostInVain) return { step, begun: begun + 1 };
   const since = step > 0 ? ` since its checkpoint of step ${step}` : '';
   throw new AnnealError(

@@ -72,8 +72,7 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
   const signal = context.cancellationSignal;
   // The details of a heartbeat replace those before: without progress of its own yet, the earlier attempt's must stay.
   let progress = before;
-  let furthestStep = before?.inVain?.step ?? 0;
-  let attempts = countAttempt(before?.attempts);
+  let attempts = countAttempt(before?.attempts ?? { step: before?.inVain?.step ?? 0, begun: 0 });
   const beat = (changes: Partial<TrainProgress> = {}): void => {
     if (progress) progress = { ...progress, ...changes };
     context.heartbeat({ ...(progress ?? noProgress), attempts });
@@ -95,7 +94,6 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
           onCurve: (points) => curve?.show(points),
           onCheckpoint: async (path, step) => {
             const checkpoint = await keeper.save(path);
-            furthestStep = Math.max(furthestStep, step);
             if (step > attempts.step) attempts = { step, begun: 1 };
             beat({ checkpoint });
           },
@@ -108,8 +106,9 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
-    if (!(error instanceof TrainingChildError)) throw isLastInVain(attempts) ? lastFailure(error) : error;
-    const counted = countFailure(before?.inVain, error, furthestStep, input.model.family === 'module' ? input.model.module : undefined);
+    if (!(error instanceof TrainingChildError))
+      throw isLastInVain(attempts) ? ApplicationFailure.fromError(error, { nonRetryable: true }) : error;
+    const counted = countFailure(before?.inVain, error, attempts.step, input.model.family === 'module' ? input.model.module : undefined);
     // The last details before a failure are those that the next attempt is given.
     progress = { ...(progress ?? noProgress), inVain: counted.failures };
     beat();
@@ -119,11 +118,6 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
     clearInterval(timer);
     curve?.end();
   }
-}
-
-/** What went wrong, not to be tried again. */
-function lastFailure(error: unknown): ApplicationFailure {
-  return ApplicationFailure.fromError(error, { nonRetryable: true });
 }
 
 function liveCurve({ log }: Context, { page }: TrainInput, openCurve: TrainingDependencies['openCurve']): LiveCurve | undefined {

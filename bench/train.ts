@@ -8,6 +8,7 @@ import type { EngineSession } from '../ml/train/engine.js';
 import { largePages } from '../ml/train/child/large-pages.js';
 import { trainingFlags } from '../ml/train/child/training-flags.js';
 import { type Peer, PeerProcess, installPeers, peerPython, peers, writePeerFolder } from './peers.js';
+import { fastest, type Measurement, type Report, type Subject, table } from './train-tables.js';
 import { type EngineName, type Workload, engineNames, missingEngine, openWorkload, workloads } from './workloads.js';
 
 /**
@@ -16,42 +17,6 @@ import { type EngineName, type Workload, engineNames, missingEngine, openWorkloa
  * that whatever else the machine does meets all of them alike, and the median over the rounds counts. JAX, PyTorch and scikit-learn
  * take part where Python has them.
  */
-
-type Subject = EngineName | Peer;
-
-const labels: Readonly<Record<Subject, string>> = {
-  onnxruntime: 'compiled (tfjs → ONNX Loop → onnxruntime)',
-  'tfjs-node-gpu': 'tfjs-node-gpu (libtensorflow, eager)',
-  'tfjs-wasm': 'tfjs wasm (one thread)',
-  'tfjs-cpu': 'tfjs pure JS (one thread)',
-  jax: 'JAX (jit + scan)',
-  torch: 'PyTorch (eager)',
-  sklearn: 'scikit-learn MLPClassifier',
-};
-
-interface Measurement {
-  readonly subject: Subject;
-  readonly version?: string;
-  /** Median over the rounds. */
-  readonly msPerStep?: number;
-  /** Of the least disturbed round: wall time, and the time that processors were at work for it, which other programs disturb less. */
-  readonly bestMsPerStep?: number;
-  readonly processorMsPerStep?: number;
-  readonly rowsPerSecond?: number;
-  /** How many times the compiled engine's time it takes. */
-  readonly ratio?: number;
-  readonly finalLoss?: number;
-  readonly leftOut?: string;
-}
-
-interface Report {
-  readonly workload: Workload['name'];
-  readonly threads: number;
-  readonly batchSize: number;
-  readonly rows: number;
-  readonly overheadMs: number;
-  readonly results: readonly Measurement[];
-}
 
 /** In its first seconds the compiled engine finds out how many threads are to share a step. */
 const settlingMs = 4000;
@@ -250,46 +215,4 @@ async function peerContender(
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-function table({ title, network }: Workload, threads: number, overheadMs: number, entries: readonly Measurement[]): string {
-  const lines = [
-    ['engine', 'ms/step', 'best round', 'processor ms', 'rows/s', 'times compiled'],
-    ...entries.map((entry) => {
-      const { subject, version, msPerStep, bestMsPerStep, processorMsPerStep, rowsPerSecond, ratio, leftOut } = entry;
-      const name = version === undefined ? labels[subject] : `${labels[subject]} ${version}`;
-      return leftOut === undefined
-        ? [
-            name,
-            msPerStep!.toFixed(3),
-            bestMsPerStep!.toFixed(3),
-            processorMsPerStep!.toFixed(3),
-            rowsPerSecond!.toLocaleString('en'),
-            `${ratio!.toFixed(2)} ×`,
-          ]
-        : [name, '–', '–', '–', '–', `left out: ${leftOut}`];
-    }),
-  ];
-  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  const text = lines.map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
-  return `${title}, ${threads} thread${threads === 1 ? '' : 's'}; median ms/step
-
-${text.join('\n')}
-
-Recording, lowering and opening the session took ${Math.round(overheadMs)} ms, for ${network.parameterCount.toLocaleString('en')} parameters.
-
-`;
-}
-
-/** Who has so many cores may give a peer fewer of them: each subject with the number of threads that suits it best. */
-function fastest(tables: readonly Report[]): string {
-  const best = new Map<Subject, { readonly ms: number; readonly threads: number }>();
-  for (const { threads, results } of tables)
-    for (const { subject, msPerStep } of results)
-      if (msPerStep !== undefined && msPerStep < (best.get(subject)?.ms ?? Infinity)) best.set(subject, { ms: msPerStep, threads });
-  const compiled = best.get('onnxruntime')!;
-  const lines = [...best]
-    .toSorted(([, a], [, b]) => a.ms - b.ms)
-    .map(([subject, { ms, threads }]) => `  ${ms.toFixed(3)}  ${(ms / compiled.ms).toFixed(2)} ×  ${labels[subject]}, ${threads} threads`);
-  return `The best of each, ms/step and times compiled:\n${lines.join('\n').replaceAll(', 1 threads', ', 1 thread')}\n\n`;
 }

@@ -77,7 +77,7 @@ export interface TrainResult {
   readonly beganAnew?: string;
 }
 
-/** Pauses before another attempt of a training: the first, doubled with each, and the longest. Temporal counts attempts, the activity those in vain. */
+/** Pauses before another attempt of a training: the first, doubled with each, and the longest; and how many attempts there may be in vain. */
 export const trainingRetry = { initialIntervalMs: 1000, maximumIntervalMs: 30_000, mostInVain: 20 } as const;
 
 /** Of the training processes of an activity, since they last got further. */

@@ -1,17 +1,16 @@
 import ort from 'onnxruntime-node';
 import type { Network } from '../../models/network.js';
-import type { EncodedData, EngineState, NetworkPlan } from '../engine.js';
+import type { EncodedData, NetworkPlan } from '../engine.js';
 import { matrices } from './forward-pass.js';
 import { isPacked, packedWidth, packRows } from './packed-rows.js';
 import { StepLoop } from './step-loop.js';
-import type { StepWay } from './ways/step-way.js';
+import { LoopWay } from './ways/loop-way.js';
 
 /** Training rows as the graph of `buildTrainingGraph` reads them, by its inputs' names. */
 export type ResidentRows = Readonly<Record<string, ort.Tensor>>;
 
-/** Steps of whole mini-batches, all of a call in one run of a graph. Blocks the thread. */
-export class WholeLoop implements StepWay<ResidentRows> {
-  private readonly loop: StepLoop;
+/** Steps of whole mini-batches, all of a call in one run of a graph. */
+export class WholeLoop extends LoopWay<ResidentRows> {
   private resident: ResidentRows = {};
 
   /** @param session on a graph of `buildTrainingGraph`; is closed with this */
@@ -20,7 +19,7 @@ export class WholeLoop implements StepWay<ResidentRows> {
     private readonly plan: NetworkPlan,
     session: ort.InferenceSession,
   ) {
-    this.loop = new StepLoop(network, plan, session);
+    super(new StepLoop(network, plan, session));
   }
 
   useRows(rows: ResidentRows): void {
@@ -32,22 +31,6 @@ export class WholeLoop implements StepWay<ResidentRows> {
     const batches = new ort.Tensor('int32', rows, [steps, this.plan.batchSize]);
     const { losses } = await this.loop.run(learningRates, firstStep, { ...this.resident, rows: batches });
     return Float32Array.from(losses.data as Float32Array);
-  }
-
-  servedParameters(): ort.Tensor {
-    return this.loop.servedParameters;
-  }
-
-  getState(): EngineState {
-    return this.loop.getState();
-  }
-
-  setState(state: EngineState): void {
-    this.loop.setState(state);
-  }
-
-  dispose(): Promise<void> {
-    return this.loop.dispose();
   }
 }
 

@@ -1,9 +1,9 @@
 import type ort from 'onnxruntime-node';
 import type { Network } from '../../../models/network.js';
-import type { EngineState, NetworkPlan } from '../../engine.js';
+import type { NetworkPlan } from '../../engine.js';
 import { createSession } from '../create-session.js';
 import { StepLoop } from '../step-loop.js';
-import type { StepWay } from '../ways/step-way.js';
+import { LoopWay } from '../ways/loop-way.js';
 import { gatherRows } from './gather-rows.js';
 import { emptyMatrix, type Numbers } from './lane-gradient.js';
 import { lossOfLanes } from './loss-of-lanes.js';
@@ -12,16 +12,18 @@ import { matrixShapes } from './shared-rows.js';
 /** Of the mini-batches that are gathered for one run of the graph. */
 const mostGatheredBytes = 16 * 1024 * 1024;
 
-/** All lanes of a step one after another, and many steps in one run of a graph. Blocks the thread. */
-export class LaneLoop implements StepWay<readonly Numbers[]> {
+/** All lanes of a step one after another, and many steps in one run of a graph. */
+export class LaneLoop extends LoopWay<readonly Numbers[]> {
   private matrices: readonly Numbers[] = [];
 
   private constructor(
     private readonly network: Network,
     private readonly plan: NetworkPlan,
     private readonly lanes: number,
-    private readonly loop: StepLoop,
-  ) {}
+    loop: StepLoop,
+  ) {
+    super(loop);
+  }
 
   /** @param graph of `buildLaneLoop` @throws AnnealError `InvalidModel` when onnxruntime refuses it */
   static async open(network: Network, plan: NetworkPlan, lanes: number, graph: Uint8Array): Promise<LaneLoop> {
@@ -43,22 +45,6 @@ export class LaneLoop implements StepWay<readonly Numbers[]> {
 
   useRows(matrices: readonly Numbers[]): void {
     this.matrices = matrices;
-  }
-
-  servedParameters(): ort.Tensor {
-    return this.loop.servedParameters;
-  }
-
-  getState(): EngineState {
-    return this.loop.getState();
-  }
-
-  setState(state: EngineState): void {
-    this.loop.setState(state);
-  }
-
-  dispose(): Promise<void> {
-    return this.loop.dispose();
   }
 
   private async runAtOnce(rows: Int32Array, learningRates: Float32Array, firstStep: number): Promise<Float32Array> {
