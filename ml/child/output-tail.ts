@@ -2,6 +2,11 @@ import type { Readable } from 'node:stream';
 
 const maxLines = 20;
 const maxCharacters = 4000;
+/** Kept of what was written: the frames of native code that are left out may be longer than all else. */
+const maxRemembered = 16_000;
+
+/** What Node.js writes of native code when it ends a process; it names functions of Node.js and V8 alone, whoever made the mistake. */
+const nativeFrame = /^ *(?:\d+: 0x[\da-f]+ .*|-+ Native stack trace -+)$/;
 
 /** What memory ran out: V8's heap, which has a limit of its own, or that of the machine. */
 export type Shortage = 'heap' | 'machine';
@@ -23,7 +28,7 @@ export class OutputTail {
       stream.on('data', (chunk: string) => {
         const text = this.#text + chunk;
         this.#shortage ??= shortageWords.find(([words]) => words.test(text))?.[1];
-        this.#text = text.slice(-maxCharacters);
+        this.#text = text.slice(-maxRemembered);
       });
     }
   }
@@ -38,8 +43,9 @@ export class OutputTail {
     return this.#shortage;
   }
 
-  /** @returns at most 20 lines, oldest first */
+  /** @returns at most 20 lines, oldest first, without empty ones and the frames of native code */
   text(): string {
-    return this.#text.trim().split('\n').slice(-maxLines).join('\n');
+    const lines = this.#text.split('\n').filter((line) => line.trim() !== '' && !nativeFrame.test(line));
+    return lines.slice(-maxLines).join('\n').slice(-maxCharacters).trim();
   }
 }
