@@ -89,6 +89,11 @@ describe('createInferenceClient', () => {
     await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
   });
 
+  it.each([1999.5, 7_200_000, 2 ** 32, Number.POSITIVE_INFINITY])('takes %d milliseconds for a timeout', async (timeoutMs) => {
+    const client = createInferenceClient({ url: serving.url, timeoutMs: 2000 });
+    expect(await client.predict('tiny', [row], { timeoutMs })).toMatchObject({ version: '2' });
+  });
+
   it('names the address when nobody is there', async () => {
     const client = createInferenceClient({ url: 'http://127.0.0.1:1', retries: 1 });
     await expect(client.predict('tiny', [row])).rejects.toThrow('The inference host at http://127.0.0.1:1 cannot be reached');

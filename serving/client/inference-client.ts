@@ -7,7 +7,7 @@ export interface InferenceClientOptions {
   readonly url: string;
   /** Sent as `Authorization: Bearer …`. */
   readonly token?: string;
-  /** For an answer, tries and pauses included. @default 5000 */
+  /** For an answer, tries and pauses included; any number; beyond 24 days, which a timer takes at most, these. @default 5000 */
   readonly timeoutMs?: number;
   /** After the first try. @default 4 */
   readonly retries?: number;
@@ -29,7 +29,8 @@ export interface PredictOptions {
 export interface InferenceClient<Models extends ModelRows> {
   /**
    * Ask a model. Safe to repeat: predictions change nothing. Connections are kept alive; overload (429), hosts that are not ready
-   * (503) and broken connections are tried again, with growing pauses or after what the host says, for as long as the time allows.
+   * (503) and broken connections are tried again, with growing pauses or after what the host says, as often as `retries` says and no
+   * longer than the time allows.
    *
    * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`
    */
@@ -59,6 +60,8 @@ export class InferenceError extends Error {
 const firstPauseMs = 50;
 const maxPauseMs = 2000;
 const retried = [429, 502, 503];
+/** An hour: hosts take no longer timeout. */
+const maxHostTimeoutMicros = 3_600_000_000;
 
 /**
  * A client for inference hosts, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
@@ -79,11 +82,11 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
   return {
     async predict(model, instances, options = {}) {
       const until = performance.now() + (options.timeoutMs ?? timeoutMs);
-      const timeout = AbortSignal.timeout(Math.max(1, options.timeoutMs ?? timeoutMs));
+      const timeout = AbortSignal.timeout(timerMs(options.timeoutMs ?? timeoutMs));
       const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
       for (let attempt = 0; ; attempt++) {
         // What the host cannot begin in time it need not begin.
-        const micros = Math.max(1, Math.floor((until - performance.now()) * 1000));
+        const micros = Math.min(maxHostTimeoutMicros, Math.max(1, Math.floor((until - performance.now()) * 1000)));
         const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
         const body = JSON.stringify({ instances, parameters });
         const request = { method: 'POST', headers: { ...headers, ...(await currentTrace()) }, body, signal };
@@ -100,6 +103,11 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
       }
     },
   };
+}
+
+/** A timer takes whole milliseconds, and no more than fit into 31 bits. */
+function timerMs(timeoutMs: number): number {
+  return Math.min(Math.max(1, Math.ceil(timeoutMs)), 2 ** 31 - 1);
 }
 
 type Outcome =

@@ -81,6 +81,32 @@ function describeFile(name: string): DescribedFile {
   const file = set.file.find((each) => each.package === packageName);
   if (!file) throw new Error(`${name} has no package that reflection could describe.`);
   file.name = name;
+  (file.messageType as DescribedMessage[]).forEach(nameMapEntries);
   const { FileDescriptorProto } = descriptor as unknown as { FileDescriptorProto: protobuf.Type };
   return { name, symbols, services, bytes: FileDescriptorProto.encode(FileDescriptorProto.fromObject(file)).finish() };
+}
+
+/** What of a `DescriptorProto` the naming of map entries reads and writes. */
+interface DescribedMessage {
+  name: string;
+  readonly field: { readonly name: string; typeName?: string }[];
+  readonly nestedType: DescribedMessage[];
+  readonly options?: { readonly mapEntry?: boolean };
+}
+
+/**
+ * Give the entries of maps the names that protoc gives them, `ParametersEntry` for a field `parameters`.
+ *
+ * protobufjs calls them `Parameters`, which Python takes, but Go's protobuf, and so grpcurl, refuses with the whole file.
+ */
+function nameMapEntries(message: DescribedMessage): void {
+  for (const entry of message.nestedType) {
+    const field = entry.options?.mapEntry ? message.field.find(({ typeName }) => typeName === entry.name) : undefined;
+    if (field) entry.name = field.typeName = mapEntryName(field.name);
+    else nameMapEntries(entry);
+  }
+}
+
+function mapEntryName(field: string): string {
+  return `${field.replace(/(?:^|_+)(.?)/g, (_, first: string) => first.toUpperCase())}Entry`;
 }

@@ -244,6 +244,27 @@ describe('ServingPool', () => {
     expect(text).toContain('anneal_model_loads_total{model="tiny",outcome="verified"} 1');
   });
 
+  it('goes on counting what a process had told that hangs, or was killed', async () => {
+    const pool = create(2, await restoring('7'), { hangTimeoutMs: 60_000 });
+    await pool.start();
+    await settled(pool);
+    const answered = async (): Promise<number> => {
+      const text = await (await fetch(`http://127.0.0.1:${pool.port}/metrics`, { headers: { connection: 'close' } })).text();
+      return Number(/^anneal_requests_total\{model="tiny".*status="200"\} (\d+)$/m.exec(text)?.[1]);
+    };
+    // On many connections, so that each process has some.
+    await Promise.all(Array.from({ length: 64 }, () => predict(pool)));
+    expect(await answered()).toBe(64);
+    for (const pid of pool.pids) {
+      process.kill(pid, 'SIGSTOP');
+      const counted = await answered().finally(() => process.kill(pid, 'SIGKILL'));
+      expect(counted).toBe(64);
+      await until(async () => (pool.pids.length === 2 && !pool.pids.includes(pid) ? true : undefined));
+      await settled(pool);
+      expect(await answered()).toBe(64);
+    }
+  });
+
   it('asks another process when the one that was asked dies', async () => {
     const pool = create(2, await restoring('7'));
     await pool.start();

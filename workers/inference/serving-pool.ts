@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ExecutorOptions } from '../../serving/executors/executor.js';
 import type { AccessEntry } from '../../serving/access.js';
 import type { HttpLimits, TlsIdentity } from '../../serving/http/http-server.js';
+import { HostMetrics } from '../../serving/metrics/host-metrics.js';
 import type { OrphanPlace } from '../../serving/orphan.js';
 import type { CollectedCommand, CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
 import { countOrphans, releaseOrphans } from './orphans.js';
@@ -38,6 +39,7 @@ const collectTimeoutMs = 1000;
 /** The serving processes of a host. What is told to the pool is told to each of them. */
 export class ServingPool {
   readonly #options: ServingPoolOptions;
+  readonly #metrics = new HostMetrics();
   #members: ServingMember[] = [];
   #port: number;
   #grpcPort: number;
@@ -170,15 +172,34 @@ export class ServingPool {
       }),
       listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
       restore,
-      collect: (command) => this.#collect(command),
+      collect: (command) => (command === 'metrics' ? this.#collectMetrics() : this.#collect(command)),
       hangTimeoutMs,
     });
   }
 
-  async #collect(command: CollectedCommand): Promise<CollectedMessage['results']> {
+  async #collect<K extends CollectedCommand>(
+    command: K,
+    onAnswer?: (result: ServingCommands[K]['result'], index: number) => void,
+  ): Promise<ServingCommands[K]['result'][]> {
     const late = sleep(collectTimeoutMs, undefined, { ref: false });
-    const asked = this.#members.map((member) => Promise.race([member.request(command, null).catch(() => undefined), late]));
+    const asked = this.#members.map((member, index) => {
+      const answer = member.request(command, null).then((result) => {
+        onAnswer?.(result, index);
+        return result;
+      });
+      return Promise.race([answer.catch(() => undefined), late]);
+    });
     return (await Promise.all(asked)).filter((result) => result !== undefined);
+  }
+
+  async #collectMetrics(): Promise<CollectedMessage['results']> {
+    const answered = new Set<number>();
+    await this.#collect('metrics', (metrics, index) => {
+      answered.add(index);
+      // Read in the turn of the answer, so it is the process that gave it.
+      this.#metrics.told(index, this.#members[index].pid, metrics);
+    });
+    return this.#metrics.all(answered);
   }
 }
 
