@@ -19,6 +19,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { ExportInput } from '../contracts/activities.js';
 import type {
   BatchManifest,
+  BatchPlan,
   BatchRequest,
   PartitionProgress,
   PlannedBatch,
@@ -234,6 +235,63 @@ describe('a batch job', () => {
     const [first] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     const { values } = await hostAnswers(versions.binary, [{ origin: 'A', distance: 200, load: 0.5, departed: '2001-02-03T04:05:00' }]);
     expect(first.probability).toBeCloseTo(values[1], 6);
+  });
+
+  /** The types that part 0 has by its own word, and its first row. */
+  async function partOf(directory: string): Promise<{ types: unknown[]; first: Record<string, unknown> }> {
+    const part = `read_parquet('${directory}/part-00000.parquet')`;
+    const types = await query(`SELECT column_name || ' ' || column_type AS type FROM (DESCRIBE FROM ${part})`);
+    return { types: types.map(({ type }) => type), first: (await query(`FROM ${part} LIMIT 1`))[0] };
+  }
+
+  it.each([
+    [
+      'CSV',
+      'rows.csv',
+      { format: 'csv' },
+      'id,origin,distance,load,departed\n007,01,200,NA,2001-02-03T04:05:06.5+01:00\n7,A,far,0.50,soon\n',
+      'far',
+      'soon',
+    ],
+    [
+      'JSON lines',
+      'rows.jsonl',
+      { format: 'ndjson' },
+      '{"id":"007","origin":"01","distance":200,"load":"NA","departed":981169506500}\n{"id":"7","origin":"A","distance":"far","load":"0.50","departed":"soon"}\n',
+      '"far"',
+      '"soon"',
+    ],
+  ] as const)('writes what the model reads of %s in the model’s types, and what it rejects as it was', async (...given) => {
+    const [, name, source, content, distance, departed] = given;
+    writeFileSync(join(folder, name), content);
+    const request = requestOf(name, { source: { ...source, uri: name } });
+    const { rejected, parts } = await runJob(request);
+    expect(rejected).toEqual({ rows: 1, reasons: { 'distance is not an integer': 1 } });
+    const { types, first } = await partOf(request.directory);
+    expect(types.slice(0, 5)).toEqual(['id VARCHAR', 'origin VARCHAR', 'distance BIGINT', 'load DOUBLE', 'departed TIMESTAMP']);
+    expect(first).toMatchObject({ id: '007', origin: '01', distance: 200n, load: null, departed: new Date('2001-02-03T03:05:06.500Z') });
+    const [row] = await query(`FROM read_parquet('${request.directory}/${parts[0].rejected!.name}')`);
+    expect(row).toMatchObject({ id: '7', origin: 'A', distance, load: '0.50', departed });
+  });
+
+  it('leaves the text of CSV as it was in CSV', async () => {
+    writeFileSync(join(folder, 'rows.csv'), 'origin,distance,load,departed\nA,0200,0.50,2001-02-03T04:05:06.5+01:00\n');
+    const request = requestOf('', { source: { format: 'csv', uri: 'rows.csv' }, format: 'csv' });
+    await runJob(request);
+    const [, row] = readFileSync(join(request.directory, 'part-00000.csv'), 'utf8').split('\n');
+    expect(row).toMatch(/^A,0200,0\.50,2001-02-03T04:05:06\.5\+01:00,/);
+  });
+
+  it('writes the later parts of a job as it wrote the first ones, also when it began before types were written', async () => {
+    writeFileSync(join(folder, 'rows.csv'), 'origin,distance,load,departed\nA,200,0.5,2001-02-03\n');
+    const { plan, predict } = activities();
+    const request = requestOf('', { source: { format: 'csv', uri: 'rows.csv' } });
+    const planned = await plan(request, versions.binary);
+    const { typedInputs, ...before } = await store.readJson<BatchPlan>(planned.plan);
+    expect(typedInputs).toBe(true);
+    await predict({ ...planned, plan: await store.putJson(before) }, 0);
+    const { types } = await partOf(request.directory);
+    expect(types.slice(0, 4)).toEqual(['origin VARCHAR', 'distance VARCHAR', 'load VARCHAR', 'departed VARCHAR']);
   });
 
   it('rejects text that is neither a date nor milliseconds within the times there are', async () => {

@@ -146,7 +146,7 @@ async function plan(
 
 async function predictPartition(
   folder: BatchFolder,
-  { identity, version, files, partitions }: BatchPlan,
+  { identity, version, files, partitions, typedInputs = false }: BatchPlan,
   { partition }: PredictPartitionInput,
   projectRoot: string,
   context: DataContext,
@@ -181,6 +181,7 @@ async function predictPartition(
         ...(rows ? { rows } : {}),
         keep,
         rejectOutOfRange,
+        typedInputs,
         format,
         partPath: part,
         rejectedPath: rejected,
