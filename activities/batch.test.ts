@@ -481,19 +481,49 @@ describe('the part of a partition', () => {
     expect((await seal(planned)).totals).toMatchObject({ predicted: 120_000 });
   });
 
-  it('leaves nothing half-written when the disk is full, which is worth another attempt', async () => {
+  /** The prediction of a partition that writes half of its part when the disk is full, in the words of whoever meets that. */
+  const onFullDisk = (words: (job: ScoringJob) => string): Pick<ScoringPool, 'run'> => ({
+    run: async (job) => {
+      writeFileSync(job.partPath, 'the first half');
+      throw new Error(words(job));
+    },
+  });
+  const partNotWritten = ({ partPath }: ScoringJob): string => `IO Error: Could not write file "${partPath}": No space left on device`;
+
+  it('leaves nothing half-written when the disk is full, and is made when there is room again', async () => {
     const request = requestOf(await flights(100));
-    const full = {
-      run: async ({ partPath }: ScoringJob) => {
-        writeFileSync(partPath, 'the first half');
-        throw new Error('IO Error: No space left on device');
-      },
-    };
     const planned = await activities().plan(request, versions.binary);
-    await expect(activities(full).predict(planned, 0)).rejects.not.toHaveProperty('nonRetryable');
+    await expect(activities(onFullDisk(partNotWritten)).predict(planned, 0)).rejects.toMatchObject({
+      nonRetryable: false,
+      nextRetryDelay: 5000,
+      message: expect.stringMatching(/\. It is tried again in some seconds\.$/),
+    });
     expect(readdirSync(request.directory)).toEqual(['.anneal']);
     expect(readdirSync(join(request.directory, '.anneal', 'tmp'))).toEqual([]);
     expect(await activities().predict(planned, 0)).toMatchObject({ rows: 100, reused: false });
+  });
+
+  it('is tried four times on a full disk, and then says which folder it is, what is needed, and how the job goes on', async () => {
+    const planned = await activities().plan(requestOf(await flights(100)), versions.binary);
+    const last = new MockActivityEnvironment({ attempt: 4 }, { logger: new DefaultLogger('ERROR') });
+    await expect(activities(onFullDisk(partNotWritten)).predict(planned, 0, last)).rejects.toMatchObject({
+      type: 'DiskFull',
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /^The disk of the output folder \S+\/output, or its quota, is full: IO Error: .* No space left on device\. What was begun is removed again, which leaves [0-9.,]+ MB free\. The parts .* here 0\.0 MB in 1 parts?, .*\. Free some space there, or begin another job .*--output\)\. It was tried 4 times\. Then start the job again as it was begun, with --job job: its finished parts stay, and it goes on behind them\.$/,
+      ),
+    });
+  });
+
+  it.each([
+    ['DuckDB’s overflow', () => 'Out of Memory Error: failed to offload data block of size 256.0 KiB (1.7 MiB/1.7 MiB used).\nmore'],
+    ['a file of it', ({ scratchRoot }: ScoringJob) => `IO Error: Could not write file "${scratchRoot}/a/b": Disk quota exceeded`],
+  ])('names the scratch folder when it has no room for %s', async (_, words) => {
+    const planned = await activities().plan(requestOf(await flights(100)), versions.binary);
+    await expect(activities(onFullDisk(words)).predict(planned, 0)).rejects.toMatchObject({
+      type: 'DiskFull',
+      message: expect.stringMatching(/^The disk of the scratch folder \S+\/scratch, .*\. Free some space there, or point ANNEAL_HOME at/),
+    });
   });
 
   it('says what to leave out of a file whose rows do not fit into memory', async () => {
