@@ -19,6 +19,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import type { ExportInput } from '../contracts/activities.js';
 import type {
   BatchManifest,
+  BatchPlan,
   BatchRequest,
   PartitionProgress,
   PlannedBatch,
@@ -236,6 +237,63 @@ describe('a batch job', () => {
     expect(first.probability).toBeCloseTo(values[1], 6);
   });
 
+  /** The types that part 0 has by its own word, and its first row. */
+  async function partOf(directory: string): Promise<{ types: unknown[]; first: Record<string, unknown> }> {
+    const part = `read_parquet('${directory}/part-00000.parquet')`;
+    const types = await query(`SELECT column_name || ' ' || column_type AS type FROM (DESCRIBE FROM ${part})`);
+    return { types: types.map(({ type }) => type), first: (await query(`FROM ${part} LIMIT 1`))[0] };
+  }
+
+  it.each([
+    [
+      'CSV',
+      'rows.csv',
+      { format: 'csv' },
+      'id,origin,distance,load,departed\n007,01,200,NA,2001-02-03T04:05:06.5+01:00\n7,A,far,0.50,soon\n',
+      'far',
+      'soon',
+    ],
+    [
+      'JSON lines',
+      'rows.jsonl',
+      { format: 'ndjson' },
+      '{"id":"007","origin":"01","distance":200,"load":"NA","departed":981169506500}\n{"id":"7","origin":"A","distance":"far","load":"0.50","departed":"soon"}\n',
+      '"far"',
+      '"soon"',
+    ],
+  ] as const)('writes what the model reads of %s in the model’s types, and what it rejects as it was', async (...given) => {
+    const [, name, source, content, distance, departed] = given;
+    writeFileSync(join(folder, name), content);
+    const request = requestOf(name, { source: { ...source, uri: name } });
+    const { rejected, parts } = await runJob(request);
+    expect(rejected).toEqual({ rows: 1, reasons: { 'distance is not an integer': 1 } });
+    const { types, first } = await partOf(request.directory);
+    expect(types.slice(0, 5)).toEqual(['id VARCHAR', 'origin VARCHAR', 'distance BIGINT', 'load DOUBLE', 'departed TIMESTAMP']);
+    expect(first).toMatchObject({ id: '007', origin: '01', distance: 200n, load: null, departed: new Date('2001-02-03T03:05:06.500Z') });
+    const [row] = await query(`FROM read_parquet('${request.directory}/${parts[0].rejected!.name}')`);
+    expect(row).toMatchObject({ id: '7', origin: 'A', distance, load: '0.50', departed });
+  });
+
+  it('leaves the text of CSV as it was in CSV', async () => {
+    writeFileSync(join(folder, 'rows.csv'), 'origin,distance,load,departed\nA,0200,0.50,2001-02-03T04:05:06.5+01:00\n');
+    const request = requestOf('', { source: { format: 'csv', uri: 'rows.csv' }, format: 'csv' });
+    await runJob(request);
+    const [, row] = readFileSync(join(request.directory, 'part-00000.csv'), 'utf8').split('\n');
+    expect(row).toMatch(/^A,0200,0\.50,2001-02-03T04:05:06\.5\+01:00,/);
+  });
+
+  it('writes the later parts of a job as it wrote the first ones, also when it began before types were written', async () => {
+    writeFileSync(join(folder, 'rows.csv'), 'origin,distance,load,departed\nA,200,0.5,2001-02-03\n');
+    const { plan, predict } = activities();
+    const request = requestOf('', { source: { format: 'csv', uri: 'rows.csv' } });
+    const planned = await plan(request, versions.binary);
+    const { typedInputs, ...before } = await store.readJson<BatchPlan>(planned.plan);
+    expect(typedInputs).toBe(true);
+    await predict({ ...planned, plan: await store.putJson(before) }, 0);
+    const { types } = await partOf(request.directory);
+    expect(types.slice(0, 4)).toEqual(['origin VARCHAR', 'distance VARCHAR', 'load VARCHAR', 'departed VARCHAR']);
+  });
+
   it('rejects text that is neither a date nor milliseconds within the times there are', async () => {
     const times = ['8640000000000000', '8640000000000001', '99999999999999999999', '981173100000.5', 'soon'];
     writeFileSync(join(folder, 'rows.csv'), ['origin,distance,load,departed', ...times.map((time) => `A,200,0.5,${time}`), ''].join('\n'));
@@ -423,19 +481,49 @@ describe('the part of a partition', () => {
     expect((await seal(planned)).totals).toMatchObject({ predicted: 120_000 });
   });
 
-  it('leaves nothing half-written when the disk is full, which is worth another attempt', async () => {
+  /** The prediction of a partition that writes half of its part when the disk is full, in the words of whoever meets that. */
+  const onFullDisk = (words: (job: ScoringJob) => string): Pick<ScoringPool, 'run'> => ({
+    run: async (job) => {
+      writeFileSync(job.partPath, 'the first half');
+      throw new Error(words(job));
+    },
+  });
+  const partNotWritten = ({ partPath }: ScoringJob): string => `IO Error: Could not write file "${partPath}": No space left on device`;
+
+  it('leaves nothing half-written when the disk is full, and is made when there is room again', async () => {
     const request = requestOf(await flights(100));
-    const full = {
-      run: async ({ partPath }: ScoringJob) => {
-        writeFileSync(partPath, 'the first half');
-        throw new Error('IO Error: No space left on device');
-      },
-    };
     const planned = await activities().plan(request, versions.binary);
-    await expect(activities(full).predict(planned, 0)).rejects.not.toHaveProperty('nonRetryable');
+    await expect(activities(onFullDisk(partNotWritten)).predict(planned, 0)).rejects.toMatchObject({
+      nonRetryable: false,
+      nextRetryDelay: 5000,
+      message: expect.stringMatching(/\. It is tried again in some seconds\.$/),
+    });
     expect(readdirSync(request.directory)).toEqual(['.anneal']);
     expect(readdirSync(join(request.directory, '.anneal', 'tmp'))).toEqual([]);
     expect(await activities().predict(planned, 0)).toMatchObject({ rows: 100, reused: false });
+  });
+
+  it('is tried four times on a full disk, and then says which folder it is, what is needed, and how the job goes on', async () => {
+    const planned = await activities().plan(requestOf(await flights(100)), versions.binary);
+    const last = new MockActivityEnvironment({ attempt: 4 }, { logger: new DefaultLogger('ERROR') });
+    await expect(activities(onFullDisk(partNotWritten)).predict(planned, 0, last)).rejects.toMatchObject({
+      type: 'DiskFull',
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /^The disk of the output folder \S+\/output, or its quota, is full: IO Error: .* No space left on device\. What was begun is removed again, which leaves [0-9.,]+ MB free\. The parts .* here 0\.0 MB in 1 parts?, .*\. Free some space there, or begin another job .*--output\)\. It was tried 4 times\. Then start the job again as it was begun, with --job job: its finished parts stay, and it goes on behind them\.$/,
+      ),
+    });
+  });
+
+  it.each([
+    ['DuckDB’s overflow', () => 'Out of Memory Error: failed to offload data block of size 256.0 KiB (1.7 MiB/1.7 MiB used).\nmore'],
+    ['a file of it', ({ scratchRoot }: ScoringJob) => `IO Error: Could not write file "${scratchRoot}/a/b": Disk quota exceeded`],
+  ])('names the scratch folder when it has no room for %s', async (_, words) => {
+    const planned = await activities().plan(requestOf(await flights(100)), versions.binary);
+    await expect(activities(onFullDisk(words)).predict(planned, 0)).rejects.toMatchObject({
+      type: 'DiskFull',
+      message: expect.stringMatching(/^The disk of the scratch folder \S+\/scratch, .*\. Free some space there, or point ANNEAL_HOME at/),
+    });
   });
 
   it('says what to leave out of a file whose rows do not fit into memory', async () => {

@@ -17,6 +17,7 @@ import type { ArtifactRef } from '../contracts/reference.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { BatchFolder, type BatchClaim } from '../ml/batch/batch-folder.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
+import { DiskFullError, type DiskFullFacts, isDiskFull, isOverflow } from '../ml/disk-full.js';
 import { LocalBatchPlace } from '../ml/batch/local-batch-place.js';
 import { planBatch } from '../ml/batch/plan-batch.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
@@ -24,6 +25,7 @@ import { sealBatch } from '../ml/batch/seal-batch.js';
 import type { DataContext } from '../ml/data/data-context.js';
 import { resolveSourcePath, unavailable } from '../ml/data/ingest/source-file.js';
 import { type DataDependencies, installationRoot, runDataStage } from './data-stage.js';
+import { megabytes } from './disk-full.js';
 import { withActivityFailures } from './failures.js';
 
 /** Two partitions at a time and the worker itself have room beside each other in a small machine. */
@@ -49,20 +51,67 @@ export function createBatchActivities(dependencies: BatchDependencies): BatchAct
       return claim ? { planned: agreed(request, claim) } : {};
     },
     planBatch: ({ request, version }) =>
-      runDataStage(dependencies, async (context) => plan(await folderOf(request), request, version, projectRoot, context), {
-        memoryLimit: '512MiB',
-      }),
+      runDataStage(
+        dependencies,
+        async (context) => {
+          const folder = await folderOf(request);
+          const planned = plan(folder, request, version, projectRoot, context);
+          return planned.catch((error: unknown) => rethrow(error, folder, context, request.job));
+        },
+        { memoryLimit: '512MiB' },
+      ),
     predictPartition: (input) =>
       runDataStage(dependencies, async (context) => {
         const read = await plans.read(input.plan);
-        return predictPartition(await folderOf(read.identity), read, input, projectRoot, context, pool);
+        const folder = await folderOf(read.identity);
+        const predicted = predictPartition(folder, read, input, projectRoot, context, pool);
+        return predicted.catch((error: unknown) => rethrow(error, folder, context, undefined, read));
       }),
     sealBatch: ({ plan: ref, ...input }) =>
       runDataStage(dependencies, async (context) => {
         const read = await plans.read(ref);
-        return sealBatch(await folderOf(read.identity), read, input, context);
+        const folder = await folderOf(read.identity);
+        const sealed = sealBatch(folder, read, input, context);
+        return sealed.catch((error: unknown) => rethrow(error, folder, context, input.job));
       }),
   });
+}
+
+/**
+ * Throw an error, and of a full disk say whose it is, what the job wants and how it goes on.
+ *
+ * @param job its name; where it is not known here, it is read from the folder
+ */
+async function rethrow(
+  error: unknown,
+  folder: BatchFolder,
+  { scratchRoot, signal }: DataContext,
+  job: string | undefined,
+  plan?: Pick<BatchPlan, 'files' | 'partitions'>,
+): Promise<never> {
+  if (signal?.aborted || !isDiskFull(error)) throw error;
+  const name = job ?? (await folder.claim().catch(() => undefined))?.job;
+  throw new DiskFullError(
+    (error as Error).message,
+    {
+      ...fullPlace(error, folder.place.uri, scratchRoot),
+      ...(plan
+        ? {
+            needs: `The parts of a job take about as much room as its input, here ${megabytes(plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))} in ${plan.partitions.length.toLocaleString('en-US')} parts, in CSV and JSON lines often several times as much.`,
+          }
+        : {}),
+      resume: `Then start the job again as it was begun, with${name === undefined ? ' its' : ''} --job${name === undefined ? '' : ` ${name}`}: its finished parts stay, and it goes on behind them.`,
+    },
+    { cause: error },
+  );
+}
+
+/** @returns nothing where it is the scratch folder */
+function fullPlace(error: unknown, uri: string, scratchRoot: string): Pick<DiskFullFacts, 'folder'> {
+  if (error instanceof DiskFullError) return error.facts;
+  const isScratch = uri.startsWith('s3://') || isOverflow(error) || (error as Error).message.includes(`${scratchRoot}/`);
+  if (isScratch) return {};
+  return { folder: { path: uri, name: 'the output folder', elsewhere: 'begin another job in a folder on a larger disk (--output)' } };
 }
 
 async function folderAlone(uri: string): Promise<BatchPlace> {
@@ -146,7 +195,7 @@ async function plan(
 
 async function predictPartition(
   folder: BatchFolder,
-  { identity, version, files, partitions }: BatchPlan,
+  { identity, version, files, partitions, typedInputs = false }: BatchPlan,
   { partition }: PredictPartitionInput,
   projectRoot: string,
   context: DataContext,
@@ -181,6 +230,7 @@ async function predictPartition(
         ...(rows ? { rows } : {}),
         keep,
         rejectOutOfRange,
+        typedInputs,
         format,
         partPath: part,
         rejectedPath: rejected,

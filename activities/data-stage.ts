@@ -5,6 +5,8 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { type DataSpec, sizeInBytes } from '../contracts/pipeline/data.js';
 import type { RemoteFiles } from '../contracts/remote-files.js';
 import type { DataContext, DataProgress } from '../ml/data/data-context.js';
+import { isDiskFull, type WrittenFolder } from '../ml/disk-full.js';
+import { diskFullFailure } from './disk-full.js';
 
 /** A query may take longer than the time between two reports of its stage. */
 const heartbeatEveryMs = 1000;
@@ -21,12 +23,16 @@ export interface DataDependencies {
 
 export const installationRoot = fileURLToPath(new URL('..', import.meta.url));
 
+function scratchFolder(path: string): WrittenFolder {
+  return { path, name: 'the scratch folder', elsewhere: 'point ANNEAL_HOME at a larger disk' };
+}
+
 /**
  * Run a stage of the data within an activity: heartbeats `DataProgress` every second, interrupts the running query when
  * the activity is cancelled.
  *
  * @param limits of the pipeline
- * @throws what the cancellation says when the activity was cancelled, else what the stage throws
+ * @throws what the cancellation says when the activity was cancelled, of a full disk `diskFullFailure`, else what the stage throws
  */
 export async function runDataStage<T>(
   { store, remote, scratchRoot = tmpdir() }: DataDependencies,
@@ -55,6 +61,7 @@ export async function runDataStage<T>(
   } catch (error) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
+    if (isDiskFull(error)) throw await diskFullFailure(error, scratchFolder(scratchRoot), context.info.attempt);
     throw error;
   } finally {
     clearInterval(timer);

@@ -35,8 +35,8 @@ export class IngestFixture {
     return { store: this.store, projectRoot: this.root, scratchRoot: this.scratchRoot, ...(remote ? { remote } : {}) };
   }
 
-  environment(): MockActivityEnvironment {
-    const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  environment(attempt = 1): MockActivityEnvironment {
+    const environment = new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') });
     environment.on('heartbeat', (details: unknown) => this.beats.push(details));
     return environment;
   }

@@ -1,12 +1,13 @@
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { MockActivityEnvironment } from '@temporalio/testing';
 import type { IngestInput, IngestResult } from '../contracts/activities.js';
 import type { IngestedFile, Snapshot } from '../contracts/dataset.js';
 import { dataSpec } from '../contracts/pipeline/data.js';
 import type { SourceSpec } from '../contracts/pipeline.js';
+import { DiskFullError } from '../ml/disk-full.js';
 import { failureOf, IngestFixture } from './ingest-fixture.js';
 import { createIngestActivities } from './ingest.js';
 
@@ -127,5 +128,41 @@ describe('Arrow', () => {
     expect(failure).toMatchObject({ type: 'SourceUnavailable', nonRetryable: true });
     expect(failure.message).toMatch(/tables\/3\.arrow.*not readable as arrow/);
     expect(failure.message).not.toContain(fixture.root);
+  });
+});
+
+describe('a full disk', () => {
+  it.each([
+    ['ENOSPC: no space left on device, write', 1, { nonRetryable: false, nextRetryDelay: 5000 }, /It is tried again in some seconds\.$/],
+    ['EDQUOT: disk quota exceeded, write', 3, { nonRetryable: false, nextRetryDelay: 20_000 }, /It is tried again in some seconds\.$/],
+    [
+      'ENOSPC: no space left on device, write',
+      4,
+      { nonRetryable: true },
+      /It was tried 4 times\. Then start the run again .* not done again\.$/,
+    ],
+  ])('(%s) ends the %i. attempt with its folder and what to do', async (words, attempt, expected, end) => {
+    fixture.remote = {
+      list: async () => [{ uri: 's3://bucket/days/a.csv', sizeBytes: 1, etag: 'a' }],
+      fetch: () => Promise.reject(new Error(words)),
+    };
+    const failure = await failureOf(fixture.ingest({ format: 'csv', uri: 's3://bucket/days/' }, fixture.environment(attempt)));
+    expect(failure).toMatchObject({ type: 'DiskFull', ...expected });
+    expect(failure.message).toMatch(
+      /^The disk of the scratch folder \S+\/scratch, or its quota, is full: .* leaves [0-9.,]+ MB free\. A stage needs /,
+    );
+    expect(failure.message).toMatch(end);
+    expect(fixture.leftovers()).toEqual([]);
+  });
+
+  it('of the artifact store is told as the store’s', async () => {
+    fixture.write('a.csv', 'a\n1\n');
+    const folder = { path: fixture.store.root, name: 'the artifact store', elsewhere: 'point ANNEAL_ARTIFACTS at a larger disk' };
+    const full = new DiskFullError('It is full.', { folder }, { cause: new Error('ENOSPC: no space left on device, write') });
+    jest.spyOn(fixture.store, 'putFile').mockRejectedValue(full);
+    const failure = await failureOf(fixture.ingest({ format: 'csv', uri: 'a.csv' }));
+    expect(failure.message).toMatch(
+      /^The disk of the artifact store \S+\/store.*: ENOSPC: .* or point ANNEAL_ARTIFACTS at a larger disk\. /,
+    );
   });
 });

@@ -66,6 +66,11 @@ export interface BatchPlan {
   readonly partitions: readonly PlannedPartition[];
   /** Uris of files without a byte. */
   readonly empty: readonly string[];
+  /**
+   * Whether columns that the model reads are written in its types, where the format of the input has none of its own; absent: as they
+   * were read. Plans of jobs that began before lack it, so that all parts of a job have the same types.
+   */
+  readonly typedInputs?: boolean;
 }
 
 /** What a workflow knows of a plan. */

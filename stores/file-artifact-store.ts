@@ -9,13 +9,13 @@ import { canonicalJson } from '../contracts/canonical-json.js';
 import { objectSegments } from './object-path.js';
 import { decodePointer, encodePointer } from './pointer-content.js';
 import { pointersIn, pointerSegments } from './pointer-name.js';
+import { DiskFullError, isDiskFull } from '../ml/disk-full.js';
 import { makeFolder } from '../ml/make-folder.js';
 import { syncPath } from '../ml/sync-path.js';
 
 const copyChunkBytes = 1 << 20;
 /** A temporary file this old belongs to a process that was killed: no copy takes a day. */
 const abandonedAfterMs = 24 * 60 * 60 * 1000;
-const outOfSpaceCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** Why an artifact cannot be read from this directory: it is not there, or damaged. */
 export interface CacheProblem {
@@ -198,7 +198,7 @@ export class FileArtifactStore implements ArtifactStore {
       return { ...written, stamp };
     } catch (error) {
       await rm(temporary, { force: true });
-      throw outOfSpaceCodes.has(codeOf(error)) ? outOfSpace(this.root, error) : error;
+      throw isDiskFull(error) ? outOfSpace(this.root, error) : error;
     }
   }
 
@@ -277,10 +277,11 @@ function corrupt(ref: ArtifactRef, found: string, advice: string, more: Omit<Cor
   );
 }
 
-/** Not an `AnnealError`: a retry helps as soon as someone has made room. */
-function outOfSpace(root: string, cause: unknown): Error {
-  return new Error(
+function outOfSpace(root: string, cause: unknown): DiskFullError {
+  const folder = { path: root, name: 'the artifact store', elsewhere: 'point ANNEAL_ARTIFACTS at a larger disk' };
+  return new DiskFullError(
     `The artifact store could not write to ${root}: the file system or its quota is full (${codeOf(cause)}). Nothing was left half-written. Free some space, or point ANNEAL_ARTIFACTS at a larger disk; the step is then tried again.`,
+    { folder },
     { cause },
   );
 }

@@ -14,6 +14,11 @@ export interface InputReading {
   readonly inputs: readonly string[];
   /** A row that breaks one is not predicted; the first is the reason. */
   readonly rules: readonly RowRule[];
+  /**
+   * By column, those that have another type in the file than the model's, for want of types in its format: in the model's type (VARCHAR,
+   * BIGINT, DOUBLE, BOOLEAN, TIMESTAMP), NULL for what is missing or cannot be read.
+   */
+  readonly retyped: ReadonlyMap<string, string>;
 }
 
 const maxTimestampMs = 8.64e15;
@@ -40,6 +45,7 @@ export function readInputs(
   const problems: string[] = [];
   const inputs: string[] = [];
   const rules: RowRule[] = [];
+  const retyped = new Map<string, string>();
   for (const input of manifest.inputs) {
     const found = types.get(input.name);
     if (found === undefined && !input.nullable) {
@@ -57,8 +63,9 @@ export function readInputs(
       continue;
     }
     inputs.push(input.type === 'uint8' ? reading.typed : rawColumn(input, `(${reading.typed})`));
-    if (found !== undefined)
-      rules.push(...(spec.type === 'image' ? imageRules(input.name, spec, reading) : rulesOf(input.name, spec, reading)));
+    if (found === undefined) continue;
+    rules.push(...(spec.type === 'image' ? imageRules(input.name, spec, reading) : rulesOf(input.name, spec, reading)));
+    if (spec.type !== 'image' && typing !== 'strong' && found !== sqlTypes[spec.type]) retyped.set(input.name, reading.typed);
   }
   if (problems.length > 0) {
     const names = shortList(columns.map(({ name }) => name));
@@ -68,7 +75,7 @@ export function readInputs(
       { uri, problems },
     );
   }
-  return { inputs, rules };
+  return { inputs, rules, retyped };
 }
 
 function columnSpec(input: ModelInput, declared: NonNullable<ModelManifest['declared']>[string] | undefined): ColumnSpec {

@@ -55,7 +55,7 @@ export async function planBatch(
       partitions.push(...partitionsOf(i, facts, columns, request.partitionRows));
     }
   });
-  return { formatVersion: 1, identity: batchIdentity(request), version, files: planned, partitions, empty };
+  return { formatVersion: 1, identity: batchIdentity(request), version, files: planned, partitions, empty, typedInputs: true };
 }
 
 /** Consecutive ranges of about equal length. Pure. */

@@ -95,7 +95,7 @@ function isReadingFailure(error: unknown): boolean {
   return /Invalid Input|Conversion|Parquet|Malformed|Snappy|ZSTD|Invalid Error|IO Error|CSV|JSON/i.test(String((error as Error).message));
 }
 
-/** Where a column of the file stands in the table of rows, and its name: names of our own cannot meet a user's `rowid`. */
+/** Where a value stands in the table of rows, and the name of its column: names of our own cannot meet a user's `rowid`. */
 type Carried = readonly (readonly [column: string, name: string])[];
 
 interface FileColumns {
@@ -121,12 +121,14 @@ async function readRows(
   const reading = readInputs(file.uri, model.manifest, columns, typings[source.format], job.rejectOutOfRange);
   const kept = keptColumns(file.uri, model.manifest, columns, job.keep);
   const rejected = rejectedColumns(kept, model.manifest, columns);
-  const carried = [...new Set([...kept, ...rejected])];
-  const placed = (names: readonly string[]) => names.map((name) => [carriedColumn(carried.indexOf(name)), name] as const);
+  const written = (name: string): string => (hasTypes(job) && reading.retyped.get(name)) || identifier(name);
+  const carried = [...new Set([...kept.map(written), ...rejected.map(identifier)])];
+  const placed = (names: readonly string[], sqlOf: (name: string) => string) =>
+    names.map((name) => [carriedColumn(carried.indexOf(sqlOf(name))), name] as const);
   const rules = reading.rules.map(({ isBroken }, i) => `WHEN ${isBroken} THEN ${i}`);
   const selected = [
     `${rowNumber(job, own)} AS ${rowColumn}`,
-    ...carried.map((name, i) => `${identifier(name)} AS ${carriedColumn(i)}`),
+    ...carried.map((value, i) => `${value} AS ${carriedColumn(i)}`),
     ...reading.inputs.map((input, i) => `CAST(${input} AS ${sqlTypes[model.manifest.inputs[i].type]}) AS ${inputColumn(i)}`),
     `${rules.length > 0 ? `CASE ${rules.join(' ')} END` : 'CAST(NULL AS INTEGER)'} AS ${ruleColumn}`,
   ];
@@ -136,7 +138,12 @@ async function readRows(
   verified?.catch(() => undefined);
   await session.run(`CREATE TABLE rows AS SELECT ${selected.join(', ')} FROM ${withFolderColumns(sql, own, file)}${within}`, onShare);
   await verified;
-  return { kept: placed(kept), rejected: placed(rejected), reading };
+  return { kept: placed(kept, written), rejected: placed(rejected, identifier), reading };
+}
+
+/** In CSV all values are text, and stay what they were. */
+function hasTypes({ typedInputs, format }: ScoringJob): boolean {
+  return typedInputs && format !== 'csv';
 }
 
 function rowNumber({ source, file }: ScoringJob, own: readonly SnapshotColumn[]): string {

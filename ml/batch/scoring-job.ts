@@ -13,6 +13,8 @@ export interface ScoringJob {
   readonly rows?: PlannedPartition['rows'];
   readonly keep: 'all' | readonly string[];
   readonly rejectOutOfRange: boolean;
+  /** Of the plan. */
+  readonly typedInputs: boolean;
   readonly format: BatchFormat;
   /** Where the predictions and the rejected rows are written; on the disk of the output. */
   readonly partPath: string;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBAppender, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
+import { isDiskFull } from '../disk-full.js';
 import { withScratchDirectory } from '../scratch-directory.js';
 import { registerScalarFunctions } from './transform/scalar-functions.js';
 
@@ -164,7 +165,6 @@ export function firstLine(error: unknown): string {
 
 /** Whether the machine (memory, disk), not the data, is why a query failed: another attempt may succeed. */
 export function isResourceFailure(error: unknown): boolean {
-  return /^(Out of Memory|INTERRUPT|TransactionContext)\b|No space left|could not be allocated|failed to allocate|Could not write/i.test(
-    firstLine(error),
-  );
+  const isOfMachine = /^(Out of Memory|INTERRUPT|TransactionContext)\b|could not be allocated|failed to allocate|Could not write/i;
+  return isDiskFull(error) || isOfMachine.test(firstLine(error));
 }

@@ -64,7 +64,7 @@ function matchRoute(method: string, url: string): Found {
   if (allowed.length > 0) throw new HttpError(405, `This path takes ${allowed.join(', ')}.`, { allow: allowed.join(', ') });
   throw new HttpError(
     404,
-    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served, GET /metrics is for Prometheus.',
+    'There is nothing at this path. POST /v1/models/<name>:predict answers rows, /v2 is the Open Inference Protocol, GET /v1/models lists what is served, GET /v1/models/<name> says what it takes, GET /metrics is for Prometheus.',
   );
 }
 

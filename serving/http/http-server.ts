@@ -2,6 +2,7 @@ import { createServer, STATUS_CODES, type IncomingMessage, type OutgoingHttpHead
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { badRequest, HttpError, toHttpError } from './http-error.js';
+import { endAfterDrain } from './end-after-drain.js';
 import type { ListenerOptions } from '../listener-options.js';
 import { ClientGone } from './request-body.js';
 import { newRequestId, plainRequestId } from './request-id.js';
@@ -172,11 +173,16 @@ export class HttpServer {
     const content = contentOf(body);
     const sizeBytes = isLatin1 || Buffer.isBuffer(body) ? content.length : Buffer.byteLength(content);
     const all: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': sizeBytes, 'x-request-id': id };
+    const isUnread = !request.complete && !request.askForBody && (status === 413 || this.#isTooLong(request));
     // Whether a client that was not asked for its body sends it all the same, nobody knows.
-    if (this.#drained || request.askForBody) all.connection = 'close';
+    if (this.#drained || request.askForBody || isUnread) all.connection = 'close';
     response.writeHead(status, headers ? Object.assign(all, headers) : all);
     // Text of as many bytes as characters is copied instead of encoded.
-    response.end(content, sizeBytes === content.length ? 'latin1' : 'utf8');
+    const encoding = sizeBytes === content.length ? 'latin1' : 'utf8';
+    if (isUnread) {
+      response.write(content, encoding);
+      endAfterDrain(request, response);
+    } else response.end(content, encoding);
     // A client that stops reading its answer would hold it in memory for ever. Those that read it need no timer.
     if (response.socket?.writableLength !== 0) response.setTimeout(this.#answerTimeoutMs);
     if (!this.#onAnswer) return;
@@ -184,6 +190,11 @@ export class HttpServer {
     const served = target && this.#context.registry.peek(target.model, target.version);
     const asked = { model: served?.name, version: version ?? served?.version };
     this.#onAnswer({ requestId: id, status, ...asked, degraded, ms: performance.now() - startedAt });
+  }
+
+  /** By its own word; whatever else it is refused for, the connection is not kept for so many bytes. */
+  #isTooLong({ headers }: ServedRequest): boolean {
+    return Number(headers['content-length'] ?? 0) > this.#context.maxBodyBytes;
   }
 }
 

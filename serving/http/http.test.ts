@@ -233,7 +233,7 @@ describe('the HTTP interface of a serving process', () => {
   });
 
   describe('refusals', () => {
-    it.each(['/', '/nope', '/v2/models/other', '/v2/models/tiny/versions/9', '/v1/models/tiny/versions/1', '/v2/models//infer'])(
+    it.each(['/', '/nope', '/v2/models/other', '/v2/models/tiny/versions/9', '/v1/models/tiny/versions/9', '/v2/models//infer'])(
       'knows no %s',
       async (path) => {
         expect(await call(path)).toMatchObject({ status: 404, body: { error: expect.any(String) } });

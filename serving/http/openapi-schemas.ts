@@ -60,45 +60,50 @@ function columnSchema(input: ModelInput): Schema {
   }
 }
 
-/** The answer to it. */
-export function responseSchema({ task, classes, quantiles, hasAnomaly }: ModelManifest): Schema {
+type Predicted = Pick<ModelManifest, 'task' | 'classes' | 'quantiles' | 'hasAnomaly'>;
+
+/** What is said of a row. */
+export function predictionSchema({ task, classes, quantiles, hasAnomaly }: Predicted): Schema {
   const probability: Schema = { type: 'number', minimum: 0, maximum: 1 };
   const anomaly = hasAnomaly
     ? { anomaly: { ...probability, description: 'Share of the training rows that are less unusual than this one' } }
     : {};
-  const prediction: Schema =
-    task === 'regression'
-      ? {
-          type: 'object',
-          properties: {
-            value: { type: 'number' },
-            ...(quantiles
-              ? { quantiles: { type: 'object', properties: Object.fromEntries(quantiles.map((each) => [each, { type: 'number' }])) } }
-              : {}),
-            ...anomaly,
-          },
-          required: ['value'],
-        }
-      : {
-          type: 'object',
-          properties: {
-            ...(task === 'multilabel'
-              ? { labels: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, { type: 'boolean' }])) } }
-              : { label: { type: 'string', enum: classes } }),
-            ...(task === 'binary' ? { probability } : {}),
-            probabilities: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, probability])) },
-            ...anomaly,
-          },
-          required: [task === 'multilabel' ? 'labels' : 'label', 'probabilities'],
-        };
+  return task === 'regression'
+    ? {
+        type: 'object',
+        properties: {
+          value: { type: 'number' },
+          ...(quantiles
+            ? { quantiles: { type: 'object', properties: Object.fromEntries(quantiles.map((each) => [each, { type: 'number' }])) } }
+            : {}),
+          ...anomaly,
+        },
+        required: ['value'],
+      }
+    : {
+        type: 'object',
+        properties: {
+          ...(task === 'multilabel'
+            ? { labels: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, { type: 'boolean' }])) } }
+            : { label: { type: 'string', enum: classes } }),
+          ...(task === 'binary' ? { probability } : {}),
+          probabilities: { type: 'object', properties: Object.fromEntries(classes.map((name) => [name, probability])) },
+          ...anomaly,
+        },
+        required: [task === 'multilabel' ? 'labels' : 'label', 'probabilities'],
+      };
+}
+
+/** The answer to it. */
+export function responseSchema(manifest: Predicted): Schema {
   return {
     type: 'object',
     properties: {
       model: { type: 'string' },
       version: { type: 'string' },
-      predictions: { type: 'array', items: prediction },
+      predictions: { type: 'array', items: predictionSchema(manifest) },
       degraded: degradedBy,
-      ...(hasAnomaly
+      ...(manifest.hasAnomaly
         ? { anomalous: { type: 'array', items: { type: 'integer', minimum: 0 }, description: 'Positions of the anomalous rows' } }
         : {}),
     },

@@ -76,7 +76,9 @@ describe('the OpenAPI document', () => {
       const options = post ? { method: 'POST', headers: { 'content-type': 'application/json' }, body } : {};
       expect({ path, status: (await fetch(serving.url + path, options)).status }).toEqual({ path, status: 200 });
     }
-    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/v1/models/tiny/versions/1:predict', '/v1/models', '/metrics']));
+    expect(Object.keys(paths)).toEqual(
+      expect.arrayContaining(['/v1/models/tiny/versions/1:predict', '/v1/models', '/v1/models/tiny', '/metrics']),
+    );
   });
 
   it('is valid for every type of column and every task', async () => {

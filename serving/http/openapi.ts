@@ -1,5 +1,6 @@
 import type { ModelManifest } from '../../contracts/model.js';
 import type { ModelRegistry, ServedModel } from '../model-registry.js';
+import { labels, modelPath, modelSchema, modelStateSchema } from './model-description.js';
 import { degradedBy, requestSchema, responseSchema, type Schema } from './openapi-schemas.js';
 
 export interface OpenApiOptions {
@@ -39,6 +40,7 @@ export function openApiDocument(registry: ModelRegistry, { hasTokens }: OpenApiO
       'Error',
       { type: 'object', properties: { error: { type: 'string', description: 'What happened, and what to do' } }, required: ['error'] },
     ],
+    ['Model', modelSchema],
   ]);
   const paths: [string, Schema][] = registry.list().flatMap(({ name }, i) => {
     const operation = (served: ServedModel, id: string, summary: string): Schema => {
@@ -56,8 +58,8 @@ export function openApiDocument(registry: ModelRegistry, { hasTokens }: OpenApiO
         },
       };
     };
-    const path = `/v1/models/${segment(name)}`;
-    const labelled = ['champion', 'previous'].flatMap((label): [string, Schema][] => {
+    const path = modelPath(name);
+    const labelled = labels.flatMap((label): [string, Schema][] => {
       const served = registry.peekLabel(name, label);
       return served
         ? [[`${path}/labels/${label}:predict`, operation(served, `_${label}`, `Predict rows with the ${label} of ${name}`)]]
@@ -70,7 +72,9 @@ export function openApiDocument(registry: ModelRegistry, { hasTokens }: OpenApiO
     });
     const active = registry.peek(name);
     const summary = `Predict rows with ${name}; version ${active?.version} answers now`;
-    return active ? [[`${path}:predict`, operation(active, '', summary)], ...labelled, ...numbered] : numbered;
+    if (!active) return numbered;
+    const described = told(`The versions of ${name}, their columns and what they answer`, `model_${plain(name)}_${i}`, refersTo('Model'));
+    return [[path, described], [`${path}:predict`, operation(active, '', summary)], ...labelled, ...numbered];
   });
   return {
     openapi: '3.1.0',
@@ -128,21 +132,7 @@ const isReady = state('ready');
 const ownPaths: Schema = {
   '/v1/models': told('The models of the host and their versions', 'list_models', {
     type: 'object',
-    properties: {
-      models: {
-        type: 'array',
-        items: {
-          type: 'object',
-          properties: {
-            name: text,
-            version: { ...text, description: 'The one that answers by default' },
-            epoch: { type: 'integer' },
-            loaded: { type: 'array', items: text },
-          },
-          required: ['name', 'epoch', 'loaded'],
-        },
-      },
-    },
+    properties: { models: { type: 'array', items: modelStateSchema } },
     required: ['models'],
   }),
   '/v1/executors': told('Where each version executes, in every serving process of the host', 'list_executors', {

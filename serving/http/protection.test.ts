@@ -65,7 +65,8 @@ describe('a host with tokens', () => {
     expect(text).not.toContain('other-token');
     expect((await predict('/v1/models/tiny/labels/champion:predict', token)).status).toBe(expected);
     expect((await predict('/v2/models/tiny', token)).status).toBe(expected);
-    expect((await predict('/v1/models', token)).status).toBe(expected);
+    for (const path of ['', '/tiny', '/tiny/versions/1', '/tiny/labels/champion'])
+      expect((await predict(`/v1/models${path}`, token)).status).toBe(expected);
     expect((await predict('/metrics', token)).status).toBe(expected);
   });
 
@@ -76,6 +77,8 @@ describe('a host with tokens', () => {
     ];
     expect(existing).toEqual(invented);
     expect((await predict('/v1/models/other:predict', 'Bearer narrow-token')).status).toBe(404);
+    expect((await predict('/v1/models/nothing', 'Bearer narrow-token')).status).toBe(403);
+    expect((await predict('/v1/models/other', 'Bearer narrow-token')).status).toBe(404);
     expect((await predict('/v2/health/live')).status).toBe(200);
     expect((await predict('/v2/health/ready')).status).toBe(200);
   });

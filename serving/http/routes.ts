@@ -11,6 +11,7 @@ import { computeBatch, computeRows, type ComputedRows } from '../predictions.js'
 import { readPlainRows } from './plain-rows.js';
 import { parseJson, readJsonBytes, readOptionalJsonBody, readTensorBody } from './request-body.js';
 import { confirmLoaded, refuseUnload } from '../oip/repository.js';
+import { describeModel, listModels } from './model-description.js';
 import { openApiDocument } from './openapi.js';
 import { plainRequestId } from './request-id.js';
 import type { RequestTerms } from '../request-terms.js';
@@ -146,7 +147,18 @@ export const routes: readonly Route[] = [
     }),
   },
   { method: 'GET', pattern: /^\/v1\/executors$/, answer: async ({ places }) => ok({ processes: await places() }) },
-  { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok({ models: registry.list() }) },
+  { method: 'GET', pattern: /^\/v1\/models$/, answer: ({ registry }) => ok(listModels(registry)) },
+  {
+    method: 'GET',
+    pattern: new RegExp(`^/v1/models/${name}${version}$`),
+    answer: ({ registry }, target) => ok(describeModel(registry, target.model, target.version)),
+  },
+  {
+    method: 'GET',
+    pattern: new RegExp(`^/v1/models/${name}/labels/([^/:]+)$`),
+    isLabel: true,
+    answer: ({ registry }, target) => ok(describeModel(registry, target.model, target.version)),
+  },
   {
     method: 'GET',
     pattern: /^\/v2$/,

@@ -43,13 +43,8 @@ export function jsonToColumn(input: RawInput, { shape, datatype }: Declared, dat
       `Row ${row} of the input "${input.name}" must be ${expected}${input.nullable ? ', or null' : ''}, but ${found} was sent.`,
     );
   };
-  const range = Object.hasOwn(integerRanges, datatype) ? integerRanges[datatype] : undefined;
-  for (let row = 0; range && row < rows; row++) {
-    const given = value(row);
-    // Anything else is told by what the column takes.
-    if (typeof given === 'number' && !(Number.isInteger(given) && given >= range[0] && given <= range[1]))
-      refuse(row, `an integer from ${range[0]} to ${range[1]}, as ${datatype} holds them`);
-  }
+  const check = valueCheck(datatype);
+  for (let row = 0; row < rows; row++) if (!check.holds(value(row))) refuse(row, `${check.expected}, as ${datatype} holds them`);
   const isMissing = (row: number) => input.nullable && (value(row) === null || value(row) === undefined);
   switch (input.type) {
     case 'string':
@@ -59,12 +54,11 @@ export function jsonToColumn(input: RawInput, { shape, datatype }: Declared, dat
         return typeof text === 'string' ? text : refuse(row, 'a string');
       });
     case 'int64': {
-      const isBoolean = input.columnType === 'boolean';
-      const expected = isBoolean ? 'true or false' : 'an integer within ±(2^53 − 1), or one as a string of decimal digits';
       return BigInt64Array.from({ length: rows }, (_, row) => {
         if (isMissing(row)) return missingTimestamp;
         const given = value(row);
-        return (isBoolean && typeof given === 'boolean' ? BigInt(given) : toInt64(given)) ?? refuse(row, expected);
+        if (typeof given === 'boolean') return BigInt(given);
+        return toInt64(given) ?? refuse(row, 'an integer within ±(2^53 − 1), or one as a string of decimal digits');
       });
     }
     case 'float64':
@@ -72,6 +66,21 @@ export function jsonToColumn(input: RawInput, { shape, datatype }: Declared, dat
         isMissing(row) ? Number.NaN : (toFloat64(value(row)) ?? refuse(row, 'a number')),
       );
   }
+}
+
+/** What the values of a datatype are in JSON; what is no number, true or false is told by what the column takes. */
+function valueCheck(datatype: string): { readonly expected: string; readonly holds: (value: unknown) => boolean } {
+  if (datatype === 'BOOL')
+    return { expected: 'true or false', holds: (value) => typeof value === 'boolean' || value === null || value === undefined };
+  if (!Object.hasOwn(integerRanges, datatype)) {
+    const expected = datatype === 'INT64' ? 'an integer' : datatype === 'BYTES' ? 'a string' : 'a number';
+    return { expected, holds: (value) => typeof value !== 'boolean' };
+  }
+  const [least, most] = integerRanges[datatype];
+  return {
+    expected: `an integer from ${least} to ${most}`,
+    holds: (value) => (typeof value === 'number' ? Number.isInteger(value) && value >= least && value <= most : typeof value !== 'boolean'),
+  };
 }
 
 function toInt64(value: unknown): bigint | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { RawInput } from '../../contracts/dataset.js';
+import type { ModelInput, RawInput } from '../../contracts/dataset.js';
 import { missingTimestamp } from '../../ml/data/read/missing-timestamp.js';
 import { tensorsToColumns } from './oip-input.js';
 import { checkTensorValues } from './tensor-values.js';
@@ -24,14 +24,46 @@ describe('values of tensors', () => {
     expect(() => checkTensorValues(input, column)).not.toThrow();
   });
 
-  test('of true and false come as such in JSON, as 0 and 1, and as nothing else', () => {
+  test('of BOOL are true and false in JSON, and nothing else', () => {
     const inputs: RawInput[] = [{ ...integer, columnType: 'boolean', nullable: true }];
     const read = (data: unknown[]) =>
       tensorsToColumns(inputs, [{ name: 'x', shape: [data.length], datatype: 'BOOL', data }], 10).columns[0];
-    expect(read([true, false, null, 1])).toEqual(BigInt64Array.of(1n, 0n, missingTimestamp, 1n));
-    expect(() => read([true, 'yes'])).toThrow('Row 1 of the input "x" must be true or false, or null, but a string was sent.');
-    const numbers = [{ name: 'x', shape: [1], datatype: 'INT64', data: [true] }];
-    expect(() => tensorsToColumns([integer], numbers, 10)).toThrow('must be an integer');
+    expect(read([true, false, null])).toEqual(BigInt64Array.of(1n, 0n, missingTimestamp));
+    const expected = 'Row 1 of the input "x" must be true or false, as BOOL holds them, or null, but';
+    expect(() => read([true, 'yes'])).toThrow(`${expected} a string was sent.`);
+    expect(() => read([true, 1])).toThrow(`${expected} an integer was sent.`);
+  });
+
+  test.each<[string, RawInput, string]>([
+    ['UINT8', float, 'an integer from 0 to 255'],
+    ['INT64', integer, 'an integer'],
+    ['INT64', { ...integer, columnType: 'boolean' }, 'an integer'],
+    ['FP64', { ...float, columnType: 'boolean' }, 'a number'],
+    ['FP32', float, 'a number'],
+    ['BYTES', text, 'a string'],
+  ])('of %s are neither true nor false in JSON: %#', (datatype, input, expected) => {
+    for (const nested of [false, true]) {
+      const data = [datatype === 'BYTES' ? 'a' : 1, true].map((value) => (nested ? [value] : value));
+      const tensors = [{ name: 'x', shape: nested ? [2, 1] : [2], datatype, data }];
+      expect(() => tensorsToColumns([input], tensors, 10)).toThrow(
+        `Row 1 of the input "x" must be ${expected}, as ${datatype} holds them${input.nullable ? ', or null' : ''}, but a boolean was sent.`,
+      );
+    }
+  });
+
+  test('of an image are numbers', () => {
+    const image: ModelInput = {
+      name: 'x',
+      type: 'uint8',
+      columnType: 'image',
+      nullable: false,
+      height: 1,
+      width: 2,
+      channels: 1,
+      range: [0, 1],
+    };
+    const tensors = [{ name: 'x', shape: [1, 1, 2, 1], datatype: 'UINT8', data: [true, 1] }];
+    expect(() => tensorsToColumns([image], tensors, 10)).toThrow('must be numbers from 0 to 255');
   });
 
   test.each([
