@@ -87,6 +87,21 @@ describe('the anomalies of a data set', () => {
     ]);
   });
 
+  it('tell of a target that numbers of 32 bits round away', async () => {
+    const regression = (expression: string): Partial<PipelineInput> => ({ target: { task: 'regression', name: 'spent', expression } });
+    const anomalies = await anomaliesOf({}, regression('spent + 1.7e9'));
+    expect(anomalies).toContainEqual(
+      expect.objectContaining({
+        severity: 'error',
+        rule: 'target-precision',
+        column: 'spent',
+        expected: 'a spread of at least 2048, 16 times what tells numbers of 32 bits apart there',
+      }),
+    );
+    for (const expression of ['spent', 'spent - 25', '1e12 * (1 + spent)', '1e-30 * spent', 'spent + 1e6'])
+      expect((await anomaliesOf({}, regression(expression))).map(({ rule }) => rule)).not.toContain('target-precision');
+  });
+
   it('tell that validation and test rest on few different rows', async () => {
     const repeated = {
       day: `TIMESTAMP '2024-01-01'`,

@@ -12,6 +12,8 @@ const ways: Readonly<Record<string, string>> = {
   quarantined: 'Correct the rows at the source, or raise expectations.maxQuarantined.',
   'min-rows': 'Give more data, or lower expectations.minRows.',
   'one-class': 'Take data with rows of every class; a model cannot learn from one.',
+  'target-precision':
+    'Subtract a constant in target.expression, such as the mean, and add it to the predictions: models compute with numbers of 32 bits.',
   'constant-target': 'Take data in which the target varies.',
   'few-rows-of-class': 'Give more rows of the class, or lower expectations.minRowsPerClass.',
   'duplicate-rows': 'Remove the copies at the source, or raise expectations.duplicates.max.',

@@ -29,14 +29,7 @@ export async function checkTarget(
       mean: Number(Number(found.mean).toPrecision(12)),
       standardDeviation: Number(Number(found.deviation).toPrecision(12)),
     };
-    if (found.low !== found.high) return { summary, anomalies: [] };
-    const expected = 'a target that varies';
-    return {
-      summary,
-      anomalies: [
-        { severity: 'error', rule: 'constant-target', column: target.name, expected, found: `${String(found.low)} in every row` },
-      ],
-    };
+    return { summary, anomalies: numberAnomalies(target.name, found) };
   }
 
   if (target.task === 'multilabel') {
@@ -58,6 +51,32 @@ export async function checkTarget(
   const total = [...counts.values()].reduce((sum, rows) => sum + rows, 0);
   const summary = { classes: Object.fromEntries([...counts].map(([name, rows]) => [name, rows / total])) };
   return { summary, anomalies: classAnomalies(counts, target.name, spec.expectations.minRowsPerClass) };
+}
+
+/** So many of the numbers of 32 bits around its mean a target has to spread over, or what is learnt is how they are rounded. */
+const leastSteps = 16;
+
+/** @param found `mean`, `deviation`, `low` and `high` of the target */
+function numberAnomalies(column: string, { mean, deviation, low, high }: Readonly<Record<string, unknown>>): Anomaly[] {
+  const error = { severity: 'error', column } as const;
+  if (low === high) return [{ ...error, rule: 'constant-target', expected: 'a target that varies', found: `${String(low)} in every row` }];
+  const step = float32Step(Number(mean));
+  if (Number(deviation) >= leastSteps * step) return [];
+  const spread = `a deviation of ${Number(deviation).toPrecision(3)} around a mean of ${Number(mean).toPrecision(6)}`;
+  return [
+    {
+      ...error,
+      rule: 'target-precision',
+      expected: `a spread of at least ${leastSteps * step}, ${leastSteps} times what tells numbers of 32 bits apart there`,
+      found: spread,
+    },
+  ];
+}
+
+/** Distance from a number to the next one of 32 bits. */
+function float32Step(value: number): number {
+  const exponent = value === 0 ? -126 : Math.max(-126, Math.floor(Math.log2(Math.abs(value))));
+  return 2 ** (exponent - 23);
 }
 
 interface LabelCounts {
