@@ -6,7 +6,7 @@ import { CommandError, usageError } from './command-error.js';
 import { predictUrl } from './links.js';
 import { printJson } from './output.js';
 import { answeredRows, WholeAnswer } from './predict/answered-rows.js';
-import { argumentRows } from './predict/argument-rows.js';
+import { argumentRows, givenRows } from './predict/argument-rows.js';
 import { type HostAccess, HostClient } from './predict/host-client.js';
 import { type Chunk, inChunks, inOrder } from './predict/in-chunks.js';
 import type { Instance } from './predict/instances.js';
@@ -90,13 +90,10 @@ async function sourceOf(
 
 /** The host counts the rows of one request from 0, people those of the whole input from 1. */
 function throwNaming(error: unknown, { name }: RowSource, first: number): never {
-  if (error instanceof CommandError && name !== 'the rows')
-    throw new CommandError(
-      error.message.replace(/\bRow (\d+)\b/, (_, row: string) => `Row ${first + Number(row)} of ${name}`),
-      error.exitCode,
-      { cause: error },
-    );
-  throw error;
+  if (!(error instanceof CommandError)) throw error;
+  const place = name === givenRows ? '' : ` of ${name}`;
+  const message = error.message.replace(/\bRow (\d+)\b/, (_, row: string) => `Row ${first + Number(row)}${place}`);
+  throw new CommandError(message, error.exitCode, { cause: error });
 }
 
 /** The columns that a model reads as text, by the metadata of the Open Inference Protocol. */

@@ -13,7 +13,7 @@ import type { Instance } from './instances.js';
  * numbers that are not finite as null. Text of CSV becomes numbers in the columns that the model reads as numbers.
  *
  * @param textColumns columns that the model reads as text: "01234" stays what it is
- * @throws AnnealError `SourceUnavailable` when the file is not what its format says
+ * @throws AnnealError `SourceUnavailable` when the file is not what its format says, with what can be done without a pipeline
  */
 export async function* fileRows(
   path: string,
@@ -46,7 +46,7 @@ export async function* fileRows(
       }
       await verified;
     } catch (error) {
-      failure = error instanceof AnnealError ? error : unreadable(source, file, error);
+      failure = forCallers(error instanceof AnnealError ? error : unreadable(source, file, error));
     }
   }).finally(() => {
     isDone = true;
@@ -67,6 +67,13 @@ export async function* fileRows(
     taken();
     await reading;
   }
+}
+
+/** Who asks for predictions has no pipeline whose source could be set. */
+function forCallers(error: Error): Error {
+  if (!(error instanceof AnnealError) || !/\bsource\.\w+/.test(error.message)) return error;
+  const message = `${error.message} What begins with "source." is set in a pipeline; here it is not: write the file anew in the usual form of its format (of CSV: UTF-8, commas, double quotes), or name it by --input-format.`;
+  return new AnnealError(error.type, message, error.details, { cause: error });
 }
 
 /** SQL of a column in a type whose values JSON can carry. */

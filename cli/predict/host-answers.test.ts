@@ -56,4 +56,10 @@ describe('anneal predict and what a host answers', () => {
     expect(failure.stderr).toContain(`Row ${refused} of ${path}`);
     expect(failure.stdout.split('\n').length - 1).toBe(written);
   });
+
+  test('counts rows that are given as an argument from 1, as those of files', async () => {
+    const rows = JSON.stringify([ordinary.row, { ...ordinary.row, distance: 'far' }]);
+    const failure = (await run(rows).catch((error: unknown) => error)) as { stderr: string };
+    expect(failure.stderr).toContain('Row 2: column "distance"');
+  });
 });

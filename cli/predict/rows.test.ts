@@ -65,7 +65,7 @@ describe('rows of a file', () => {
   test.each([
     ['broken.jsonl', '{"a":1}\n\n{"a":\n', exitCodes.usage, /Line 3 of .*broken\.jsonl is not valid JSON/],
     ['list.jsonl', '[1]\n', exitCodes.usage, /Line 1 of .*list\.jsonl is JSON, and no object/],
-    ['broken.parquet', 'nothing of the kind', undefined, /broken\.parquet.*not readable as parquet/],
+    ['broken.parquet', 'nothing of the kind', undefined, /broken\.parquet.*not readable as parquet.* is set in a pipeline; here it is not/],
   ])('name where %s is broken', async (name, content, exitCode, message) => {
     const failing = all(rowsOfFile(written(name, content), options).rows);
     await expect(failing).rejects.toMatchObject({ message: expect.stringMatching(message), ...(exitCode ? { exitCode } : {}) });
