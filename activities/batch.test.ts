@@ -510,7 +510,7 @@ describe('the part of a partition', () => {
       type: 'DiskFull',
       nonRetryable: true,
       message: expect.stringMatching(
-        /^The disk of the output folder \S+\/output, or its quota, is full: IO Error: .* No space left on device\. What was begun is removed again, which leaves [0-9.,]+ MB free\. The parts .* here 0\.0 MB in 1 parts?, .*\. Free some space there, or begin another job .*--output\)\. It was tried 4 times\. Then start the job again as it was begun, with --job job: its finished parts stay, and it goes on behind them\.$/,
+        /^The disk of the output folder \S+\/output, or its quota, is full: IO Error: .* No space left on device\. What was begun is removed again, which leaves [0-9.]+ [kMGT]?B free\. The parts .* here [0-9.]+ kB in 1 parts?, .*\. Free some space there, or begin another job .*--output\)\. It was tried 4 times\. Then start the job again as it was begun, with --job job: its finished parts stay, and it goes on behind them\.$/,
       ),
     });
   });

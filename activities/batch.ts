@@ -17,15 +17,15 @@ import type { ArtifactRef } from '../contracts/reference.js';
 import type { ServedVersion } from '../contracts/serving.js';
 import { BatchFolder, type BatchClaim } from '../ml/batch/batch-folder.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
-import { DiskFullError, type DiskFullFacts, isDiskFull, isOverflow } from '../ml/disk-full.js';
 import { LocalBatchPlace } from '../ml/batch/local-batch-place.js';
 import { planBatch } from '../ml/batch/plan-batch.js';
 import { ScoringPool } from '../ml/batch/scoring-pool.js';
 import { sealBatch } from '../ml/batch/seal-batch.js';
 import type { DataContext } from '../ml/data/data-context.js';
 import { resolveSourcePath, unavailable } from '../ml/data/ingest/source-file.js';
+import { size } from '../ml/data/report/format-figure.js';
+import { DiskFullError, type DiskFullFacts, isDiskFull, isOverflow } from '../ml/disk-full.js';
 import { type DataDependencies, installationRoot, runDataStage } from './data-stage.js';
-import { megabytes } from './disk-full.js';
 import { withActivityFailures } from './failures.js';
 
 /** Two partitions at a time and the worker itself have room beside each other in a small machine. */
@@ -97,7 +97,7 @@ async function rethrow(
       ...fullPlace(error, folder.place.uri, scratchRoot),
       ...(plan
         ? {
-            needs: `The parts of a job take about as much room as its input, here ${megabytes(plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))} in ${plan.partitions.length.toLocaleString('en-US')} parts, in CSV and JSON lines often several times as much.`,
+            needs: `The parts of a job take about as much room as its input, here ${size(plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))} in ${plan.partitions.length.toLocaleString('en-US')} parts, in CSV and JSON lines often several times as much.`,
           }
         : {}),
       resume: `Then start the job again as it was begun, with${name === undefined ? ' its' : ''} --job${name === undefined ? '' : ` ${name}`}: its finished parts stay, and it goes on behind them.`,

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { firstLine } from '../ml/data/duckdb-session.js';
+import { size } from '../ml/data/report/format-figure.js';
 import { DiskFullError, type WrittenFolder } from '../ml/disk-full.js';
 
 /** Somebody may be clearing up, or another program's file may be about to go; a disk that stays full is for people. */
@@ -21,7 +22,7 @@ export async function diskFullFailure(error: unknown, scratch: WrittenFolder, at
   const { folder = scratch, needs = ofStages, resume = ofRuns } = error instanceof DiskFullError ? error.facts : {};
   const freeBytes = await freeBytesAt(folder.path);
   const said = firstLine(error instanceof DiskFullError && error.cause !== undefined ? error.cause : error).replace(/[.\s]+$/, '');
-  const room = freeBytes === undefined ? '' : ` What was begun is removed again, which leaves ${megabytes(freeBytes)} free.`;
+  const room = freeBytes === undefined ? '' : ` What was begun is removed again, which leaves ${size(freeBytes)} free.`;
   const isLast = attempt >= mostAttempts;
   const what = `The disk of ${folder.name} ${folder.path}, or its quota, is full: ${said}.${room}`;
   const advice = `Free some space there, or ${folder.elsewhere}.`;
@@ -41,10 +42,4 @@ export async function diskFullFailure(error: unknown, scratch: WrittenFolder, at
 async function freeBytesAt(path: string): Promise<number | undefined> {
   const found = await statfs(path).catch(() => undefined);
   return found && found.bavail * found.bsize;
-}
-
-/** `171 MB` */
-export function megabytes(sizeBytes: number): string {
-  const size = sizeBytes / 1e6;
-  return `${size < 10 ? size.toFixed(1) : Math.round(size).toLocaleString('en-US')} MB`;
 }

@@ -149,7 +149,7 @@ describe('a full disk', () => {
     const failure = await failureOf(fixture.ingest({ format: 'csv', uri: 's3://bucket/days/' }, fixture.environment(attempt)));
     expect(failure).toMatchObject({ type: 'DiskFull', ...expected });
     expect(failure.message).toMatch(
-      /^The disk of the scratch folder \S+\/scratch, or its quota, is full: .* leaves [0-9.,]+ MB free\. A stage needs /,
+      /^The disk of the scratch folder \S+\/scratch, or its quota, is full: .* leaves [0-9.]+ [kMGT]?B free\. A stage needs /,
     );
     expect(failure.message).toMatch(end);
     expect(fixture.leftovers()).toEqual([]);

@@ -120,7 +120,7 @@ describe('the view of a batch job', () => {
     const view = batchResultView({ ...status, state: 'completed', totals, endedAtMs: 10_000 }, 'http://page');
     const lines = stripVTControlCharacters(view.join('\n'));
     expect(lines).toMatch(/completed {2}toy version 3 {2}job monday, 10\.0 s/);
-    expect(lines).toMatch(/in 10 parts, 2\.0 MB, 950 rows\/s/);
+    expect(lines).toMatch(/in 10 parts, 2\.00 MB, 950 rows\/s/);
     expect(lines).toMatch(/Rejected +10 rows: x is missing \(10\)/);
   });
 

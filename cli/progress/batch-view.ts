@@ -1,6 +1,7 @@
 import colors from 'picocolors';
 import type { BatchStatus, PartitionProgress } from '../../contracts/batch.js';
 import { reasonsText } from '../../ml/batch/reject-limit.js';
+import { size } from '../../ml/data/report/format-figure.js';
 import { count, duration } from '../output.js';
 
 /** `predict: partition 7/12, 1,750,000 of 3,000,000 rows, 612,000 rows/s, ETA 2.1 s` @param underWay partitions that are not done */
@@ -57,7 +58,7 @@ export function batchResultView(
     ...(state === 'running' ? [`  ${batchProgressText(status, underWay, nowMs)}`] : []),
     line(
       'Predicted',
-      `${count(rows.predicted)} rows${totals ? ` in ${count(totals.parts)} ${totals.parts === 1 ? 'part' : 'parts'}, ${(totals.sizeBytes / 1e6).toFixed(1)} MB${speed}` : ''}`,
+      `${count(rows.predicted)} rows${totals ? ` in ${count(totals.parts)} ${totals.parts === 1 ? 'part' : 'parts'}, ${size(totals.sizeBytes)}${speed}` : ''}`,
     ),
     ...(rows.rejected > 0 ? [line('Rejected', `${count(rows.rejected)} rows: ${reasonsText(reasons)}`)] : []),
     line('Output', colors.cyan(request.directory)),

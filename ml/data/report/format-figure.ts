@@ -40,8 +40,9 @@ export function time(milliseconds: number, spanMs?: number): string {
 
 /** `1.5 kB` */
 export function size(bytes: number): string {
-  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  if (Math.round(bytes) < 1000) return `${Math.round(bytes)} B`;
   const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  // Three digits of 999,900 are those of a million.
+  const power = Math.min(units.length, Math.floor(Math.log10(Number(bytes.toPrecision(3))) / 3));
   return `${(bytes / 1000 ** power).toPrecision(3)} ${units[power - 1]}`;
 }
