@@ -1,8 +1,7 @@
-import { statfs } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import { firstLine } from '../ml/data/duckdb-session.js';
+import { firstLine } from '../ml/first-line.js';
 import { size } from '../ml/data/report/format-figure.js';
-import { DiskFullError, type WrittenFolder } from '../ml/disk-full.js';
+import { DiskFullError, freeBytesAt, type WrittenFolder } from '../ml/disk-full.js';
 
 /** Somebody may be clearing up, or another program's file may be about to go; a disk that stays full is for people. */
 const mostAttempts = 4;
@@ -29,17 +28,9 @@ export async function diskFullFailure(error: unknown, scratch: WrittenFolder, at
   const further = isLast ? `It was tried ${attempt} times. ${resume}` : 'It is tried again in some seconds.';
   return ApplicationFailure.create({
     type: 'DiskFull',
-    message: [what, needs, advice, further]
-      .filter((sentence) => sentence !== '')
-      .join(' ')
-      .trim(),
+    message: `${what} ${needs} ${advice} ${further}`,
     nonRetryable: isLast,
     ...(isLast ? {} : { nextRetryDelay: pausesMs[attempt - 1] }),
     cause: error instanceof Error ? error : undefined,
   });
-}
-
-async function freeBytesAt(path: string): Promise<number | undefined> {
-  const found = await statfs(path).catch(() => undefined);
-  return found && found.bavail * found.bsize;
 }

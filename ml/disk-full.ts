@@ -1,4 +1,6 @@
+import { statfs } from 'node:fs/promises';
 import { AnnealError } from '../contracts/failures.js';
+import { firstLine } from './first-line.js';
 
 /** A folder that something is written to, for whoever has to make room. */
 export interface WrittenFolder {
@@ -42,8 +44,8 @@ export function isOverflow(error: unknown): boolean {
   return /failed to offload/i.test(firstLine(error));
 }
 
-// DuckDB's further lines may hold the query. Not by `instanceof`: an error that native code made may belong to another realm.
-function firstLine(error: unknown): string {
-  const { message } = error as { readonly message?: unknown };
-  return (typeof message === 'string' ? message : String(error)).split('\n', 1)[0];
+/** @returns bytes that may still be written where a folder or file lies; undefined where the system does not tell */
+export async function freeBytesAt(path: string): Promise<number | undefined> {
+  const found = await statfs(path).catch(() => undefined);
+  return found && found.bavail * found.bsize;
 }

@@ -4,7 +4,8 @@ import type { ListedFile, ModelInput, SnapshotColumn } from '../../contracts/dat
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { ModelManifest } from '../../contracts/model.js';
 import type { OnRows } from '../child/job-messages.js';
-import { type DataSession, firstLine, isResourceFailure, withDataSession } from '../data/duckdb-session.js';
+import { type DataSession, isResourceFailure, withDataSession } from '../data/duckdb-session.js';
+import { firstLine } from '../first-line.js';
 import { fileRelation, unreadable } from '../data/ingest/file-relation.js';
 import { describe } from '../data/ingest/ingest-files.js';
 import { typings } from '../data/ingest/unify-columns.js';

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBAppender, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
 import { isDiskFull } from '../disk-full.js';
+import { firstLine } from '../first-line.js';
 import { withScratchDirectory } from '../scratch-directory.js';
 import { registerScalarFunctions } from './transform/scalar-functions.js';
 
@@ -154,13 +155,6 @@ function sessionOf(connection: DuckDBConnection, scratch: string, signal: AbortS
       }
     },
   };
-}
-
-/** The first line of DuckDB's message: without the query, which may hold data. */
-export function firstLine(error: unknown): string {
-  // Not by `instanceof`: an error that native code made may belong to another realm.
-  const { message } = error as { readonly message?: unknown };
-  return (typeof message === 'string' ? message : String(error)).split('\n', 1)[0].trim();
 }
 
 /** Whether the machine (memory, disk), not the data, is why a query failed: another attempt may succeed. */

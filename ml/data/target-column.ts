@@ -1,6 +1,7 @@
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import { labelsOf, type TargetSpec } from '../../contracts/pipeline.js';
-import { type DataSession, firstLine } from './duckdb-session.js';
+import { type DataSession } from './duckdb-session.js';
+import { firstLine } from '../first-line.js';
 import { expressionProblem } from './read/one-expression.js';
 
 /** Name of the target in clean data and test data. */

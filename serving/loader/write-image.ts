@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { modelOutputs, type ModelManifest } from '../../contracts/model.js';
+import { freeBytesAt } from '../../ml/disk-full.js';
 import { loadFailed, messageOf } from './load-failed.js';
 import { sessionOptions, type PreparedVersion } from './prepared-version.js';
 import { checkVerified, hashNew, type LocalFile } from './verified-file.js';
@@ -51,9 +52,9 @@ async function optimize(model: LocalFile, image: string): Promise<InferenceSessi
       extra: { session: { save_model_format: 'ORT', disable_prepacking: '1' } },
     });
   } catch (error) {
-    const [freeBytes, neededBytes] = [await freeBytesBeside(image), await sizeOf(model.path)];
+    const [freeBytes, neededBytes] = [await freeBytesAt(dirname(image)), await sizeOf(model.path)];
     await rm(image, { force: true });
-    if (freeBytes < neededBytes)
+    if (freeBytes !== undefined && freeBytes < neededBytes)
       throw loadFailed(
         `its image cannot be written to ${dirname(image)}: ${freeBytes} bytes are free there, and the model alone has ${neededBytes}. Free some space, or set ANNEAL_HOME to a larger disk.`,
         error,
@@ -85,16 +86,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined);
   return found?.size ?? 0;
-}
-
-/** What is free on the disk of a file that could not be written whole; infinity where that cannot be told. */
-async function freeBytesBeside(path: string): Promise<number> {
-  try {
-    const { bavail, bsize } = await statfs(dirname(path));
-    return bavail * bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }
 
 function checkSignature(session: InferenceSession, manifest: ModelManifest): void {

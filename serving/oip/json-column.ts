@@ -53,14 +53,13 @@ export function jsonToColumn(input: RawInput, { shape, datatype }: Declared, dat
         const text = value(row);
         return typeof text === 'string' ? text : refuse(row, 'a string');
       });
-    case 'int64': {
+    case 'int64':
       return BigInt64Array.from({ length: rows }, (_, row) => {
         if (isMissing(row)) return missingTimestamp;
         const given = value(row);
         if (typeof given === 'boolean') return BigInt(given);
         return toInt64(given) ?? refuse(row, 'an integer within ±(2^53 − 1), or one as a string of decimal digits');
       });
-    }
     case 'float64':
       return Float64Array.from({ length: rows }, (_, row) =>
         isMissing(row) ? Number.NaN : (toFloat64(value(row)) ?? refuse(row, 'a number')),

@@ -1,5 +1,5 @@
 import type sharpFactory from 'sharp';
-import { firstLine } from '../duckdb-session.js';
+import { firstLine } from '../../first-line.js';
 import { imageBytes, type ImageShape } from './image-shape.js';
 
 /** Decoded, this is 256 MB with an alpha channel; a small file can claim to hold any number of pixels. */

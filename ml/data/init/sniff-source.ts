@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FileSource } from '../../../contracts/pipeline/source.js';
-import { type DataSession, firstLine } from '../duckdb-session.js';
+import { type DataSession } from '../duckdb-session.js';
+import { firstLine } from '../../first-line.js';
 import { compressionOf, contentOf } from '../ingest/compression.js';
 import { unavailable } from '../ingest/source-file.js';
 import { textLiteral } from '../sql-quoting.js';
