@@ -43,7 +43,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   const logDirectory = join(settings.home, 'prediction-log', settings.hostId);
   // Of this process alone: another one that was started by mistake must not take the images away.
   const images = join(directory, 'prepared');
-  const loader = await VersionLoader.open(join(images, String(process.pid)));
+  const loader = await VersionLoader.open(join(images, String(process.pid)), { placement: settings.serving.placement });
   const host = await InferenceHost.open({ hostId: settings.hostId, cache, loader, logger });
   const plan = await planServing(settings.serving);
   if (!protection.access && !isLoopback(settings.httpHost))

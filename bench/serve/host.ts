@@ -32,7 +32,7 @@ export interface BenchHostOptions {
 /** A host with everything that serves: its processes, its loader; what it lacks is Temporal. */
 export async function startHost(settings: ServingPlanSettings, { logShare, tracing }: BenchHostOptions = {}): Promise<BenchHost> {
   const directory = await mkdtemp(join(tmpdir(), 'anneal-bench-host-'));
-  const loader = await VersionLoader.open(directory);
+  const loader = await VersionLoader.open(directory, { placement: settings.placement });
   const plan = await planServing(settings);
   const pool = new ServingPool({
     logger: pino({ level: 'warn' }),

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { AnnealError } from '../../contracts/failures.js';
 import { compiledFlags, compiledModule } from '../../ml/child/compiled-module.js';
 import { largePages } from '../../ml/train/child/large-pages.js';
+import type { Placement } from '../executors/placement.js';
 import { loadFailed } from './load-failed.js';
 import type { PreparedVersion } from './prepared-version.js';
 import { silence, type CallMessage, type PreparedMessage, type PrepareMessage, type RemoveMessage } from './loader-messages.js';
@@ -51,7 +52,7 @@ export class LoaderLink {
   }
 
   /** One at a time. @throws AnnealError `LoadFailed` */
-  prepare(files: VersionFiles, directory: string): Promise<PreparedVersion> {
+  prepare(files: VersionFiles, directory: string, placement?: Placement): Promise<PreparedVersion> {
     clearTimeout(this.#idle);
     this.#child.ref();
     this.#child.channel?.ref();
@@ -59,7 +60,7 @@ export class LoaderLink {
       const what = `it was not loaded within ${loadTimeoutMs / 1000} seconds. Look for a machine short of memory.`;
       const timer = setTimeout(() => this.#giveUp(what), loadTimeoutMs);
       this.#waiting = { id: this.#nextId++, resolve, reject, timer };
-      const message: PrepareMessage = { id: this.#waiting.id, files, directory };
+      const message: PrepareMessage = { id: this.#waiting.id, files, directory, placement };
       this.#child.send(message, (error) => {
         if (error) this.#settle((waiting) => waiting.reject(error));
       });

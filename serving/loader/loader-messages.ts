@@ -1,4 +1,5 @@
 import type { FailureType } from '../../contracts/failures.js';
+import type { Placement } from '../executors/placement.js';
 import type { PreparedVersion } from './prepared-version.js';
 import type { VersionFiles } from './prepare-version.js';
 
@@ -7,6 +8,8 @@ export interface PrepareMessage {
   readonly id: number;
   readonly files: VersionFiles;
   readonly directory: string;
+  /** As of `PrepareOptions`. */
+  readonly placement?: Placement;
 }
 
 /** Images that are not needed any more, to be deleted at the loader's priority; not answered. */

@@ -27,14 +27,14 @@ process.on('message', (message: PrepareMessage | RemoveMessage) => {
 function remove({ remove: paths }: RemoveMessage): void {
   for (const path of paths) {
     try {
-      rmSync(path, { force: true });
+      rmSync(path, { recursive: true, force: true });
     } catch {
       // As above.
     }
   }
 }
 
-async function prepare({ id, files, directory }: PrepareMessage): Promise<PreparedMessage> {
+async function prepare({ id, files, directory, placement }: PrepareMessage): Promise<PreparedMessage> {
   let toldAt = Number.NEGATIVE_INFINITY;
   const onCall = (limitMs: number): void => {
     const now = performance.now();
@@ -44,7 +44,7 @@ async function prepare({ id, files, directory }: PrepareMessage): Promise<Prepar
     reply({ id, callLimitMs: limitMs });
   };
   try {
-    return { id, ok: true, prepared: await prepareVersion(files, directory, onCall) };
+    return { id, ok: true, prepared: await prepareVersion(files, directory, { onCall, placement }) };
   } catch (error) {
     const type = error instanceof AnnealError ? error.type : undefined;
     return { id, ok: false, type, message: error instanceof Error ? error.message : String(error) };

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -59,6 +59,57 @@ describe('prepareVersion', () => {
     const prepared = await prepare(writeTinyVersion(fresh(), { bias: 3 }));
     writeFileSync(prepared.image.path, 'changed');
     expect(await refusal(openPrepared(prepared))).toContain(`expected ${prepared.image.sha256}`);
+  });
+
+  describe('of a large model', () => {
+    const dense = { bias: 0.25, squareOf: 1100 };
+    const onExecutor = (files: VersionFiles) => prepareVersion(files, directory, { placement: 'executor-process' });
+
+    it.each([false, true])('shares the weights with its file, which may go, and computes what it says (prepacked: %s)', async (prepack) => {
+      const files = writeTinyVersion(fresh(), dense);
+      const prepared = await onExecutor(files);
+      expect(prepared.goldenDifference).toBeLessThan(1e-5);
+      expect(readFileSync(prepared.image.path).byteLength).toBeLessThan(20_000);
+      expect(statSync(prepared.image.weights!.path).ino).toBe(statSync(files.model.path).ino);
+      rmSync(files.model.path);
+      const model = await openPrepared(prepared, { prepack });
+      const { values } = await model.run({ rows: 1, columns: [['JFK'], BigInt64Array.of(0n), Float64Array.of(-900)] });
+      expect(values[1]).toBeCloseTo(tinyProbability(dense, { origin: 'JFK', distance: -900 }), 5);
+      await model.release();
+    });
+
+    it('is not opened when the weights changed after they were verified', async () => {
+      const { image, ...prepared } = await onExecutor(writeTinyVersion(fresh(), dense));
+      writeFileSync(image.weights!.path, 'changed');
+      expect(await refusal(openPrepared({ ...prepared, image }))).toContain(`expected ${image.weights!.sha256}`);
+    });
+
+    it.each([
+      ['its calls are short', { bias: 0, tableOf: 1_200_000 }, undefined],
+      ['the host wants it', dense, 'http-thread'],
+    ] as const)('makes an image in one piece where the thread that serves may execute it: %s', async (_, model, placement) => {
+      const into = fresh();
+      const { image } = await prepareVersion(writeTinyVersion(into, model), into, { placement });
+      expect(image.weights).toBeUndefined();
+      expect(readdirSync(into).filter((name) => /\.ort|\.split/.test(name))).toEqual([expect.stringMatching(/\.ort$/)]);
+    });
+
+    it('shares a table that is looked up on an executor', async () => {
+      const files = writeTinyVersion(fresh(), { bias: 0, tableOf: 1_200_000 });
+      const { image } = await onExecutor(files);
+      expect(image.weights).toBeDefined();
+    });
+
+    it('is refused as a small one is when it reads a weight from a file beside it', async () => {
+      const { ModelProto, StringStringEntryProto, TensorProto } = onnxProto.onnx;
+      const graph = ModelProto.decode(tinyGraph(dense));
+      const sum = graph.graph!.initializer!.find(({ dims, rawData }) => dims?.length === 2 && rawData?.byteLength === 4 * 1100)!;
+      sum.rawData = new Uint8Array();
+      sum.dataLocation = TensorProto.DataLocation.EXTERNAL;
+      sum.externalData = [StringStringEntryProto.create({ key: 'location', value: 'weights.onnx' })];
+      const files = writeVersion(fresh(), ModelProto.encode(graph).finish(), tinyManifest, tinyGolden(dense));
+      expect(await refusal(onExecutor(files))).toContain('onnxruntime does not accept its graph');
+    });
   });
 
   it('refuses a file that is not there', async () => {

@@ -1,14 +1,17 @@
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
 import { loadFailed, messageOf } from './load-failed.js';
-import { longestCallMs, longestOpenMs } from '../executors/placement.js';
-import { goldenBatch, manyRows, openImage, type PreparedVersion } from './prepared-version.js';
+import { choosePlacement, longestCallMs, longestOpenMs, type Placement } from '../executors/placement.js';
+import { checkSignature } from './check-signature.js';
+import { goldenBatch, manyRows, openImage, type PreparedImage, type PreparedVersion } from './prepared-version.js';
 import { sessionRunner } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
 import { readVerified, type LocalFile } from './verified-file.js';
 import { writeImage } from './write-image.js';
+import { writeSplitImage } from './write-split-image.js';
 
 /** Of what the placement does not hang on. */
 const callTries = 2;
@@ -28,6 +31,13 @@ export function versionDigest(files: VersionFiles): string {
   return [files.model, files.manifest, files.golden].map((file) => file.sha256).join();
 }
 
+export interface PrepareOptions {
+  /** Told before each call of the model how long it may take. */
+  readonly onCall?: (limitMs: number) => void;
+  /** Where versions execute on this host, unless their pipeline says something else. @default chosen by what each version costs */
+  readonly placement?: Placement;
+}
+
 /**
  * Read a version from local files, check its digests, optimize it for this machine, make it reproduce its golden outputs, and
  * measure what it costs.
@@ -35,11 +45,10 @@ export function versionDigest(files: VersionFiles): string {
  * What is verified is the very image that serving processes open. Blocks the thread for as long as onnxruntime takes (some hundred
  * milliseconds for a model of 40 MB), so it belongs into a process of its own. Safe to repeat.
  *
- * @param onCall told before each call of the model how long it may take
- * @param directory takes `<sha256 of the model>.<of the image>.ort`
+ * @param directory takes the image, under a name that begins with the SHA-256 of the model
  * @throws AnnealError `LoadFailed` that names the file, the input or the row that is not as expected
  */
-export async function prepareVersion(files: VersionFiles, directory: string, onCall?: (limitMs: number) => void): Promise<PreparedVersion> {
+export async function prepareVersion(files: VersionFiles, directory: string, options: PrepareOptions = {}): Promise<PreparedVersion> {
   const startedAt = performance.now();
   const manifest = parseJson<ModelManifest>('manifest', readVerified('manifest', files.manifest));
   const golden = parseJson<GoldenOutputs>('golden outputs', readVerified('golden outputs', files.golden));
@@ -48,10 +57,44 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
       'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
     );
   }
-  const image = await writeImage(files.model, manifest, join(directory, files.model.sha256));
-  const openMs = await leastMs(async () => (await openImage(image.path, {})).release(), longestOpenMs);
-  const session = await openImage(image.path, {});
+  const verify = async (image: PreparedImage): Promise<PreparedVersion> => {
+    const { difference, profile } = await verifyImage(image, manifest, golden, options.onCall);
+    const loadMs = performance.now() - startedAt;
+    return { digest: versionDigest(files), image, manifest, golden: files.golden, goldenDifference: difference, loadMs, profile };
+  };
+  const stem = join(directory, files.model.sha256);
+  const split = await splitImage(files.model, manifest, stem);
+  if (split) {
+    const prepared = await verify(split);
+    if (!isBesideHttp(prepared, options.placement)) return prepared;
+    // The thread that serves copies what it computes with, for which it has to be in one piece.
+    await rm(dirname(split.path), { recursive: true, force: true });
+  }
+  return verify(await writeImage(files.model, stem));
+}
+
+/** @returns undefined where the model cannot be split, for whatever reason: to make the image whole tells it */
+async function splitImage(model: LocalFile, { layout }: ModelManifest, stem: string): Promise<PreparedImage | undefined> {
+  if (layout.image) return undefined;
   try {
+    return await writeSplitImage(model, stem);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it may come to execute on the thread that serves, by what its calls take. */
+function isBesideHttp({ profile, manifest }: PreparedVersion, placement?: Placement): boolean {
+  const { layout, serving } = manifest;
+  const wishes = { isolation: serving?.isolation, placement };
+  return choosePlacement({ ...profile, openMs: 0 }, layout.image !== undefined, wishes) === 'http-thread';
+}
+
+async function verifyImage(image: PreparedImage, manifest: ModelManifest, golden: GoldenOutputs, onCall?: PrepareOptions['onCall']) {
+  const openMs = await leastMs(async () => (await openImage(image, {})).release(), longestOpenMs);
+  const session = await openImage(image, {});
+  try {
+    checkSignature(session, manifest);
     const limitMs = warmUpLimitMs(manifest);
     const runBatch = sessionRunner(session, manifest);
     const took = new Map<number, number>();
@@ -65,15 +108,7 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
     const ofRows = (count: number, bound?: number) => leastMs(() => run(tileBatch(rows, count)), bound, took.get(count));
     const oneRowMs = await ofRows(1);
     const manyRowsMs = await ofRows(manyRows, longestCallMs);
-    return {
-      digest: versionDigest(files),
-      image,
-      manifest,
-      golden: files.golden,
-      goldenDifference: difference,
-      loadMs: performance.now() - startedAt,
-      profile: { openMs, oneRowMs, manyRowsMs },
-    };
+    return { difference, profile: { openMs, oneRowMs, manyRowsMs } };
   } catch (error) {
     if (error instanceof AnnealError && error.type === failureTypes.loadFailed) throw error;
     throw loadFailed(`it failed on its golden inputs: ${messageOf(error)}. Export the model again.`, error);

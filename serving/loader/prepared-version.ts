@@ -19,12 +19,23 @@ export interface VersionProfile {
 /** Rows of the larger batch that a version is measured and warmed up with. */
 export const manyRows = 32;
 
+/** What serving processes open. */
+export interface PreparedImage extends LocalFile {
+  /** Of all that is opened. */
+  readonly sizeBytes: number;
+  /**
+   * The model's own file, under another name: the image is an ONNX graph that names the places of its large weights in there. Absent:
+   * the image is in onnxruntime's own format, the graph as it was optimized for this machine.
+   */
+  readonly weights?: LocalFile;
+}
+
 /** A version that was loaded and verified in another process, in a form that opens within milliseconds. */
 export interface PreparedVersion {
   /** Of the files that it was made of; the image's bytes may differ from one preparation to the next. */
   readonly digest: string;
-  /** onnxruntime's own format: the graph as it was optimized for this machine, weights ready to be used where they lie. */
-  readonly image: LocalFile & { readonly sizeBytes: number };
+  /** Its weights are ready to be used where they lie. */
+  readonly image: PreparedImage;
   readonly manifest: ModelManifest;
   /** JSON of `GoldenOutputs`: rows to warm up with. */
   readonly golden: LocalFile;
@@ -62,7 +73,8 @@ export async function openPrepared(prepared: PreparedVersion, options: OpenOptio
   const { manifest } = prepared;
   const read = options.isServing ? readVerifiedBesideRequests : readVerified;
   const golden = JSON.parse(new TextDecoder().decode(await read('golden outputs', prepared.golden))) as GoldenOutputs;
-  const { session, bytes } = options.isServing ? await openCopied(prepared, options) : await openMapped(prepared, options);
+  const isCopied = options.isServing && !prepared.image.weights;
+  const { session, bytes } = isCopied ? await openCopied(prepared, options) : await openMapped(prepared, options);
   const run = sessionRunner(session, manifest);
   const rows = goldenBatch(manifest, golden);
   for (const size of [1, manyRows]) await run(tileBatch(rows, size));
@@ -83,10 +95,10 @@ async function openCopied({ image }: PreparedVersion, options: OpenOptions): Pro
 
 /** Neither read nor copied: the system's one copy is mapped by every process that opens it, and stays when the file is deleted. */
 async function openMapped({ image }: PreparedVersion, options: OpenOptions): Promise<OpenedImage> {
-  const confirm = checkVerified('prepared image', image);
-  const session = await openImage(image.path, options);
+  const confirmations = [checkVerified('prepared image', image), ...(image.weights ? [checkVerified('model', image.weights)] : [])];
+  const session = await openImage(image, options);
   try {
-    confirm();
+    for (const confirm of confirmations) confirm();
   } catch (error) {
     await session.release();
     throw error;
@@ -95,24 +107,26 @@ async function openMapped({ image }: PreparedVersion, options: OpenOptions): Pro
 }
 
 /**
- * @param image its bytes, which must stay as long as the session; or the path of its file, which is mapped
+ * @param image its bytes, in onnxruntime's format, which must stay as long as the session; or its files, which are mapped
  * @throws AnnealError `LoadFailed`
  */
-export async function openImage(image: Uint8Array | string, { threads = 1, prepack = false }: OpenOptions): Promise<InferenceSession> {
-  const isMapped = typeof image === 'string';
-  const options = {
-    ...sessionOptions(threads),
-    graphOptimizationLevel: 'disabled' as const,
-    extra: {
-      session: {
-        ...(isMapped ? { use_memory_mapped_ort_model: '1' } : { use_ort_model_bytes_directly: '1' }),
-        use_ort_model_bytes_for_initializers: '1',
-        disable_prepacking: prepack ? '0' : '1',
-      },
-    },
-  };
+export async function openImage(
+  image: Uint8Array | Pick<PreparedImage, 'path' | 'weights'>,
+  { threads = 1, prepack = false }: OpenOptions,
+): Promise<InferenceSession> {
+  const disable_prepacking = prepack ? '0' : '1';
+  const optimized = { ...sessionOptions(threads), graphOptimizationLevel: 'disabled' as const };
+  const common = { disable_prepacking, use_ort_model_bytes_for_initializers: '1' };
   try {
-    return await (isMapped ? InferenceSession.create(image, options) : InferenceSession.create(image, options));
+    if (image instanceof Uint8Array)
+      return await InferenceSession.create(image, { ...optimized, extra: { session: { ...common, use_ort_model_bytes_directly: '1' } } });
+    if (image.weights)
+      return await InferenceSession.create(image.path, {
+        ...sessionOptions(threads),
+        graphOptimizationLevel: 'all',
+        extra: { session: { disable_prepacking } },
+      });
+    return await InferenceSession.create(image.path, { ...optimized, extra: { session: { ...common, use_memory_mapped_ort_model: '1' } } });
   } catch (error) {
     throw loadFailed(
       `onnxruntime does not open the image that was prepared of it: ${messageOf(error)}. The host prepares it again.`,

@@ -9,11 +9,15 @@ import { VersionLoader } from './version-loader.js';
 const directory = mkdtempSync(join(tmpdir(), 'anneal-loader-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-it('deletes the images that are not needed any more, and keeps the others', async () => {
-  const loader = await VersionLoader.open(join(directory, 'images'));
+it.each([
+  ['in one piece', {}],
+  ['that share the weights of their model', { squareOf: 1100 }],
+])('deletes the images %s that are not needed any more, and keeps the others', async (kind, model) => {
+  const loader = await VersionLoader.open(join(directory, kind, 'images'), { placement: 'executor-process' });
   try {
-    const [one, two] = [1, 2].map((bias) => writeTinyVersion(join(directory, String(bias)), { bias }));
+    const [one, two] = [1, 2].map((bias) => writeTinyVersion(join(directory, kind, String(bias)), { bias, ...model }));
     const [unused, kept] = [await loader.prepare(one), await loader.prepare(two)];
+    expect(kept.image.weights !== undefined).toBe('squareOf' in model);
     await loader.keepOnly(new Set([two.model.sha256]));
     while (existsSync(unused.image.path)) await sleep(5);
     expect(existsSync(kept.image.path)).toBe(true);

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Placement } from '../executors/placement.js';
 import type { PreparedVersion } from './prepared-version.js';
 import { LoaderLink } from './loader-link.js';
 import { versionDigest, type VersionFiles } from './prepare-version.js';
@@ -9,6 +10,13 @@ import { versionDigest, type VersionFiles } from './prepare-version.js';
 const overtakenAfterMs = 10_000;
 /** Processes that take long at a time; each may need as much memory as its model. */
 const mostOvertaken = 2;
+
+export interface LoaderOptions {
+  /** Where versions execute on this host, unless their pipeline says something else. */
+  readonly placement?: Placement;
+  /** Milliseconds after which others do not wait for a version any longer. @default 10,000 */
+  readonly overtakenAfterMs?: number;
+}
 
 /**
  * Prepares versions in a process of its own, which is started when there is something to prepare. Each version is prepared once
@@ -24,13 +32,13 @@ export class VersionLoader {
 
   private constructor(
     private readonly directory: string,
-    private readonly overtakenAfterMs: number,
+    private readonly options: LoaderOptions,
   ) {}
 
   /** @param directory for the images of this process alone */
-  static async open(directory: string, options: { readonly overtakenAfterMs?: number } = {}): Promise<VersionLoader> {
+  static async open(directory: string, options: LoaderOptions = {}): Promise<VersionLoader> {
     await mkdir(directory, { recursive: true });
-    return new VersionLoader(directory, options.overtakenAfterMs ?? overtakenAfterMs);
+    return new VersionLoader(directory, options);
   }
 
   /** @throws AnnealError `LoadFailed`; a version that failed is tried anew the next time */
@@ -54,12 +62,13 @@ export class VersionLoader {
   async keepOnly(modelDigests: ReadonlySet<string>): Promise<void> {
     for (const key of this.#prepared.keys()) if (!modelDigests.has(key.slice(0, key.indexOf(',')))) this.#prepared.delete(key);
     const names = await readdir(this.directory);
-    const unused = names.filter((name) => name.endsWith('.ort') && !modelDigests.has(name.slice(0, name.indexOf('.'))));
+    const isImage = (name: string) => name.endsWith('.ort') || name.endsWith('.split');
+    const unused = names.filter((name) => isImage(name) && !modelDigests.has(name.slice(0, name.indexOf('.'))));
     const paths = unused.map((name) => join(this.directory, name));
     if (paths.length === 0) return;
     // The system takes milliseconds of the processor to delete a large file: they come after the requests' there.
     if (this.#link?.isAlive) this.#link.remove(paths);
-    else await Promise.all(paths.map((path) => rm(path, { force: true })));
+    else await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })));
   }
 
   close(): void {
@@ -78,9 +87,10 @@ export class VersionLoader {
       return prepared;
     });
     const ended = result.catch(() => undefined);
-    this.#turn = Promise.race([ended, beginning.then(() => sleep(this.overtakenAfterMs, undefined, { ref: false }))]).then(() =>
-      this.#overtaken.size < mostOvertaken ? undefined : ended,
-    );
+    this.#turn = Promise.race([
+      ended,
+      beginning.then(() => sleep(this.options.overtakenAfterMs ?? overtakenAfterMs, undefined, { ref: false })),
+    ]).then(() => (this.#overtaken.size < mostOvertaken ? undefined : ended));
     return result;
   }
 
@@ -94,7 +104,7 @@ export class VersionLoader {
     if (!this.#link?.isAlive) this.#link = new LoaderLink();
     const link = this.#link;
     try {
-      return await link.prepare(files, this.directory);
+      return await link.prepare(files, this.directory, this.options.placement);
     } finally {
       this.#overtaken.delete(link);
     }

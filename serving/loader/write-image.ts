@@ -2,23 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
-import { modelOutputs, type ModelManifest } from '../../contracts/model.js';
 import { freeBytesAt } from '../../ml/disk-full.js';
 import { loadFailed, messageOf } from './load-failed.js';
-import { sessionOptions, type PreparedVersion } from './prepared-version.js';
+import { sessionOptions, type PreparedImage } from './prepared-version.js';
 import { checkVerified, hashNew, type LocalFile } from './verified-file.js';
 
 /**
  * Optimize a model for this machine, and write it down in onnxruntime's own format. Blocks the thread.
  *
  * @param stem of the image's path, which goes on with the beginning of its digest
- * @throws AnnealError `LoadFailed` when the file is not the verified one, or onnxruntime refuses it, or its names are not the manifest's
+ * @throws AnnealError `LoadFailed` when the file is not the verified one, or onnxruntime refuses it
  */
-export async function writeImage(model: LocalFile, manifest: ModelManifest, stem: string): Promise<PreparedVersion['image']> {
+export async function writeImage(model: LocalFile, stem: string): Promise<PreparedImage> {
   const temporary = `${stem}.${randomUUID()}.tmp`;
   const session = await optimize(model, temporary);
   try {
-    checkSignature(session, manifest);
     const { sha256, sizeBytes, ...hashed } = hashNew(temporary);
     // Two preparations of one model differ in some bytes: each keeps a file of its own.
     const path = `${stem}.${sha256.slice(0, 16)}.ort`;
@@ -74,11 +72,13 @@ async function optimize(model: LocalFile, image: string): Promise<InferenceSessi
 }
 
 /** Another disk, and some file systems, take no link. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
+export async function linkOrCopy(from: string, to: string): Promise<'linked' | 'copied'> {
   try {
     await link(from, to);
+    return 'linked';
   } catch {
     await copyFile(from, to);
+    return 'copied';
   }
 }
 
@@ -86,21 +86,4 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 async function sizeOf(path: string): Promise<number> {
   const found = await stat(path).catch(() => undefined);
   return found?.size ?? 0;
-}
-
-function checkSignature(session: InferenceSession, manifest: ModelManifest): void {
-  const declared = manifest.inputs.map((input) => input.name);
-  const missing = declared.filter((name) => !session.inputNames.includes(name));
-  const extra = session.inputNames.filter((name) => !declared.includes(name));
-  const ofValues = manifest.quantiles ? [modelOutputs.value, modelOutputs.quantiles] : [modelOutputs.value];
-  const ofClasses = [modelOutputs.probabilities, manifest.task === 'multilabel' ? modelOutputs.labels : modelOutputs.classIndex];
-  const predicted = manifest.task === 'regression' ? ofValues : ofClasses;
-  const outputs = manifest.hasAnomaly ? [...predicted, modelOutputs.anomaly] : predicted;
-  const absent = outputs.filter((name) => !session.outputNames.includes(name));
-  const problems = [
-    missing.length > 0 && `the graph has no input ${missing.join(', ')}, which the manifest names`,
-    extra.length > 0 && `the manifest does not name the graph's input ${extra.join(', ')}`,
-    absent.length > 0 && `the graph has no output ${absent.join(', ')}`,
-  ].filter((problem) => problem !== false);
-  if (problems.length > 0) throw loadFailed(`${problems.join('; ')}. Export the model again.`);
 }

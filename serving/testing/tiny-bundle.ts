@@ -20,6 +20,10 @@ export interface TinyModel {
    * x86-64 has no answer to.
    */
   readonly crashesAt?: number;
+  /** The distance goes through a square of so many weights a side, which leaves it as it is. */
+  readonly squareOf?: number;
+  /** The hour of the day is looked up in a table of so many zeros. */
+  readonly tableOf?: number;
   /** The graph counts to 2^62 for rows of this date, milliseconds, which takes it some thousand years. */
   readonly hangsAt?: number;
 }
@@ -49,8 +53,11 @@ export function tinyGraph(model: TinyModel): Uint8Array {
   });
   const far = graph.node('Div', [graph.node('Cast', [distance], { to: 1 }), graph.scalar('float32', 1000)]); // [N, 1]
   const hour = graph.node('Mod', [graph.node('Div', [date, graph.scalar('int64', 3_600_000)]), graph.scalar('int64', 24)]); // [N, 1]
-  const nothing = graph.node('Mul', [graph.node('Cast', [hour], { to: 1 }), graph.scalar('float32', 0)]); // [N, 1]
-  const terms = [weight, far, nothing, graph.scalar('float32', model.bias)];
+  const nothing = model.tableOf
+    ? graph.node('Gather', [graph.constant('float32', new Float32Array(model.tableOf)), hour]) // [N, 1]
+    : graph.node('Mul', [graph.node('Cast', [hour], { to: 1 }), graph.scalar('float32', 0)]); // [N, 1]
+  const weighed = model.squareOf ? throughSquare(graph, far, model.squareOf) : far; // [N, 1]
+  const terms = [weight, weighed, nothing, graph.scalar('float32', model.bias)];
   if (model.failsBeyond !== undefined) {
     const room = graph.node('Sub', [graph.scalar('float32', model.failsBeyond / 1000), far]); // [N, 1]
     terms.push(graph.node('Mul', [graph.node('Sqrt', [room]), graph.scalar('float32', 0)])); // [N, 1]: 0, or NaN
@@ -70,6 +77,15 @@ export function tinyGraph(model: TinyModel): Uint8Array {
   graph.output('probabilities', 'float32', ['N', 2]);
   graph.output('class_index', 'int64', ['N', 1]);
   return graph.encode();
+}
+
+/** @param value [N, 1] @returns a name of the same values, [N, 1], spread over `side` numbers and added up again */
+function throughSquare(graph: GraphBuilder, value: string, side: number): string {
+  const identity = new Float32Array(side * side);
+  for (let i = 0; i < side; i++) identity[i * side + i] = 1;
+  const spread = graph.node('MatMul', [value, graph.constant('float32', new Float32Array(side).fill(1 / side), [1, side])]); // [N, side]
+  const same = graph.node('MatMul', [spread, graph.constant('float32', identity, [side, side])]); // [N, side]
+  return graph.node('MatMul', [same, graph.constant('float32', new Float32Array(side).fill(1), [side, 1])]);
 }
 
 /** @param isMeant [N, 1] @returns a name of zero, shape []; never computed where a row is meant */
