@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PredictResult } from '../../contracts/serving.js';
 import { currentTrace } from '../../telemetry/current-trace.js';
+import { type ClientTls, readClientTls } from './client-tls.js';
+import { connectionProblem } from './connection-problem.js';
+import { createPostJson, type HttpAnswer } from './post-json.js';
 
 export interface InferenceClientOptions {
   /** Of a host or a load balancer, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   /** Sent as `Authorization: Bearer …`. */
   readonly token?: string;
+  /** For hosts that speak TLS, `https://`. Files are read once, when the client is made. */
+  readonly tls?: ClientTls;
   /** For an answer, tries and pauses included; any number; beyond 24 days, which a timer takes at most, these. @default 5000 */
   readonly timeoutMs?: number;
   /** After the first try. @default 4 */
@@ -64,8 +69,10 @@ const retried = [429, 502, 503];
 const maxHostTimeoutMicros = 3_600_000_000;
 
 /**
- * A client for inference hosts, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
+ * A client for inference hosts, over HTTP or TLS, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
  * Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
+ *
+ * @throws TypeError for a url, certificate or key that cannot be used
  *
  * @example
  * const client = createInferenceClient<{ 'flight-delay': { origin: string; distance: number } }>({ url: 'http://127.0.0.1:8080' });
@@ -74,10 +81,13 @@ const maxHostTimeoutMicros = 3_600_000_000;
 export function createInferenceClient<Models extends ModelRows = Record<string, Record<string, unknown>>>({
   url,
   token,
+  tls,
   timeoutMs = 5000,
   retries = 4,
 }: InferenceClientOptions): InferenceClient<Models> {
-  const base = url.replace(/\/+$/, '');
+  const base = baseOf(url, tls);
+  const post = createPostJson(base, tls && readClientTls(tls));
+  const hasCertificate = tls?.certificate !== undefined;
   const headers = { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   return {
     async predict(model, instances, options = {}) {
@@ -89,10 +99,8 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
         const micros = Math.min(maxHostTimeoutMicros, Math.max(1, Math.floor((until - performance.now()) * 1000)));
         const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
         const body = JSON.stringify({ instances, parameters });
-        const request = { method: 'POST', headers: { ...headers, ...(await currentTrace()) }, body, signal };
-        const outcome = await fetch(`${base}${pathOf(model, options)}`, request).then(readAnswer, (error: unknown) =>
-          unreachable(base, signal, error),
-        );
+        const answer = post(pathOf(model, options), { ...headers, ...(await currentTrace()) }, body, signal);
+        const outcome = await answer.then(readAnswer, (error: unknown) => unreachable(base, hasCertificate, signal, error));
         if ('result' in outcome) return outcome.result;
         if (!outcome.isPassing || attempt >= retries) throw outcome.error;
         // Half of the pause at random, so that clients which were refused together do not come back together.
@@ -103,6 +111,16 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
       }
     },
   };
+}
+
+/** @throws TypeError */
+function baseOf(url: string, tls: ClientTls | undefined): string {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new TypeError(`${JSON.stringify(url)} is not the address of an inference host: give a url like http://127.0.0.1:8080.`);
+  if (tls && protocol === 'http:')
+    throw new TypeError(`The client is given tls, and the url ${url} speaks none: write https:// there, or leave tls out.`);
+  return url.replace(/\/+$/, '');
 }
 
 /** A timer takes whole milliseconds, and no more than fit into 31 bits. */
@@ -120,13 +138,12 @@ function pathOf(model: string, { version, label }: PredictOptions): string {
   return `/v1/models/${encodeURIComponent(model)}${target}:predict`;
 }
 
-async function readAnswer(response: Response): Promise<Outcome> {
-  const text = await response.text();
-  if (response.status === 200) return { result: JSON.parse(text) as PredictResult };
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+function readAnswer({ status, retryAfter, text }: HttpAnswer): Outcome {
+  if (status === 200) return { result: JSON.parse(text) as PredictResult };
+  const seconds = Number(retryAfter ?? Number.NaN);
   return {
-    error: new InferenceError(response.status, messageIn(text) ?? `The inference host answered with status ${response.status}.`),
-    isPassing: retried.includes(response.status),
+    error: new InferenceError(status, messageIn(text) ?? `The inference host answered with status ${status}.`),
+    isPassing: retried.includes(status),
     ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
   };
 }
@@ -140,9 +157,8 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-function unreachable(base: string, signal: AbortSignal, error: unknown): Outcome {
+function unreachable(base: string, hasCertificate: boolean, signal: AbortSignal, error: unknown): Outcome {
   signal.throwIfAborted();
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = `The inference host at ${base} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}. Start it, or correct the address.`;
-  return { error: new InferenceError(undefined, message, { cause: error }), isPassing: true };
+  const { message, isPassing } = connectionProblem(base, hasCertificate, error as NodeJS.ErrnoException);
+  return { error: new InferenceError(undefined, message, { cause: error }), isPassing };
 }
