@@ -18,18 +18,19 @@ export interface InferenceClientOptions {
   readonly retries?: number;
 }
 
-export interface PredictOptions {
-  /** Default: the version that answers by default. */
-  readonly version?: string;
-  /** Instead of a version: `champion` or `previous`. */
-  readonly label?: string;
+export type PredictOptions = PredictTarget & {
   /** Overrides the client's. */
   readonly timeoutMs?: number;
   /** 1 before others, 2 as others, 3 after others. */
   readonly priority?: 1 | 2 | 3;
   /** Gives the request up. */
   readonly signal?: AbortSignal;
-}
+};
+
+/** A version by its number, or the one that a label stands on, `champion` or `previous`. Default: the one that answers by default. */
+export type PredictTarget =
+  | { readonly version?: string; readonly label?: undefined }
+  | { readonly version?: undefined; readonly label?: string };
 
 export interface InferenceClient<Models extends ModelRows> {
   /**
@@ -37,7 +38,8 @@ export interface InferenceClient<Models extends ModelRows> {
    * (503) and broken connections are tried again, with growing pauses or after what the host says, as often as `retries` says and no
    * longer than the time allows.
    *
-   * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`
+   * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`; TypeError, before
+   *   anything is asked, for a version beside a label and for a timeout that is no number
    */
   predict<Name extends keyof Models & string>(
     model: Name,
@@ -72,7 +74,7 @@ const maxHostTimeoutMicros = 3_600_000_000;
  * A client for inference hosts, over HTTP or TLS, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
  * Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
  *
- * @throws TypeError for a url, certificate or key that cannot be used
+ * @throws TypeError for a url, timeout, certificate or key that cannot be used
  *
  * @example
  * const client = createInferenceClient<{ 'flight-delay': { origin: string; distance: number } }>({ url: 'http://127.0.0.1:8080' });
@@ -86,20 +88,24 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
   retries = 4,
 }: InferenceClientOptions): InferenceClient<Models> {
   const base = baseOf(url, tls);
+  assertTimeout(timeoutMs);
   const post = createPostJson(base, tls && readClientTls(tls));
   const hasCertificate = tls?.certificate !== undefined;
   const headers = { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   return {
     async predict(model, instances, options = {}) {
-      const until = performance.now() + (options.timeoutMs ?? timeoutMs);
-      const timeout = AbortSignal.timeout(timerMs(options.timeoutMs ?? timeoutMs));
+      const allowedMs = options.timeoutMs ?? timeoutMs;
+      assertTimeout(allowedMs);
+      const path = pathOf(model, options);
+      const until = performance.now() + allowedMs;
+      const timeout = AbortSignal.timeout(timerMs(allowedMs));
       const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
       for (let attempt = 0; ; attempt++) {
         // What the host cannot begin in time it need not begin.
         const micros = Math.min(maxHostTimeoutMicros, Math.max(1, Math.floor((until - performance.now()) * 1000)));
         const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
         const body = JSON.stringify({ instances, parameters });
-        const answer = post(pathOf(model, options), { ...headers, ...(await currentTrace()) }, body, signal);
+        const answer = post(path, { ...headers, ...(await currentTrace()) }, body, signal);
         const outcome = await answer.then(readAnswer, (error: unknown) => unreachable(base, hasCertificate, signal, error));
         if ('result' in outcome) return outcome.result;
         if (!outcome.isPassing || attempt >= retries) throw outcome.error;
@@ -123,6 +129,12 @@ function baseOf(url: string, tls: ClientTls | undefined): string {
   return url.replace(/\/+$/, '');
 }
 
+/** @throws TypeError */
+function assertTimeout(timeoutMs: number): void {
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))
+    throw new TypeError(`timeoutMs is ${String(timeoutMs)}: give a number of milliseconds, or leave it out.`);
+}
+
 /** A timer takes whole milliseconds, and no more than fit into 31 bits. */
 function timerMs(timeoutMs: number): number {
   return Math.min(Math.max(1, Math.ceil(timeoutMs)), 2 ** 31 - 1);
@@ -132,7 +144,12 @@ type Outcome =
   | { readonly result: PredictResult }
   | { readonly error: InferenceError; readonly isPassing: boolean; readonly retryAfterMs?: number };
 
+/** @throws TypeError for a version beside a label, which only untyped callers give */
 function pathOf(model: string, { version, label }: PredictOptions): string {
+  if (version !== undefined && label !== undefined)
+    throw new TypeError(
+      `The request names both a version (${JSON.stringify(version)}) and a label (${JSON.stringify(label)}): give one of them, since only one version answers.`,
+    );
   const target =
     version !== undefined ? `/versions/${encodeURIComponent(version)}` : label !== undefined ? `/labels/${encodeURIComponent(label)}` : '';
   return `/v1/models/${encodeURIComponent(model)}${target}:predict`;
