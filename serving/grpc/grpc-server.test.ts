@@ -167,6 +167,14 @@ describe('the gRPC interface of a serving process', () => {
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('no message of the type') });
   });
 
+  it.each(['tiny', 'nothing'])('refuses to unload the model %s, and goes on serving', async (model_name) => {
+    await expect(call(inference.RepositoryModelUnload, { model_name })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: expect.stringContaining('decided by promotions'),
+    });
+    expect(await call(inference.ModelReady, { name: 'tiny' })).toMatchObject({ ready: true });
+  });
+
   it('counts its requests', async () => {
     const before = /protocol="grpc",status="200"\} (\d+)/;
     const count = async () => Number(before.exec(await (await fetch(`${serving.url}/metrics`)).text())?.[1] ?? 0);
