@@ -64,7 +64,7 @@ describe('askRegistry', () => {
     setTimeout(() => server.listen(port, '127.0.0.1'), 1200);
     expect(await asked).toBe('1');
     expect(notes).toEqual([
-      expect.stringMatching(/^MLflow does not answer at \S+ yet; the stack runs and starts it again\. Waiting up to 20 s\./),
+      expect.stringMatching(/^MLflow does not answer at \S+ yet; the stack runs and starts it again\. Waiting up to 40 s\./),
     ]);
   });
 

@@ -6,8 +6,8 @@ import { printNote } from './output.js';
 import { logPath } from './stack/log-file.js';
 import { stackCondition } from './stack/stack-state.js';
 
-/** MLflow is back within this time when it died: it takes some seconds to start on a busy machine. */
-const restartMs = 20_000;
+/** An MLflow that died is back after 16 s on two cores, and later where others use them. */
+const restartMs = 40_000;
 const retryMs = 500;
 
 /**
