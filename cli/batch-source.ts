@@ -51,7 +51,7 @@ export async function remoteInputFormat(place: string, remote: RemoteFiles): Pro
   const uri = filePattern(place) ? place : `${folder}/**/*`;
   const context = { projectRoot: process.cwd(), writtenIn: '--input', remote };
   const { files } = await listFiles({ format: 'csv', uri, hivePartitions: 'ignore' }, context).catch((error: unknown) => {
-    const message = `The format of "${place}" is told by the names of its files, and they cannot be listed here. ${(error as Error).message} Or name it with --input-format ${inputFormats.join('|')}.`;
+    const message = `The format of "${place}" was to be told by the names of its files. ${(error as Error).message} Or name it with --input-format ${inputFormats.join('|')}.`;
     throw new CommandError(message, undefined, { cause: error });
   });
   const format = formatOfNames(

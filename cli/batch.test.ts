@@ -70,7 +70,9 @@ describe('the format of a folder', () => {
       message: expect.stringMatching(/there are 1 parquet file and 2 csv files\. Name the one to read with --input-format parquet\|csv/),
     });
     await expect(asked('days/part-0')).rejects.toThrow(/cannot be told by its name\. Name it with --input-format/);
-    await expect(asked()).rejects.toThrow(/cannot be listed here\. .*s3:\/\/bucket\/days.* Or name it with --input-format/);
+    await expect(asked()).rejects.toThrow(
+      /was to be told by the names of its files\. .*s3:\/\/bucket\/days.* Or name it with --input-format/,
+    );
   });
 
   test('is asked for where a local folder has files of several', () => {
