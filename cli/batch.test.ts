@@ -5,7 +5,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BatchStatus, PartitionProgress } from '../contracts/batch.js';
 import { testBatch } from '../testing/fake-batch.js';
-import { batchSource } from './batch-source.js';
+import type { RemoteFiles } from '../contracts/remote-files.js';
+import { batchSource, remoteInputFormat } from './batch-source.js';
 import { type BatchOptions, requestOf } from './batch.js';
 import { endedBatch } from './batch-status.js';
 import { exitCodes } from './command-error.js';
@@ -42,6 +43,43 @@ describe('the source of a batch job', () => {
     expect(() => batchSource(places, format, options)).toThrow(
       expect.objectContaining({ exitCode: exitCodes.usage, message: expect.stringMatching(message) }),
     );
+  });
+});
+
+describe('the format of a folder', () => {
+  const holding = (...names: string[]): RemoteFiles => ({
+    list: async (uri) => names.map((name) => ({ uri: `s3://bucket/${name}`, sizeBytes: 9 })).filter((file) => file.uri.startsWith(uri)),
+    fetch: () => Promise.reject(new Error('Nothing is fetched.')),
+  });
+
+  test.each([
+    ['s3://bucket/days/', ['days/', 'days/_SUCCESS', 'days/.x.csv', 'days/a.parquet', 'days/b/c.parquet', 'days-old/x.csv'], 'parquet'],
+    ['s3://bucket/days', ['days/a.jsonl.zst', 'days/b.ndjson'], 'jsonl'],
+    ['s3://bucket/days', ['days/a.jsonl', 'days/b.json'], 'json'],
+    ['s3://bucket/days/1*', ['days/1.csv.gz', 'days/2.parquet'], 'csv'],
+    ['s3://bucket/days/*.parquet', [], undefined],
+    ['days/', [], undefined],
+  ])('%s in S3, with %j, is %s', async (place, names, format) => {
+    expect(await remoteInputFormat(place, holding(...names))).toBe(format);
+  });
+
+  test('is asked for where files in S3 have several formats, or none', async () => {
+    const asked = (...names: string[]) => remoteInputFormat('s3://bucket/days/', holding(...names));
+    await expect(asked('days/a.parquet', 'days/b.csv', 'days/c.csv')).rejects.toMatchObject({
+      exitCode: exitCodes.usage,
+      message: expect.stringMatching(/there are 1 parquet file and 2 csv files\. Name the one to read with --input-format parquet\|csv/),
+    });
+    await expect(asked('days/part-0')).rejects.toThrow(/cannot be told by its name\. Name it with --input-format/);
+    await expect(asked()).rejects.toThrow(
+      /was to be told by the names of its files\. .*s3:\/\/bucket\/days.* Or name it with --input-format/,
+    );
+  });
+
+  test('is asked for where a local folder has files of several', () => {
+    mkdirSync(join(folder, '.both'));
+    for (const name of ['a.csv', 'b.parquet', '_log.json']) writeFileSync(join(folder, '.both', name), '');
+    expect(() => batchSource([join(folder, '.both')], undefined)).toThrow(/there are 1 parquet file and 1 csv file\./);
+    expect(batchSource([join(folder, '.both')], 'csv')).toMatchObject({ format: 'csv' });
   });
 });
 

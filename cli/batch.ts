@@ -7,7 +7,8 @@ import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes } from '../contracts/training-pipeline.js';
 import { batchIdentity, differences } from '../ml/batch/batch-identity.js';
 import { parseS3Uri } from '../stores/s3-uri.js';
-import { batchSource } from './batch-source.js';
+import { openRemoteFiles } from '../stores/open-remote-files.js';
+import { batchSource, remoteInputFormat } from './batch-source.js';
 import { batchReport, readBatchStatus } from './batch-status.js';
 import { inCommandSpan } from './command-tracing.js';
 import { exitCodes, usageError } from './command-error.js';
@@ -40,8 +41,9 @@ export interface BatchOptions {
 
 /** `anneal batch`: start a job, or let one that was interrupted go on, and with `--wait` show it to its end. Ctrl-C leaves it going. */
 export async function batch(model: string, options: BatchOptions): Promise<void> {
-  const request = requestOf(model, options);
   const settings = commandSettings(process.env, { sendsSpans: true });
+  const inputFormat = options.inputFormat ?? (await remoteInputFormat(options.input[0], openRemoteFiles(settings.s3)));
+  const request = requestOf(model, inputFormat === undefined ? options : { ...options, inputFormat });
   const workflowId = batchWorkflowId(model, request.job);
   const page = workflowPage(settings, workflowId);
   const { wait, json } = options;

@@ -54,6 +54,19 @@ describe('anneal init', () => {
     expect(again.stderr).toMatch(/is there already.*--force/s);
   });
 
+  it('names a file outside of the folder by its absolute path', async () => {
+    const outside = mkdtempSync(join(tmpdir(), 'anneal-init-outside-'));
+    try {
+      const file = join(outside, 'churn.ts');
+      const { stdout } = await anneal('init', 'Churn 2020.csv', '--target', 'churned', '--output', file);
+      expect(stdout).toContain(`Wrote ${file}: binary of "churned"`);
+      expect(stdout).toContain(`Wrote ${schemaPath(file)}: `);
+      expect(stdout).toContain(`"anneal run ${file} --wait"`);
+    } finally {
+      rmSync(outside, { recursive: true, force: true });
+    }
+  });
+
   it('writes nothing when no pipeline can be made', async () => {
     const unknown = await anneal('init', 'Churn 2020.csv', '--target', 'Churned', '--name', 'other');
     expect(unknown.code).toBe(1);

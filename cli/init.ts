@@ -65,7 +65,7 @@ export async function init(
   await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   const hasSchema = schema && drafted.schema !== undefined;
   if (hasSchema) await writeFile(frozen, formatSchema(drafted.schema));
-  const shown = { file: relative(process.cwd(), file), ...(hasSchema ? { schema: relative(process.cwd(), frozen) } : {}) };
+  const shown = { file: shownPath(file), ...(hasSchema ? { schema: shownPath(frozen) } : {}) };
   if (json) printJson(report(drafted, shown));
   else for (const line of summary(drafted, shown)) printLine(line);
 }
@@ -113,6 +113,12 @@ function portable(uri: string): string {
   const path = relative(process.cwd(), resolve(uri)).split(sep).join('/');
   if (path === '..' || path.startsWith('../') || isAbsolute(path)) return uri;
   return `${path === '' ? '.' : path}${uri.endsWith('/') ? '/' : ''}`;
+}
+
+/** From where the command is called; of a file outside of that folder the absolute path, which is shorter than the way up and down. */
+function shownPath(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.split(sep)[0] === '..' ? file : path;
 }
 
 function importPath(file: string): string {

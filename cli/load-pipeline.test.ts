@@ -48,6 +48,19 @@ describe('loadPipeline', () => {
     expect(spec.name).toBe('other');
   });
 
+  test('says how a gate is set beside the cross-validation that it is about, and takes that', async () => {
+    const gates = [{ metric: 'auc', crossValidated: true, min: 0.6 }];
+    const path = file('folds.mjs', `export default ${JSON.stringify({ ...definition, crossValidation: { kind: 'k-fold' }, gates })};`);
+    const refused = await loadPipeline(path, ['crossValidation=null']).then(
+      () => 'It was taken.',
+      (error: Error) => error.message,
+    );
+    const [, advice] = /leave crossValidated out \(--set (\S+)\), so that the gate is about the test part/.exec(refused)!;
+    const { crossValidation, gates: kept } = await loadPipeline(path, ['crossValidation=null', advice]);
+    expect(crossValidation).toBeUndefined();
+    expect(kept).toEqual([{ metric: 'auc', min: 0.6 }]);
+  });
+
   test('leaves out what another family of models does not have, but not what is set beside it', async () => {
     const deep = { family: 'wide-and-deep', hidden: [16], dropout: 0.1, embeddingScale: 2 };
     const path = file('deep.mjs', `export default ${JSON.stringify({ ...definition, model: deep })};`);

@@ -11,7 +11,10 @@ export function registerBatch(program: Command): void {
     .requiredOption('-o, --output <folder>', 'an empty or new folder that the data workers can write to, or s3://<bucket>/<prefix>')
     .option('--model-version <version>', 'number or alias of a version (default: what serves when the job begins)')
     .option('--format <format>', 'parquet, csv or jsonl', 'parquet')
-    .option('--input-format <format>', 'parquet, csv, tsv, json, jsonl or arrow (default: by the name of the first place)')
+    .option(
+      '--input-format <format>',
+      'parquet, csv, tsv, json, jsonl or arrow (default: by the name of the first place, or of the files in it)',
+    )
     .option('--source <option=value>', "how the files are read, as a pipeline's source says it; may be given several times", collect)
     .option('--keep <columns>', 'columns of the input beside the predictions, by commas (default: all but images)')
     .option('--no-keep', 'the predictions alone')
@@ -28,7 +31,7 @@ export function registerBatch(program: Command): void {
 Examples:
   anneal batch flight-delay --input flights.parquet --output predictions --wait
   anneal batch flight-delay --input 'days/*.csv' --source 'delimiter=;' --output predictions --format csv --keep id
-  anneal batch flight-delay --input s3://bucket/days/ --input-format parquet --output /shared/predictions --job monday`,
+  anneal batch flight-delay --input s3://bucket/days/ --output /shared/predictions --job monday`,
     )
     .action(async (model: string, options: BatchOptions) => {
       const { batch } = await import('../batch.js');

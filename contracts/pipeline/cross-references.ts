@@ -46,7 +46,9 @@ export function crossReferenceProblems(spec: PipelineSpec): string[] {
   problems.push(...expectationProblems(spec), ...gateProblems(spec.gates));
   for (const [i, gate] of spec.gates.entries()) {
     if ('crossValidated' in gate && gate.crossValidated && !spec.crossValidation)
-      problems.push(`gates.${i}.crossValidated: the pipeline has no crossValidation whose folds could be measured`);
+      problems.push(
+        `gates.${i}.crossValidated: the pipeline has no crossValidation whose folds could be measured; give it one, or leave crossValidated out (--set gates.${i}.crossValidated=null), so that the gate is about the test part`,
+      );
   }
   for (const slice of spec.evaluation.slices) {
     if (!spec.features[slice] && !spec.columns[slice]) problems.push(`evaluation.slices: there is no feature or column "${slice}"`);

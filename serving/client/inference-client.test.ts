@@ -94,6 +94,17 @@ describe('createInferenceClient', () => {
     expect(await client.predict('tiny', [row], { timeoutMs })).toMatchObject({ version: '2' });
   });
 
+  it('refuses a version beside a label, and a timeout that is no number, before it asks anybody', async () => {
+    const host = await flaky();
+    const client = createInferenceClient({ url: host.url });
+    // @ts-expect-error the types take one of the two
+    const both = client.predict('tiny', [row], { version: '1', label: 'champion' });
+    await expect(both).rejects.toThrow('names both a version ("1") and a label ("champion")');
+    await expect(client.predict('tiny', [row], { timeoutMs: Number.NaN })).rejects.toThrow('timeoutMs is NaN: give a number');
+    expect(() => createInferenceClient({ url: host.url, timeoutMs: Number.NaN })).toThrow('timeoutMs is NaN: give a number');
+    expect(host.calls()).toBe(0);
+  });
+
   it('names the address when nobody is there', async () => {
     const client = createInferenceClient({ url: 'http://127.0.0.1:1', retries: 1 });
     await expect(client.predict('tiny', [row])).rejects.toThrow('The inference host at http://127.0.0.1:1 cannot be reached');

@@ -1,30 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PredictResult } from '../../contracts/serving.js';
 import { currentTrace } from '../../telemetry/current-trace.js';
+import { type ClientTls, readClientTls } from './client-tls.js';
+import { connectionProblem } from './connection-problem.js';
+import { createPostJson, type HttpAnswer } from './post-json.js';
 
 export interface InferenceClientOptions {
   /** Of a host or a load balancer, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   /** Sent as `Authorization: Bearer …`. */
   readonly token?: string;
+  /** For hosts that speak TLS, `https://`. Files are read once, when the client is made. */
+  readonly tls?: ClientTls;
   /** For an answer, tries and pauses included; any number; beyond 24 days, which a timer takes at most, these. @default 5000 */
   readonly timeoutMs?: number;
   /** After the first try. @default 4 */
   readonly retries?: number;
 }
 
-export interface PredictOptions {
-  /** Default: the version that answers by default. */
-  readonly version?: string;
-  /** Instead of a version: `champion` or `previous`. */
-  readonly label?: string;
+export type PredictOptions = PredictTarget & {
   /** Overrides the client's. */
   readonly timeoutMs?: number;
   /** 1 before others, 2 as others, 3 after others. */
   readonly priority?: 1 | 2 | 3;
   /** Gives the request up. */
   readonly signal?: AbortSignal;
-}
+};
+
+/** A version by its number, or the one that a label stands on, `champion` or `previous`. Default: the one that answers by default. */
+export type PredictTarget =
+  | { readonly version?: string; readonly label?: undefined }
+  | { readonly version?: undefined; readonly label?: string };
 
 export interface InferenceClient<Models extends ModelRows> {
   /**
@@ -32,7 +38,8 @@ export interface InferenceClient<Models extends ModelRows> {
    * (503) and broken connections are tried again, with growing pauses or after what the host says, as often as `retries` says and no
    * longer than the time allows.
    *
-   * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`
+   * @throws InferenceError with the status and the host's message; DOMException `TimeoutError` or `AbortError`; TypeError, before
+   *   anything is asked, for a version beside a label and for a timeout that is no number
    */
   predict<Name extends keyof Models & string>(
     model: Name,
@@ -64,8 +71,10 @@ const retried = [429, 502, 503];
 const maxHostTimeoutMicros = 3_600_000_000;
 
 /**
- * A client for inference hosts, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
+ * A client for inference hosts, over HTTP or TLS, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
  * Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
+ *
+ * @throws TypeError for a url, timeout, certificate or key that cannot be used
  *
  * @example
  * const client = createInferenceClient<{ 'flight-delay': { origin: string; distance: number } }>({ url: 'http://127.0.0.1:8080' });
@@ -74,25 +83,30 @@ const maxHostTimeoutMicros = 3_600_000_000;
 export function createInferenceClient<Models extends ModelRows = Record<string, Record<string, unknown>>>({
   url,
   token,
+  tls,
   timeoutMs = 5000,
   retries = 4,
 }: InferenceClientOptions): InferenceClient<Models> {
-  const base = url.replace(/\/+$/, '');
+  const base = baseOf(url, tls);
+  assertTimeout(timeoutMs);
+  const post = createPostJson(base, tls && readClientTls(tls));
+  const hasCertificate = tls?.certificate !== undefined;
   const headers = { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   return {
     async predict(model, instances, options = {}) {
-      const until = performance.now() + (options.timeoutMs ?? timeoutMs);
-      const timeout = AbortSignal.timeout(timerMs(options.timeoutMs ?? timeoutMs));
+      const allowedMs = options.timeoutMs ?? timeoutMs;
+      assertTimeout(allowedMs);
+      const path = pathOf(model, options);
+      const until = performance.now() + allowedMs;
+      const timeout = AbortSignal.timeout(timerMs(allowedMs));
       const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
       for (let attempt = 0; ; attempt++) {
         // What the host cannot begin in time it need not begin.
         const micros = Math.min(maxHostTimeoutMicros, Math.max(1, Math.floor((until - performance.now()) * 1000)));
         const parameters = { timeout: micros, ...(options.priority === undefined ? {} : { priority: options.priority }) };
         const body = JSON.stringify({ instances, parameters });
-        const request = { method: 'POST', headers: { ...headers, ...(await currentTrace()) }, body, signal };
-        const outcome = await fetch(`${base}${pathOf(model, options)}`, request).then(readAnswer, (error: unknown) =>
-          unreachable(base, signal, error),
-        );
+        const answer = post(path, { ...headers, ...(await currentTrace()) }, body, signal);
+        const outcome = await answer.then(readAnswer, (error: unknown) => unreachable(base, hasCertificate, signal, error));
         if ('result' in outcome) return outcome.result;
         if (!outcome.isPassing || attempt >= retries) throw outcome.error;
         // Half of the pause at random, so that clients which were refused together do not come back together.
@@ -105,6 +119,22 @@ export function createInferenceClient<Models extends ModelRows = Record<string, 
   };
 }
 
+/** @throws TypeError */
+function baseOf(url: string, tls: ClientTls | undefined): string {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new TypeError(`${JSON.stringify(url)} is not the address of an inference host: give a url like http://127.0.0.1:8080.`);
+  if (tls && protocol === 'http:')
+    throw new TypeError(`The client is given tls, and the url ${url} speaks none: write https:// there, or leave tls out.`);
+  return url.replace(/\/+$/, '');
+}
+
+/** @throws TypeError */
+function assertTimeout(timeoutMs: number): void {
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))
+    throw new TypeError(`timeoutMs is ${String(timeoutMs)}: give a number of milliseconds, or leave it out.`);
+}
+
 /** A timer takes whole milliseconds, and no more than fit into 31 bits. */
 function timerMs(timeoutMs: number): number {
   return Math.min(Math.max(1, Math.ceil(timeoutMs)), 2 ** 31 - 1);
@@ -114,19 +144,23 @@ type Outcome =
   | { readonly result: PredictResult }
   | { readonly error: InferenceError; readonly isPassing: boolean; readonly retryAfterMs?: number };
 
+/** @throws TypeError for a version beside a label, which only untyped callers give */
 function pathOf(model: string, { version, label }: PredictOptions): string {
+  if (version !== undefined && label !== undefined)
+    throw new TypeError(
+      `The request names both a version (${JSON.stringify(version)}) and a label (${JSON.stringify(label)}): give one of them, since only one version answers.`,
+    );
   const target =
     version !== undefined ? `/versions/${encodeURIComponent(version)}` : label !== undefined ? `/labels/${encodeURIComponent(label)}` : '';
   return `/v1/models/${encodeURIComponent(model)}${target}:predict`;
 }
 
-async function readAnswer(response: Response): Promise<Outcome> {
-  const text = await response.text();
-  if (response.status === 200) return { result: JSON.parse(text) as PredictResult };
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
+function readAnswer({ status, retryAfter, text }: HttpAnswer): Outcome {
+  if (status === 200) return { result: JSON.parse(text) as PredictResult };
+  const seconds = Number(retryAfter ?? Number.NaN);
   return {
-    error: new InferenceError(response.status, messageIn(text) ?? `The inference host answered with status ${response.status}.`),
-    isPassing: retried.includes(response.status),
+    error: new InferenceError(status, messageIn(text) ?? `The inference host answered with status ${status}.`),
+    isPassing: retried.includes(status),
     ...(seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {}),
   };
 }
@@ -140,9 +174,8 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-function unreachable(base: string, signal: AbortSignal, error: unknown): Outcome {
+function unreachable(base: string, hasCertificate: boolean, signal: AbortSignal, error: unknown): Outcome {
   signal.throwIfAborted();
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = `The inference host at ${base} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}. Start it, or correct the address.`;
-  return { error: new InferenceError(undefined, message, { cause: error }), isPassing: true };
+  const { message, isPassing } = connectionProblem(base, hasCertificate, error as NodeJS.ErrnoException);
+  return { error: new InferenceError(undefined, message, { cause: error }), isPassing };
 }

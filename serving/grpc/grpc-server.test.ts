@@ -139,6 +139,12 @@ describe('the gRPC interface of a serving process', () => {
     ['typed contents of FP16', { inputs: [{ ...typed[2], datatype: 'FP16' }] }, status.INVALID_ARGUMENT, 'raw_input_contents'],
     ['too many rows', { inputs: [{ ...typed[0], shape: [51] }] }, status.INVALID_ARGUMENT, 'more than 50'],
     ['a negative shape', { inputs: [{ ...typed[0], shape: [-1] }] }, status.INVALID_ARGUMENT, 'the shape'],
+    [
+      'a timeout in words',
+      { inputs: typed, parameters: { timeout: { string_param: 'soon' } } },
+      status.INVALID_ARGUMENT,
+      'The parameter "timeout" is "soon": give a whole number',
+    ],
     ['too large a message', { inputs: typed, raw_input_contents: [Buffer.alloc(21_000)] }, status.RESOURCE_EXHAUSTED, ''],
   ])('refuses %s', async (_name, message, code, words) => {
     const error = await refusal(message);
@@ -159,6 +165,14 @@ describe('the gRPC interface of a serving process', () => {
       else client.makeServerStreamRequest(path, serialize, responseDeserialize, {}).on('error', resolve).resume();
     });
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('no message of the type') });
+  });
+
+  it.each(['tiny', 'nothing'])('refuses to unload the model %s, and goes on serving', async (model_name) => {
+    await expect(call(inference.RepositoryModelUnload, { model_name })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: expect.stringContaining('decided by promotions'),
+    });
+    expect(await call(inference.ModelReady, { name: 'tiny' })).toMatchObject({ ready: true });
   });
 
   it('counts its requests', async () => {

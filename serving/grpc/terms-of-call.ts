@@ -4,11 +4,14 @@ import { termsOfRequest } from '../http/terms-of-request.js';
 import type { InferRequestMessage } from './infer-messages.js';
 import type { Long } from './service-definition.js';
 
+/** Which field holds the value is said by `parameter_choice` alone: fields that were not sent read as zero, false or empty. */
 interface ParameterMessage {
-  readonly bool_param?: boolean;
-  readonly int64_param?: Long;
-  readonly uint64_param?: Long;
-  readonly string_param?: string;
+  readonly parameter_choice?: 'bool_param' | 'int64_param' | 'uint64_param' | 'string_param' | 'double_param';
+  readonly bool_param: boolean;
+  readonly int64_param: Long;
+  readonly uint64_param: Long;
+  readonly string_param: string;
+  readonly double_param: number;
 }
 
 /**
@@ -29,8 +32,8 @@ export function termsOfCall(request: InferRequestMessage, call: ServerUnaryCall<
   return terms;
 }
 
-function plain({ int64_param: signed, uint64_param: unsigned, string_param: text, bool_param: flag }: ParameterMessage): unknown {
-  const integer = signed ?? unsigned;
-  if (integer === undefined) return text ?? flag;
-  return typeof integer === 'number' ? integer : integer.toNumber();
+/** The value as JSON would have it; undefined for a parameter without one. */
+function plain(parameter: ParameterMessage): unknown {
+  const value = parameter.parameter_choice === undefined ? undefined : parameter[parameter.parameter_choice];
+  return typeof value === 'object' ? value.toNumber() : value;
 }

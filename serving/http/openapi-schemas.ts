@@ -25,13 +25,16 @@ export function requestSchema({ inputs }: ModelManifest): Schema {
       parameters: {
         type: 'object',
         properties: {
-          timeout: { type: 'integer', minimum: 0, description: 'Microseconds' },
-          priority: { type: 'integer', minimum: 0, description: '1 before others, 2 as others, 3 after others' },
+          timeout: { ...wholeNumber, description: 'Microseconds; 0 is none' },
+          priority: { ...wholeNumber, description: '1 before others, 2 as others, 3 after others' },
         },
       },
     },
   };
 }
+
+/** Or a string of its digits. */
+const wholeNumber: Schema = { type: ['integer', 'string', 'null'], minimum: 0, pattern: '^[0-9]{1,15}$' };
 
 function columnSchema(input: ModelInput): Schema {
   const orNull = (type: string): unknown => (input.nullable ? [type, 'null'] : type);

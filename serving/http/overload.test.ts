@@ -99,9 +99,21 @@ describe.each(['http-thread', 'executor-thread', 'executor-process'] as const)(
     });
 
     it('takes timeouts and priorities, and refuses those that are none', async () => {
-      expect((await predict({ instances: [row], parameters: { timeout: 5_000_000, priority: 1 } })).status).toBe(200);
-      for (const parameters of [{ timeout: -1 }, { timeout: 'soon' }, { timeout: 1.5 }, { priority: 'first' }, { priority: -1 }])
-        expect((await predict({ instances: [row], parameters })).status).toBe(400);
+      const taken = [
+        { timeout: 5_000_000, priority: 1 },
+        { timeout: '5000000', priority: '3' },
+        { timeout: 0, priority: 0 },
+        { timeout: null, priority: null },
+      ];
+      for (const parameters of taken) expect((await predict({ instances: [row], parameters })).status).toBe(200);
+      for (const timeout of [-1, 'soon', 1.5, '1.5', '', ' ', true, false, [], [5], {}, '9'.repeat(15)]) {
+        const { status } = await predict({ instances: [row], parameters: { timeout } });
+        expect([timeout, status]).toEqual([timeout, 400]);
+      }
+      for (const priority of ['first', -1, '', false]) {
+        const { status } = await predict({ instances: [row], parameters: { priority } });
+        expect(status).toBe(400);
+      }
     });
 
     it('survives clients that go away in the middle of it', async () => {

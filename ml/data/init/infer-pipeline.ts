@@ -8,6 +8,7 @@ import { chooseTraining } from './choose-training.js';
 import type { ColumnFacts } from './column-facts.js';
 import { type Findings, noFindings } from './findings.js';
 import { inferImages } from './infer-images.js';
+import { otherLabelsRemark } from './other-labels.js';
 import { percent, type Remarks } from './remark.js';
 
 export interface InferenceRequest {
@@ -55,7 +56,8 @@ export function inferPipeline(request: InferenceRequest): InferredPipeline {
     );
   const remarks: Remarks = new Map();
   const chosen = chooseTarget(label, rows, task);
-  remarks.set('target', chosen.remark);
+  const others = chosen.target.task === 'binary' ? otherLabelsRemark(label, columns) : undefined;
+  remarks.set('target', others === undefined ? chosen.remark : `${chosen.remark} ${others}`);
   if (sourceRemark !== undefined) remarks.set('source', sourceRemark);
   const { definition, leftOut } = images ? ofImages(images, request, chosen, remarks) : ofTable(request, label, chosen, remarks);
   const whole: PipelineInput = {

@@ -1,4 +1,5 @@
 import type { InferredPipeline } from './infer-pipeline.js';
+import { inline, propertyName, quoted } from './literal-text.js';
 
 const width = 120;
 
@@ -50,27 +51,6 @@ function literal(head: string, value: unknown, path: string, remarks: ReadonlyMa
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   if (entries.every(([, item]) => typeof item !== 'object') && short.length <= width && !hasRemarks) return [short];
   return [`${head}{`, ...entries.flatMap(([key, item]) => property(key, item, `${path}.${key}`, remarks, depth + 1)), `${indent(depth)}},`];
-}
-
-function inline(value: unknown): string {
-  if (typeof value === 'string') return quoted(value);
-  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-    return `{ ${entries.map(([key, item]) => `${propertyName(key)}: ${inline(item)}`).join(', ')} }`;
-  }
-  return String(value);
-}
-
-function propertyName(key: string): string {
-  // In an object literal, plain or quoted, this name sets the prototype instead.
-  if (key === '__proto__') return "['__proto__']";
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : quoted(key);
-}
-
-/** Names of columns come from outside: a string literal holds whatever they are. */
-function quoted(text: string): string {
-  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }
 
 function comment(text: string, depth: number): string[] {

@@ -253,6 +253,18 @@ describe('a module', () => {
     [ops('tf.matMul(numeric, tf.matMul(w, w))'), /threw in the forward pass: .* \(net\.ts:1:\d+\)/],
     [ops('tf.add(tf.cast(tf.greater(numeric, 0), "float32"), tf.floor(w))'), 'gives float32 [3, 3] for one row'],
     [ops('tf.cast(tf.greater(tf.matMul(numeric, w), 0), "float32")'), 'cannot be differentiated'],
+    [
+      ops("tf.einsum('ni,io->no', numeric, w)"),
+      'cannot be differentiated: it calls tf.einsum, which has no gradient in TensorFlow.js. Write it with operations that have a gradient: tf.matMul, with tf.transpose and tf.reshape around it',
+    ],
+    [
+      ops('tf.stridedSlice(tf.matMul(numeric, w), [0, 0], [Number.MAX_SAFE_INTEGER, 1], [1, 1])'),
+      /it calls tf\.stridedSlice, which has no gradient .*: tf\.slice, or tf\.gather where the step is not 1\./,
+    ],
+    [
+      ops('tf.topk(tf.matMul(numeric, w), 1).values'),
+      'it calls tf.topk, which has no gradient in TensorFlow.js. Write it with operations that have a gradient.',
+    ],
     [ops('tf.matMul(tf.dropout(numeric, 0.5), w)'), 'draws random numbers in the forward pass'],
     [ops('tf.matMul(numeric.sub(numeric.mean(0)), w)'), 'rows of a mini-batch together: it calls tf.mean along them in the forward pass'],
     [ops('tf.matMul(numeric, w).div(numeric.max())'), 'it calls tf.max along them'],

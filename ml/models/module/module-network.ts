@@ -10,6 +10,7 @@ import type { Network, NetworkParameter } from '../network.js';
 import { layersNetwork, shapeText } from './layers-network.js';
 import { loadedModule } from './load-module.js';
 import { modelContext } from './model-context.js';
+import { missingGradient } from './missing-gradient.js';
 import { messageOf, moduleFailure, problemOf } from './module-failure.js';
 import { isOpsModel, opsNetwork } from './ops-network.js';
 import { mixesRows } from './row-dependence.js';
@@ -174,12 +175,11 @@ function tryGradient(module: string, network: Network): void {
         'Use them in the forward pass by operations that have a gradient, or leave them out.',
         error,
       );
-    throw moduleFailure(
-      module,
-      `cannot be differentiated: ${problemOf(error, module)}`,
-      'Write it with operations that have a gradient.',
-      error,
-    );
+    const { problem, remedy } = missingGradient(error) ?? {
+      problem: problemOf(error, module),
+      remedy: 'Write it with operations that have a gradient.',
+    };
+    throw moduleFailure(module, `cannot be differentiated: ${problem}`, remedy, error);
   }
 }
 
