@@ -6,6 +6,7 @@ import { hostTaskQueue } from '../contracts/task-queues.js';
 import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { keepRestored } from './inference/keep-restored.js';
 import { LogParquet } from './inference/log-parquet.js';
 import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
@@ -88,6 +89,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     toParquet: logParquet.toParquet,
   });
   const keeping = keeper.run(stop);
+  void keepRestored(host, stop);
   void followProtection(protectionFiles, pool, logger, stop);
 
   const polling = signalOnce();
