@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
-import { loadFailed, messageOf } from './load-failed.js';
+import { clauseOf, loadFailed } from './load-failed.js';
 import { longestCallMs, longestOpenMs } from '../executors/placement.js';
 import { goldenBatch, manyRows, openImage, type PreparedVersion } from './prepared-version.js';
 import { sessionRunner } from '../executors/run-session.js';
@@ -76,7 +76,7 @@ export async function prepareVersion(files: VersionFiles, directory: string, onC
     };
   } catch (error) {
     if (error instanceof AnnealError && error.type === failureTypes.loadFailed) throw error;
-    throw loadFailed(`it failed on its golden inputs: ${messageOf(error)}. Export the model again.`, error);
+    throw loadFailed(`it failed on its golden inputs: ${clauseOf(error)}. Export the model again.`, error);
   } finally {
     await session.release();
   }
