@@ -13,9 +13,14 @@ export interface AccessEntry {
 
 /** Bearer tokens with scopes. */
 export class AccessControl {
-  readonly #entries: readonly { readonly digest: Buffer; readonly models: ReadonlySet<string> | '*' }[];
+  #entries: readonly { readonly digest: Buffer; readonly models: ReadonlySet<string> | '*' }[] = [];
 
   constructor(entries: readonly AccessEntry[]) {
+    this.replace(entries);
+  }
+
+  /** Holds for every check from now on, on connections that are open as well. */
+  replace(entries: readonly AccessEntry[]): void {
     this.#entries = entries.map(({ sha256, models }) => ({
       digest: Buffer.from(sha256, 'hex'),
       models: models === '*' ? '*' : new Set(models),

@@ -13,6 +13,18 @@ import type { PreparedVersion } from './loader/prepared-version.js';
 
 export type ListenerName = 'http' | 'grpc';
 
+/** Who may ask a host, and how it proves who it is. */
+export interface Protection {
+  /** Absent: whoever reaches the host may ask. */
+  readonly access?: readonly AccessEntry[];
+  readonly tls?: TlsIdentity;
+}
+
+export interface ProtectionState extends Protection {
+  /** False while its files hold something that cannot be used, and this is what they held before. */
+  readonly isCurrent: boolean;
+}
+
 /** What the supervisor asks of a serving process, over Node's IPC channel; every command is answered once. */
 export interface ServingCommands {
   /** The first command, sent once. */
@@ -45,12 +57,12 @@ export interface ServingCommands {
       readonly port: number;
       /** Left out: no gRPC server. */
       readonly grpcPort?: number;
-      /** Absent: whoever reaches the host may ask. */
-      readonly access?: readonly AccessEntry[];
-      readonly tls?: TlsIdentity;
+      readonly protection?: ProtectionState;
     };
     readonly result: { readonly port: number; readonly grpcPort?: number };
   };
+  /** Tokens and certificates that take the place of those of `listen`. What was absent there is absent here. Idempotent. */
+  protect: { readonly input: ProtectionState; readonly result: null };
   /** Open and warm a version that the loader has prepared. Idempotent: a version with the same files is not opened twice. */
   stage: {
     readonly input: { readonly model: string; readonly version: string; readonly prepared: PreparedVersion };

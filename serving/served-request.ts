@@ -9,6 +9,8 @@ export interface ServedRequest extends IncomingMessage {
   target?: { readonly model: string; readonly version?: string };
   /** Asks a client that waits for it (`Expect: 100-continue`) to send the body; gone once it was called. */
   askForBody?: () => void;
+  /** The version that it asks is full: it is refused once it is read, unless its body speaks of a priority. */
+  isSurplus?: boolean;
   /** Of a request that is traced. */
   span?: RequestSpan;
 }

@@ -9,7 +9,7 @@ import { certificateEndMs } from './certificate-end.js';
 import { ModelExecutor, type ExecutorOptions } from './executors/executor.js';
 import { toHttpError } from './http/http-error.js';
 import { GrpcServer } from './grpc/grpc-server.js';
-import { HttpServer, type AnsweredRequest, type HttpLimits } from './http/http-server.js';
+import { HttpServer, type AnsweredRequest, type HttpLimits, type TlsIdentity } from './http/http-server.js';
 import { rollUp, ServingMetrics } from './metrics/metrics.js';
 import type { BatchObserver } from './batching/micro-batcher-options.js';
 import { ModelRegistry } from './model-registry.js';
@@ -18,7 +18,7 @@ import type { OrphanPlace } from './orphan.js';
 import { PredictionLog } from './prediction-log/prediction-log.js';
 import { predictRows } from './predictions.js';
 import type { PreparedVersion } from './loader/prepared-version.js';
-import type { CollectedCommand, CommandName, ListenerName, ServingCommands } from './process-messages.js';
+import type { CollectedCommand, CommandName, ListenerName, ProtectionState, ServingCommands } from './process-messages.js';
 import { newRequestId } from './http/request-id.js';
 import { requestTerms } from './request-terms.js';
 import type { RunnerObserver } from './executors/runner-pool.js';
@@ -45,6 +45,9 @@ export class ServingHost {
   #limits: HttpLimits = {};
   #executors: ExecutorOptions = {};
   #processes = 1;
+  #access: AccessControl | undefined;
+  #tls: TlsIdentity | undefined;
+  #listening: Promise<unknown> | undefined;
   #orphan: OrphanPlace | undefined;
   #isClosing = false;
 
@@ -77,30 +80,16 @@ export class ServingHost {
       this.#orphan = orphan;
       return null;
     },
-    listen: async ({ host, port, grpcPort, access, tls }) => {
-      const { maxBodyBytes = defaultMaxBodyBytes, requestTimeoutMs = defaultRequestTimeoutMs } = this.#limits;
-      const shared = {
-        registry: this.#registry,
-        metrics: this.#metrics,
-        host,
-        tls,
-        access: access && new AccessControl(access),
-        tracer: this.#tracer,
-        maxRows: this.#maxRows,
-        onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
-      };
-      if (tls) this.#metrics.servesCertificate(certificateEndMs(tls.certificate));
-      const metricsText = (): Promise<string> => this.#metricsText();
-      const places = async (): Promise<readonly ProcessPlaces[]> => (await this.#collected('places')) ?? [this.#places()];
-      const onAnswer = this.logger.isLevelEnabled('debug')
-        ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
-        : undefined;
-      this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, places, onAnswer }));
-      if (grpcPort !== undefined) {
-        const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
-        this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
-      }
-      return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
+    listen: (input) => {
+      const listening = this.#listen(input);
+      this.#listening = listening.catch(() => undefined);
+      return listening;
+    },
+    protect: async (protection) => {
+      // Before it listens, it would be told to nobody.
+      await this.#listening;
+      this.#protect(protection);
+      return null;
     },
     complete: async () => {
       this.#registry.awaitsOthers = false;
@@ -141,6 +130,46 @@ export class ServingHost {
       return null;
     },
   };
+
+  async #listen({ host, port, grpcPort, protection }: ServingCommands['listen']['input']): Promise<ServingCommands['listen']['result']> {
+    const { maxBodyBytes = defaultMaxBodyBytes, requestTimeoutMs = defaultRequestTimeoutMs } = this.#limits;
+    if (protection) {
+      this.#access = protection.access && new AccessControl(protection.access);
+      this.#protect(protection);
+    }
+    const shared = {
+      registry: this.#registry,
+      metrics: this.#metrics,
+      host,
+      tls: this.#tls,
+      access: this.#access,
+      tracer: this.#tracer,
+      maxRows: this.#maxRows,
+      onError: (error: unknown, requestId?: string) => this.logger.error({ requestId, error: String(error) }, 'a request failed'),
+    };
+    const metricsText = (): Promise<string> => this.#metricsText();
+    const places = async (): Promise<readonly ProcessPlaces[]> => (await this.#collected('places')) ?? [this.#places()];
+    const onAnswer = this.logger.isLevelEnabled('debug')
+      ? (answered: AnsweredRequest) => this.logger.debug(answered, 'answered')
+      : undefined;
+    this.#http = await named('http', HttpServer.listen({ ...this.#limits, ...shared, port, metricsText, places, onAnswer }));
+    if (grpcPort !== undefined) {
+      const limits = { maxMessageBytes: maxBodyBytes, drainTimeoutMs: requestTimeoutMs };
+      this.#grpc = await named('grpc', GrpcServer.listen({ ...shared, port: grpcPort, ...limits }));
+    }
+    return { port: this.#http.address.port, grpcPort: this.#grpc?.port };
+  }
+
+  /** Requests are held against these tokens at once; connections that are opened from now on see this certificate. */
+  #protect({ access, tls, isCurrent }: ProtectionState): void {
+    if (access) this.#access?.replace(access);
+    if (tls && !isSameIdentity(tls, this.#tls)) {
+      this.#http?.useIdentity(tls);
+      this.#grpc?.useIdentity(tls);
+      this.#tls = tls;
+    }
+    if (access ?? tls) this.#metrics.protects(isCurrent, tls && certificateEndMs(tls.certificate));
+  }
 
   /** OpenTelemetry's code is loaded by a process that uses it, and by no other. */
   async #startTracing(instanceId: string): Promise<ServingTracer> {
@@ -275,6 +304,10 @@ export class ServingHost {
 
 /** Asks all processes of the host, and says what each answered. */
 export type Collect = <K extends CollectedCommand>(command: K) => Promise<readonly ServingCommands[K]['result'][]>;
+
+function isSameIdentity(one: TlsIdentity, other: TlsIdentity | undefined): boolean {
+  return one.certificate === other?.certificate && one.key === other.key && one.clientAuthority === other.clientAuthority;
+}
 
 /** Says in the error which server could not listen. */
 async function named<T>(listener: ListenerName, listening: Promise<T>): Promise<T> {

@@ -6,10 +6,12 @@ import { hostTaskQueue } from '../contracts/task-queues.js';
 import { VersionLoader } from '../serving/loader/version-loader.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import { InferenceHost } from './inference/inference-host.js';
+import { keepRestored } from './inference/keep-restored.js';
 import { LogParquet } from './inference/log-parquet.js';
 import { planServing } from './inference/plan-serving.js';
 import { PredictionLogKeeper } from './inference/prediction-log-keeper.js';
-import { isLoopback, protectionWarnings, readProtection } from './inference/protection.js';
+import { isLoopback, protectionWarnings } from './inference/protection.js';
+import { ProtectionFiles, type ProtectionEvents } from './inference/protection-files.js';
 import { ServingPool } from './inference/serving-pool.js';
 import { keepTemporalLink } from './inference/temporal-link.js';
 import { VersionCache } from './inference/version-cache.js';
@@ -33,7 +35,8 @@ const lastCollectionMs = 3000;
  */
 async function superviseHost(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
   // Before anything that takes time: what is wrong here is for the person who starts the host.
-  const protection = readProtection(settings.serving);
+  const protectionFiles = new ProtectionFiles(settings.serving);
+  const protection = protectionFiles.read();
   const directory = join(settings.home, 'inference', settings.hostId);
   await makeWritable(directory);
   const store = await openArtifactStore(settings);
@@ -61,7 +64,7 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     processes: plan.processes,
     executors: plan.executors,
     hangTimeoutMs: 1000 * settings.serving.hangSeconds,
-    ...protection,
+    protection,
     predictionLog: { directory: logDirectory, share: settings.predictionLog.share },
     ...(settings.tracing ? { tracing: { instanceId: settings.hostId } } : {}),
     orphans: { directory, forMs: orphanMs },
@@ -86,6 +89,8 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
     toParquet: logParquet.toParquet,
   });
   const keeping = keeper.run(stop);
+  void keepRestored(host, stop);
+  void followProtection(protectionFiles, pool, logger, stop);
 
   const polling = signalOnce();
   const lease = { hostId: settings.hostId, taskQueue: hostTaskQueue(settings.hostId), url };
@@ -109,6 +114,25 @@ async function superviseHost(settings: Settings, logger: Logger, stop: AbortSign
   logParquet.close();
   loader.close();
   await rm(join(images, String(process.pid)), { recursive: true, force: true });
+}
+
+/** New tokens and certificates reach the serving processes; what cannot be used leaves them with what they have. Never fails. */
+async function followProtection(files: ProtectionFiles, pool: ServingPool, logger: Logger, stop: AbortSignal): Promise<void> {
+  const untold = (error: unknown): void => {
+    if (!stop.aborted) logger.error({ error: String(error) }, 'a serving process could not be told of its certificates and tokens');
+  };
+  const events: ProtectionEvents = {
+    onChange: async (protection) => {
+      await pool.protect(protection).catch(untold);
+      logger.info('the files of certificates and tokens have changed, and are used from now on');
+      for (const warning of protectionWarnings(protection)) logger.warn(warning);
+    },
+    onRefused: async (problem) => {
+      logger.error({ problem }, 'the files of certificates and tokens have changed and cannot be used; keeping what they held before');
+      await pool.keepProtection().catch(untold);
+    },
+  };
+  await files.follow(events, stop);
 }
 
 /** What hosts that were killed have left in a directory. */

@@ -35,10 +35,18 @@ export async function grpcHealth(address: string, access: HostAccess, isSecure: 
     // Nobody there, or nobody who answers in time: that is all there is to say.
     if (code === status.DEADLINE_EXCEEDED || (code === status.UNAVAILABLE && (!isSecure || /ECONNREFUSED/.test(details ?? ''))))
       return { answers: false };
-    return { answers: false, problem: `The inference host cannot be asked over gRPC at ${address}: ${details ?? message}.` };
+    return { answers: false, problem: `The inference host cannot be asked over gRPC at ${address}: ${reasonOf(details ?? message)}.` };
   } finally {
     client?.close();
   }
+}
+
+/** The client's own words around the reason, and its note on a name that was not looked up, tell nothing. */
+function reasonOf(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? Resolution note: *$/, '')
+    .replace(/\.$/, '');
 }
 
 function secureClient(address: string, access: HostAccess): Client {

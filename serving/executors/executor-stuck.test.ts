@@ -101,6 +101,34 @@ describe('an executor that does not come to an end', () => {
     expect((await post(serving, 'slow', 3)).status).toBe(200);
   });
 
+  it('keeps nobody of a higher priority out of a full queue, whatever the protocol', async () => {
+    const full = await startServingProcess({}, [], { executors: { placement: 'executor-process', maxWaitingRows: 2 } });
+    const manifest = { ...tinyManifest, serving: { executeTimeoutSeconds: 2 } };
+    const files = writeVersion(join(directory, 'full'), tinyGraph({ bias: 0, hangsAt: endlessDate }), manifest, tinyGolden({ bias: 0 }));
+    await full.stage('full', '1', files);
+    await full.command('activate', { model: 'full', version: '1', epoch: 1 });
+    const tensors = { origin: ['BYTES', 'SFO'], date: ['INT64', 0], distance: ['FP64', 1] } as const;
+    const inputs = Object.entries(tensors).map(([name, [datatype, value]]) => ({ name, datatype, shape: [1], data: [value] }));
+    const infer = async (priority: number): Promise<number> => {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ inputs, parameters: { priority } });
+      const response = await fetch(`${full.url}/v2/models/full/infer`, { method: 'POST', headers, body });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    const statusOf = async (...asked: Parameters<typeof post>): Promise<number> => (await post(...asked)).status;
+    const endless = statusOf(full, 'full', 1, endlessDate);
+    await sleep(100);
+    const waiting = [statusOf(full, 'full', 2), statusOf(full, 'full', 3)];
+    await sleep(100);
+    expect(await statusOf(full, 'full', 4)).toBe(429);
+    expect(await statusOf(full, 'full', 5, 0, { priority: 3 })).toBe(429);
+    const urgent = [statusOf(full, 'full', 6, 0, { priority: 1 }), infer(1)];
+    expect(await Promise.all([...waiting, ...urgent])).toEqual([429, 429, 200, 200]);
+    expect(await endless).toBe(500);
+    await full.stop();
+  });
+
   it('has the fallback of the pipeline answer for it', async () => {
     await promote('guarded', '1', 0, { degrade: { fallbackModel: 'plain' } }, endlessDate);
     const { status, degraded, body } = await post(serving, 'guarded', 100, endlessDate);

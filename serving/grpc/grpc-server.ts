@@ -6,6 +6,7 @@ import {
   logVerbosity,
   setLogVerbosity,
   status as grpcStatus,
+  type ConnectionInjector,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type sendUnaryData,
@@ -70,6 +71,7 @@ export class GrpcServer {
   readonly #watches = new Set<() => void>();
   /** What grpc-js listens on itself is closed with its connections, never before them. */
   readonly #listener: NetServer;
+  #connections: ConnectionInjector;
   #drained: Promise<void> | undefined;
 
   private constructor(options: GrpcServerOptions) {
@@ -91,8 +93,8 @@ export class GrpcServer {
       Watch: ((call) => this.#watch(call)) satisfies handleServerStreamingCall<{ service: string }, object>,
     });
     for (const service of reflectionServices()) this.#server.addService(service, reflectionHandlers);
-    const connections = this.#server.createConnectionInjector(credentialsOf(options.tls));
-    this.#listener = createServer({ noDelay: true }, (socket) => connections.injectConnection(socket));
+    this.#connections = this.#server.createConnectionInjector(credentialsOf(options.tls));
+    this.#listener = createServer({ noDelay: true }, (socket) => this.#connections.injectConnection(socket));
   }
 
   /** @throws Error with the code of `listen`, e.g. `EADDRINUSE` */
@@ -105,6 +107,11 @@ export class GrpcServer {
       grpc.#listener.listen(options.port, options.host, () => resolve());
     });
     return grpc;
+  }
+
+  /** Connections that are opened from now on see this certificate; those that are there go on. Only for a server that speaks TLS. */
+  useIdentity(tls: TlsIdentity): void {
+    this.#connections = this.#server.createConnectionInjector(credentialsOf(tls));
   }
 
   get port(): number {

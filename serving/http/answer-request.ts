@@ -79,11 +79,13 @@ async function predict(
 ): Promise<Answer> {
   const { load, metrics } = context;
   const startedAt = performance.now();
-  // Before the body is read: what is shed must cost little.
-  const isShed = load.inFlight >= load.maxInFlight || isOverloaded(context.registry, target);
+  // What is shed must cost little: before the body is read, or, since a priority stands in it, before it is parsed.
+  const isBeyond = load.inFlight >= load.maxInFlight;
+  request.isSurplus = !isBeyond && isOverloaded(context.registry, target);
   load.inFlight++;
   try {
-    if (isShed) throw new OverloadedError();
+    // Who waits to be asked for the body would be asked for nothing.
+    if (isBeyond || (request.isSurplus && request.askForBody)) throw new OverloadedError();
     const answer = await route.answer(context, target, request, response);
     metrics.answered(protocol, target, answer, startedAt);
     return answer;

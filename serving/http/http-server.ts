@@ -130,6 +130,11 @@ export class HttpServer {
     return http;
   }
 
+  /** Connections that are opened from now on see this certificate; those that are there go on. Only for a server that speaks TLS. */
+  useIdentity(tls: TlsIdentity): void {
+    (this.#server as SecureServer).setSecureContext(tlsOptions(tls));
+  }
+
   get address(): AddressInfo {
     return this.#server.address() as AddressInfo;
   }

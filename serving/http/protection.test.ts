@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { request, type RequestOptions } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +107,18 @@ describe('a host with tokens', () => {
     client.close();
   });
 
+  it('asks for other tokens as soon as it is told of them, on connections that are open', async () => {
+    const path = '/v1/models/tiny:predict';
+    expect((await predict(path, 'Bearer wide-token')).status).toBe(200);
+    await serving.command('protect', { access: [{ name: 'new', sha256: sha256('new-token'), models: '*' }], isCurrent: true });
+    expect((await predict(path, 'Bearer wide-token')).status).toBe(401);
+    expect((await predict(path, 'Bearer new-token')).status).toBe(200);
+    expect((await predict('/metrics', 'Bearer new-token')).text).toContain('anneal_protection_current 1\n');
+    await serving.command('protect', { access, isCurrent: false });
+    expect((await predict('/metrics', 'Bearer wide-token')).text).toContain('anneal_protection_current 0\n');
+    await serving.command('protect', { access, isCurrent: true });
+  });
+
   it('closes connections beyond its limit and serves those that it has', async () => {
     const sockets = await Promise.all(
       Array.from(
@@ -169,6 +181,49 @@ describe('a host with certificates', () => {
     const pem = (name: string) => Buffer.from(read(name));
     expect(await live(credentials.createSsl(pem('ca.pem'), pem('client.key'), pem('client.pem')))).toBe(true);
     expect(await live(credentials.createInsecure())).toBe(false);
+  });
+
+  it('shows a new certificate to who connects from then on, over HTTP and gRPC, and goes on with who is connected', async () => {
+    const others = mkdtempSync(join(tmpdir(), 'anneal-tls-'));
+    makeCertificates(others);
+    const other = (name: string) => readFileSync(join(others, name), 'utf8');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const identity = { cert: read('client.pem'), key: read('client.key') };
+    const grpcOf = (from: (name: string) => string) => {
+      const [ca, key, certificate] = ['ca.pem', 'client.key', 'client.pem'].map((name) => Buffer.from(from(name)));
+      return new Client(serving.grpcAddress, credentials.createSsl(ca, key, certificate), { 'grpc.use_local_subchannel_pool': 1 });
+    };
+    const isReady = (client: Client) =>
+      new Promise<boolean>((resolve) => client.waitForReady(Date.now() + 2000, (error) => resolve(!error)));
+    const before = grpcOf(read);
+    const after = grpcOf(other);
+    const stale = grpcOf(read);
+    const isLive = (client: Client) =>
+      new Promise<boolean>((resolve) => {
+        const { path, requestSerialize, responseDeserialize } = inference.ServerLive;
+        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, {}, (error) => resolve(!error));
+      });
+    try {
+      expect(await ask({ ...identity, agent })).toBe(200);
+      expect(await isLive(before)).toBe(true);
+      const tls = { certificate: other('server.pem'), key: other('server.key'), clientAuthority: other('ca.pem') };
+      await serving.command('protect', { tls, isCurrent: true });
+      expect(await ask({ ...identity, agent })).toBe(200);
+      expect(await isLive(before)).toBe(true);
+      await expect(ask(identity)).rejects.toThrow();
+      expect(await isReady(stale)).toBe(false);
+      expect(await ask({ cert: other('client.pem'), key: other('client.key'), ca: other('ca.pem') })).toBe(200);
+      // The authority of clients is another one, too.
+      await expect(ask({ ...identity, ca: other('ca.pem') })).rejects.toThrow();
+      expect(await isReady(after)).toBe(true);
+      const held = { certificate: read('server.pem'), key: read('server.key'), clientAuthority: read('ca.pem') };
+      await serving.command('protect', { tls: held, isCurrent: true });
+      expect(await ask(identity)).toBe(200);
+    } finally {
+      for (const client of [before, after, stale]) client.close();
+      agent.destroy();
+      rmSync(others, { recursive: true, force: true });
+    }
   });
 
   it('lets go of a client that speaks no TLS', async () => {

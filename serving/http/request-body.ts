@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { gunzip, inflate } from 'node:zlib';
 import { badRequest, HttpError } from './http-error.js';
 import type { BinaryPart } from '../oip/oip-input.js';
+import { OverloadedError } from '../request-terms.js';
 import type { ServedRequest } from '../served-request.js';
 
 /** Deeper than any request that a route takes: tensors nest four levels. */
@@ -97,6 +98,18 @@ function checkContentType(request: IncomingMessage): void {
 /** @throws at once, and later by its promise */
 function readBody(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const read = readInflated(request, maxBytes);
+  return request.isSurplus ? read.then(ofPriority) : read;
+}
+
+/** @throws OverloadedError for a body that has no priority over what waits already; whether it is enough, the queue decides */
+function ofPriority(bytes: Buffer): Buffer {
+  if (!bytes.includes('"priority"')) throw new OverloadedError();
+  return bytes;
+}
+
+/** @throws at once, and later by its promise */
+function readInflated(request: ServedRequest, maxBytes: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity') return readBytes(request, maxBytes);
   const inflater = Object.hasOwn(inflaters, encoding) ? inflaters[encoding] : undefined;

@@ -8,3 +8,8 @@ export function loadFailed(what: string, cause?: unknown): AnnealError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** In the middle of a sentence: onnxruntime ends some of its messages with a full stop. */
+export function clauseOf(error: unknown): string {
+  return messageOf(error).replace(/\.+$/, '');
+}

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
-import { loadFailed, messageOf } from './load-failed.js';
+import { clauseOf, loadFailed } from './load-failed.js';
 import { choosePlacement, longestCallMs, longestOpenMs, type Placement } from '../executors/placement.js';
 import { checkSignature } from './check-signature.js';
 import { goldenBatch, manyRows, openImage, type PreparedImage, type PreparedVersion } from './prepared-version.js';
@@ -111,7 +111,7 @@ async function verifyImage(image: PreparedImage, manifest: ModelManifest, golden
     return { difference, profile: { openMs, oneRowMs, manyRowsMs } };
   } catch (error) {
     if (error instanceof AnnealError && error.type === failureTypes.loadFailed) throw error;
-    throw loadFailed(`it failed on its golden inputs: ${messageOf(error)}. Export the model again.`, error);
+    throw loadFailed(`it failed on its golden inputs: ${clauseOf(error)}. Export the model again.`, error);
   } finally {
     await session.release();
   }

@@ -1,7 +1,7 @@
 import { InferenceSession } from 'onnxruntime-node';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { rowsToTensors } from '../../ml/data/read/raw-tensors.js';
-import { loadFailed, messageOf } from './load-failed.js';
+import { clauseOf, loadFailed } from './load-failed.js';
 import { sessionRunner } from '../executors/run-session.js';
 import { tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
 import { checkVerified, readVerified, readVerifiedBesideRequests, type LocalFile } from './verified-file.js';
@@ -128,10 +128,7 @@ export async function openImage(
       });
     return await InferenceSession.create(image.path, { ...optimized, extra: { session: { ...common, use_memory_mapped_ort_model: '1' } } });
   } catch (error) {
-    throw loadFailed(
-      `onnxruntime does not open the image that was prepared of it: ${messageOf(error)}. The host prepares it again.`,
-      error,
-    );
+    throw loadFailed(`onnxruntime does not open the image that was prepared of it: ${clauseOf(error)}. The host prepares it again.`, error);
   }
 }
 

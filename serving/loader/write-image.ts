@@ -3,7 +3,7 @@ import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { freeBytesAt } from '../../ml/disk-full.js';
-import { loadFailed, messageOf } from './load-failed.js';
+import { clauseOf, loadFailed } from './load-failed.js';
 import { sessionOptions, type PreparedImage } from './prepared-version.js';
 import { checkVerified, hashNew, type LocalFile } from './verified-file.js';
 
@@ -57,7 +57,7 @@ async function optimize(model: LocalFile, image: string): Promise<InferenceSessi
         `its image cannot be written to ${dirname(image)}: ${freeBytes} bytes are free there, and the model alone has ${neededBytes}. Free some space, or set ANNEAL_HOME to a larger disk.`,
         error,
       );
-    throw loadFailed(`onnxruntime does not accept its graph: ${messageOf(error)}. Export the model again.`, error);
+    throw loadFailed(`onnxruntime does not accept its graph: ${clauseOf(error)}. Export the model again.`, error);
   } finally {
     await rm(alone, { recursive: true, force: true });
   }

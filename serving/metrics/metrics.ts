@@ -154,15 +154,22 @@ export class ServingMetrics {
     collectDefaultMetrics({ register: this.#prometheus });
   }
 
-  /** @param endMs milliseconds since 1970 */
-  servesCertificate(endMs: number): void {
-    const gauge = new Gauge({
-      name: 'anneal_tls_certificate_expires_seconds',
-      help: 'When the certificate of the host stops to be valid, seconds since 1970.',
-      aggregator: 'min',
-      registers: [this.#prometheus],
-    });
-    gauge.set(endMs / 1000);
+  /** @param endMs milliseconds since 1970; undefined for a host that speaks no TLS */
+  protects(isCurrent: boolean, endMs: number | undefined): void {
+    this.#gauge(
+      'anneal_protection_current',
+      'Whether the host uses what its files of certificates and tokens hold: 0 while it cannot, and keeps what they held before.',
+    ).set(Number(isCurrent));
+    if (endMs === undefined) return;
+    this.#gauge('anneal_tls_certificate_expires_seconds', 'When the certificate of the host stops to be valid, seconds since 1970.').set(
+      endMs / 1000,
+    );
+  }
+
+  /** One that not every host has; of its processes the lowest counts. */
+  #gauge(name: string, help: string): Gauge {
+    const known = this.#prometheus.getSingleMetric(name) as Gauge | undefined;
+    return known ?? new Gauge({ name, help, aggregator: 'min', registers: [this.#prometheus] });
   }
 
   /** @returns everything, to be rolled up with other processes of the host */

@@ -55,7 +55,8 @@ export async function startServingProcess(limits: HttpLimits = {}, expected: rea
 
   const { executors, access, tls } = options;
   await command('start', { logLevel: 'error', limits, expected, executors, ...options.start });
-  const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0, access, tls });
+  const protection = { access, tls, isCurrent: true };
+  const { port, grpcPort } = await command('listen', { host: '127.0.0.1', port: 0, grpcPort: 0, protection });
   return {
     child,
     port,

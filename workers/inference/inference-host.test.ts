@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -180,6 +180,32 @@ describe('InferenceHost', () => {
     await storeVersion(store, '1', 1);
     await host.reconcile(model, { epoch: 1, champion });
     expect(await served(host)).toBe('1');
+  });
+
+  it('loads again what one of its processes could not, once the store is back, and calls nothing its own before', async () => {
+    const [one, two] = [await storeVersion(store, '1', 1), await storeVersion(store, '2', 2)];
+    const before = await open();
+    await before.reconcile(model, { epoch: 1, champion: one });
+    await before.reconcile(model, { epoch: 2, champion: two });
+    const host = await open();
+    const [first, second] = processes
+      .slice(-2)
+      .map((serving): Pick<ServingMember, 'request'> => ({ request: (command, input) => serving.handlers[command](input) }));
+    const blob = join(directory, 'host', 'blobs', two.bundle.golden.sha256);
+    const away = join(directory, 'artifacts.away');
+    renameSync(join(directory, 'artifacts'), away);
+    rmSync(blob);
+    await host.restore(second);
+    expect(await host.restoreMissing()).toBe(false);
+    renameSync(away, join(directory, 'artifacts'));
+    // The other process finds the store there: that says nothing of the one before.
+    await host.restore(first);
+    expect(host.known(model)).toEqual({ epoch: 2, version: undefined });
+    await expect(served(host)).rejects.toThrow();
+    expect(await host.restoreMissing()).toBe(true);
+    expect(host.known(model)).toEqual({ epoch: 2, version: '2' });
+    expect(await served(host)).toBe('2');
+    expect((await host.predict({ model, version: '1', instances })).version).toBe('1');
   });
 
   it('follows a lifecycle that was started anew, although its epochs are smaller', async () => {

@@ -24,8 +24,10 @@ interface HostedModel {
   previous?: ServedVersion;
   /** Loaded for a rollout that has not activated them, by version. */
   readonly staged: Map<string, ServedVersion>;
-  /** A serving process does not hold `active`: it could not be loaded again after a restart. */
-  missing: boolean;
+  /** Serving processes that do not hold `active`, since it could not be loaded again after a restart. */
+  readonly missingIn: Set<Pick<ServingMember, 'request'>>;
+  /** None has tried yet to load what was served before. */
+  isUntried: boolean;
   /** One change of a model at a time. */
   turn: Promise<unknown>;
 }
@@ -60,7 +62,7 @@ export class InferenceHost {
       options.logger.warn({ file }, 'this state file cannot be read; the model comes back with its next rollout'),
     );
     for (const { model, lineage, epoch, active, previous } of saved) {
-      host.#models.set(model, { lineage, epoch, active, previous, staged: new Map(), missing: true, turn: Promise.resolve() });
+      host.#models.set(model, { lineage, epoch, active, previous, ...nothingLoaded(), isUntried: true });
     }
     return host;
   }
@@ -81,7 +83,7 @@ export class InferenceHost {
   /** The newest epoch that this host has taken, and the version that it serves. */
   known(model: string): { readonly epoch: number; readonly version?: string } {
     const hosted = this.#models.get(model);
-    return { epoch: hosted?.epoch ?? 0, version: hosted?.missing ? undefined : hosted?.active?.version };
+    return { epoch: hosted?.epoch ?? 0, version: hosted && isMissing(hosted) ? undefined : hosted?.active?.version };
   }
 
   /** Load into a new serving process what the host serves. */
@@ -93,23 +95,49 @@ export class InferenceHost {
     await Promise.all(
       this.models().map((model) =>
         this.#inTurn(model, async (hosted) => {
-          const { active, previous, epoch } = hosted;
-          if (!active) return;
-          try {
-            await this.#stage(model, hosted, active, into);
-            await into.broadcast('activate', { model, version: active.version, epoch });
-            hosted.missing = false;
-          } catch (error) {
-            hosted.missing = true;
+          let isHeld = false;
+          await this.#restoreModel(model, hosted, into, () => {
+            isHeld = true;
+            hosted.missingIn.delete(member);
+          }).catch((error: unknown) => {
+            if (!isHeld) hosted.missingIn.add(member);
             throw error;
-          }
-          this.options.logger.info({ model, version: active.version, epoch }, 'serving again from the local cache');
-          for (const version of [previous, ...hosted.staged.values()]) if (version) await this.#stage(model, hosted, version, into);
-        }).catch((error: unknown) =>
-          this.options.logger.error({ model, error: String(error) }, 'the version that was served last could not be loaded'),
-        ),
+          });
+        }).catch((error: unknown) => this.#notRestored(model, error)),
       ),
     );
+  }
+
+  /**
+   * Try again what a serving process could not load when it started: the artifact store may be back, with Temporal still away.
+   *
+   * @returns whether every process holds what the host serves
+   */
+  async restoreMissing(): Promise<boolean> {
+    const missing = [...this.#models].filter(([, { active, missingIn }]) => active && missingIn.size > 0);
+    await Promise.all(
+      missing.map(([model]) =>
+        this.#inTurn(model, async (hosted) => {
+          if (hosted.missingIn.size > 0) await this.#restoreModel(model, hosted, this.#all(), () => hosted.missingIn.clear());
+        }).catch((error: unknown) => this.#notRestored(model, error)),
+      ),
+    );
+    return missing.every(([, { missingIn }]) => missingIn.size === 0);
+  }
+
+  async #restoreModel(model: string, hosted: HostedModel, into: Processes, onActive: () => void): Promise<void> {
+    const { active, previous, epoch } = hosted;
+    if (!active) return;
+    await this.#stage(model, hosted, active, into);
+    await into.broadcast('activate', { model, version: active.version, epoch });
+    hosted.isUntried = false;
+    onActive();
+    this.options.logger.info({ model, version: active.version, epoch }, 'serving again from the local cache');
+    for (const version of [previous, ...hosted.staged.values()]) if (version) await this.#stage(model, hosted, version, into);
+  }
+
+  #notRestored(model: string, error: unknown): void {
+    this.options.logger.error({ model, error: String(error) }, 'the version that was served last could not be loaded; it is tried again');
   }
 
   /**
@@ -166,7 +194,7 @@ export class InferenceHost {
   async reconcile(model: string, { epoch, champion }: ServingTarget): Promise<void> {
     await this.#inTurn(model, async (hosted) => {
       if (!champion) return;
-      const isCurrent = epoch === hosted.epoch && isSame(hosted.active, champion) && !hosted.missing;
+      const isCurrent = epoch === hosted.epoch && isSame(hosted.active, champion) && !isMissing(hosted);
       if (epoch < hosted.epoch || isCurrent) return;
       await this.#activate(model, hosted, champion, epoch);
     });
@@ -211,7 +239,8 @@ export class InferenceHost {
     if (hosted.active && !isSame(hosted.active, version)) hosted.previous = hosted.active;
     hosted.active = version;
     hosted.epoch = epoch;
-    hosted.missing = false;
+    hosted.isUntried = false;
+    hosted.missingIn.clear();
     hosted.staged.clear();
     this.options.logger.info({ model, version: version.version, epoch }, 'serving');
     await this.#onDisk(model, () => this.options.cache.save(cachedModel(model, hosted, version)));
@@ -245,12 +274,20 @@ export class InferenceHost {
 
   #inTurn<T>(model: string, change: (hosted: HostedModel) => Promise<T>): Promise<T> {
     let hosted = this.#models.get(model);
-    if (!hosted) this.#models.set(model, (hosted = { epoch: 0, staged: new Map(), missing: false, turn: Promise.resolve() }));
+    if (!hosted) this.#models.set(model, (hosted = { epoch: 0, ...nothingLoaded(), isUntried: false }));
     const entry = hosted;
     const result = entry.turn.then(() => change(entry));
     entry.turn = result.catch(() => undefined);
     return result;
   }
+}
+
+function nothingLoaded(): Pick<HostedModel, 'staged' | 'missingIn' | 'turn'> {
+  return { staged: new Map(), missingIn: new Set(), turn: Promise.resolve() };
+}
+
+function isMissing({ isUntried, missingIn }: HostedModel): boolean {
+  return isUntried || missingIn.size > 0;
 }
 
 function cachedModel(model: string, { lineage, epoch, previous }: HostedModel, active: ServedVersion): CachedModel {

@@ -99,7 +99,7 @@ describe('readProtection', () => {
     );
     expect(refusal(settings, now - dayMs)).toMatch(/server\.pem\) is not valid yet: .* set this machine's clock right\.$/);
     const protection = readProtection(settings, now);
-    expect(protectionWarnings(protection, now)).toEqual([expect.stringMatching(/ANNEAL_TLS_CERT expires in 1 day, .*start it again\.$/)]);
+    expect(protectionWarnings(protection, now)).toEqual([expect.stringMatching(/ANNEAL_TLS_CERT expires in 1 day, .*takes them up\.$/)]);
     expect(protectionWarnings(protection, now + 1.5 * dayMs)).toEqual([expect.stringContaining('in less than a day')]);
     expect(protectionWarnings(protection, now - 13 * dayMs)).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { AccessEntry } from '../../serving/access.js';
 import { certificateEndMs } from '../../serving/certificate-end.js';
-import type { TlsIdentity } from '../../serving/http/http-server.js';
+import type { Protection } from '../../serving/process-messages.js';
 import type { ServingSettings } from '../settings.js';
 import { readAuthority, readIdentity, readSettingFile } from '../tls-files.js';
 
@@ -19,12 +19,6 @@ const tokensFile = z.array(
   ),
   'expected a list',
 );
-
-/** Who may ask a host, and how it proves who it is. */
-export interface Protection {
-  readonly access?: readonly AccessEntry[];
-  readonly tls?: TlsIdentity;
-}
 
 const dayMs = 24 * 60 * 60 * 1000;
 /** So long before its end a certificate is warned of. */
@@ -72,7 +66,7 @@ export function protectionWarnings({ access, tls }: Protection, nowMs = Date.now
   const days = tls ? (certificateEndMs(tls.certificate) - nowMs) / dayMs : Number.POSITIVE_INFINITY;
   if (days < warnDays)
     warnings.push(
-      `The certificate of ANNEAL_TLS_CERT expires in ${days < 1 ? 'less than a day' : `${Math.floor(days)} day${days < 2 ? '' : 's'}`}, and clients refuse the host from then on. Give the host a new one, and start it again.`,
+      `The certificate of ANNEAL_TLS_CERT expires in ${days < 1 ? 'less than a day' : `${Math.floor(days)} day${days < 2 ? '' : 's'}`}, and clients refuse the host from then on. Put a new one, and its key, in the place of the files: a host that runs takes them up.`,
     );
   return warnings;
 }

@@ -22,7 +22,8 @@ export interface ServingMemberOptions {
   readonly index: number;
   /** Read at each start. */
   readonly start: () => ServingCommands['start']['input'];
-  readonly listen: ServingCommands['listen']['input'];
+  /** Read whenever a process is told to listen. */
+  readonly listen: () => ServingCommands['listen']['input'];
   /** Load into this process what the host serves. Its failure is its own affair. */
   readonly restore: (member: ServingMember) => Promise<void>;
   /** Ask every process of the host. */
@@ -98,7 +99,7 @@ export class ServingMember {
         // It died meanwhile: the next one comes as ever.
         if (this.#child !== child || !child?.connected) return;
       }
-      await this.#send('listen', this.#options.listen);
+      await this.#send('listen', this.#options.listen());
       this.#isServing = true;
       if (!whenRestored) this.#restored = this.#restore();
     } catch (error) {
@@ -192,7 +193,7 @@ export class ServingMember {
     const child = this.#child;
     try {
       await Promise.race([this.#restore(), sleep(restoreTimeoutMs, undefined, { ref: false })]);
-      await this.#send('listen', this.#options.listen);
+      await this.#send('listen', this.#options.listen());
       this.#isServing = true;
     } catch (error) {
       if (this.#stopping || this.#child !== child) return;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, get, request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
@@ -94,6 +95,33 @@ describe('ServingPool', () => {
     });
     await settled(pool);
     expect(await predict(pool)).toBe('7');
+  });
+
+  it('gives new tokens to the processes that run, and to one that takes the place of another', async () => {
+    const entry = (token: string) => ({ name: token, sha256: createHash('sha256').update(token).digest('hex'), models: '*' as const });
+    const pool = create(2, undefined, { protection: { access: [entry('old')] } });
+    await pool.start();
+    /** Of each of several new connections, which reach both processes. */
+    const statuses = async (token: string): Promise<Set<number | undefined>> => {
+      const ask = () =>
+        new Promise<number | undefined>((resolve) => {
+          const headers = { authorization: `Bearer ${token}` };
+          get({ port: pool.port, path: '/v1/models', headers, agent: new Agent() }, (response) => {
+            response.resume().on('end', () => resolve(response.statusCode));
+          }).on('error', () => resolve(undefined));
+        });
+      return new Set(await Promise.all(Array.from({ length: 20 }, ask)));
+    };
+    expect(await statuses('old')).toEqual(new Set([200]));
+    await pool.protect({ access: [entry('new')] });
+    expect(await statuses('old')).toEqual(new Set([401]));
+    expect(await statuses('new')).toEqual(new Set([200]));
+    const pids = pool.pids;
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until(async () => (pool.pids.length === 2 && !pool.pids.some((pid) => pids.includes(pid)) ? true : undefined));
+    await until(async () => ((await statuses('new')).has(undefined) ? undefined : true));
+    expect(await statuses('old')).toEqual(new Set([401]));
+    expect(await statuses('new')).toEqual(new Set([200]));
   });
 
   it('is ready when all of its processes hold what it served, whichever is asked, and again when one comes back', async () => {

@@ -2,11 +2,18 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ExecutorOptions } from '../../serving/executors/executor.js';
-import type { AccessEntry } from '../../serving/access.js';
-import type { HttpLimits, TlsIdentity } from '../../serving/http/http-server.js';
+import type { HttpLimits } from '../../serving/http/http-server.js';
 import { HostMetrics } from '../../serving/metrics/host-metrics.js';
 import type { OrphanPlace } from '../../serving/orphan.js';
-import type { CollectedCommand, CommandName, CollectedMessage, ListenerName, ServingCommands } from '../../serving/process-messages.js';
+import type {
+  CollectedCommand,
+  CommandName,
+  CollectedMessage,
+  ListenerName,
+  Protection,
+  ProtectionState,
+  ServingCommands,
+} from '../../serving/process-messages.js';
 import { countOrphans, releaseOrphans } from './orphans.js';
 import { MemberEndedError, ServingMember } from './serving-member.js';
 
@@ -22,8 +29,7 @@ export interface ServingPoolOptions {
   readonly executors?: ExecutorOptions;
   readonly predictionLog?: ServingCommands['start']['input']['predictionLog'];
   readonly tracing?: ServingCommands['start']['input']['tracing'];
-  readonly access?: readonly AccessEntry[];
-  readonly tls?: TlsIdentity;
+  readonly protection?: Protection;
   /** Models that a process will be told to load, read at each start. */
   readonly expected: () => readonly string[];
   /** Load into a new process what the host serves. */
@@ -43,6 +49,7 @@ export class ServingPool {
   #members: ServingMember[] = [];
   #port: number;
   #grpcPort: number;
+  #protection: ProtectionState;
   #turn = 0;
   #isComplete = false;
 
@@ -50,6 +57,7 @@ export class ServingPool {
     this.#options = options;
     this.#port = options.port;
     this.#grpcPort = options.grpcPort;
+    this.#protection = { ...options.protection, isCurrent: true };
   }
 
   get port(): number {
@@ -111,6 +119,31 @@ export class ServingPool {
     });
   }
 
+  /**
+   * Let tokens and certificates take the place of those before, in processes that start later as well.
+   *
+   * @param protection of the same kind: a host that spoke no TLS, or wanted no token, does so no sooner than after its next start
+   * @returns when every process that runs uses them
+   */
+  async protect(protection: Protection): Promise<void> {
+    await this.#tellProtection({ ...protection, isCurrent: true });
+  }
+
+  /** What the host was given last cannot be used: it keeps what it has, and says so in its metrics. */
+  async keepProtection(): Promise<void> {
+    await this.#tellProtection({ ...this.#protection, isCurrent: false });
+  }
+
+  async #tellProtection(protection: ProtectionState): Promise<void> {
+    this.#protection = protection;
+    try {
+      await this.broadcast('protect', protection);
+    } catch (error) {
+      // The next process begins with it.
+      if (!(error instanceof MemberEndedError)) throw error;
+    }
+  }
+
   /** Those that a supervisor which was killed has left answer until all of ours can. */
   async #takeOver({ directory }: OrphanPlace): Promise<void> {
     let toCome = this.#members.length;
@@ -154,8 +187,7 @@ export class ServingPool {
   }
 
   #member(index: number): ServingMember {
-    const { logger, processes, limits, executors, predictionLog, tracing, expected, host, restore, hangTimeoutMs, access, tls, orphans } =
-      this.#options;
+    const { logger, processes, limits, executors, predictionLog, tracing, expected, host, restore, hangTimeoutMs, orphans } = this.#options;
     return new ServingMember({
       logger,
       index,
@@ -170,7 +202,7 @@ export class ServingPool {
         awaitsOthers: !this.#isComplete,
         orphan: orphans,
       }),
-      listen: { host, port: this.#port, grpcPort: this.#grpcPort, access, tls },
+      listen: () => ({ host, port: this.#port, grpcPort: this.#grpcPort, protection: this.#protection }),
       restore,
       collect: (command) => (command === 'metrics' ? this.#collectMetrics() : this.#collect(command)),
       hangTimeoutMs,

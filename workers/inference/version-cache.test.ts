@@ -70,6 +70,15 @@ describe('VersionCache', () => {
     expect(readFileSync((await restarted.files(version.bundle)).model.path)).toEqual(Buffer.from(tinyGraph({ bias: 0 })));
   });
 
+  it('names its folder, and the way out, when it cannot be written', async () => {
+    const version = await storeVersion(store, '1', 0);
+    rmSync(join(directory, 'host', 'tmp'), { recursive: true });
+    writeFileSync(join(directory, 'host', 'tmp'), '');
+    await expect(cache.files(version.bundle)).rejects.toThrow(
+      `${join(directory, 'host')} and cannot write there: a part of the path is a file (ENOTDIR). Mend that, or set ANNEAL_HOME`,
+    );
+  });
+
   it('refuses a version that the store does not have, and leaves nothing half-written', async () => {
     const version = await storeVersion(store, '1', 0);
     await store.remove(version.bundle.model);

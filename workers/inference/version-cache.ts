@@ -10,6 +10,7 @@ import { withArtifactsInUse } from '../../stores/artifact-use.js';
 import type { VersionFiles } from '../../serving/loader/prepare-version.js';
 import type { HashedFile, LocalFile } from '../../serving/loader/verified-file.js';
 import { FileDigests } from './file-digests.js';
+import { cannotWrite, isUnwritable } from './writable-folder.js';
 
 /** What a host served last of one model; enough to serve it again with nothing but this directory. */
 export interface CachedModel {
@@ -48,7 +49,7 @@ export class VersionCache {
    * Bring a version's files here, from the artifact store where they are not here already.
    *
    * @throws AnnealError `ArtifactCorrupt` when the store has no such content, Error when the store cannot be reached; both say so where
-   *   the file is here, but damaged
+   *   the file is here, but damaged; Error that names the folder when this disk is full or cannot be written
    */
   async files(bundle: ModelBundle): Promise<VersionFiles> {
     const fetching = [bundle.model, bundle.manifest, bundle.golden].map((ref) => this.#file(ref));
@@ -148,14 +149,18 @@ export class VersionCache {
       await rename(temporary, path);
       return hashed;
     } finally {
-      await rm(temporary, { force: true });
+      // What is in the way of this was in the way before, and is told; leftovers go with the next start.
+      await rm(temporary, { force: true }).catch(() => undefined);
     }
   }
 
   /** Hashed once, as it is copied. */
   async #copy(ref: ArtifactRef, to: string): Promise<HashedFile> {
     const copied = async (path: string): Promise<HashedFile | undefined> => {
-      const copy = await this.#digests.copy(path, to);
+      const copy = await this.#digests.copy(path, to).catch((error: Error) => {
+        // One that names the file in the store is about reading it.
+        throw isUnwritable(error) && !error.message.includes(path) ? cannotWrite(this.directory, error) : error;
+      });
       return copy?.sha256 === ref.sha256 ? copy.hashed : undefined;
     };
     const first = await this.store

@@ -24,10 +24,20 @@ export async function makeWritable(directory: string): Promise<void> {
     await rm(await mkdtemp(join(existing, '.writable-')), { recursive: true });
     await mkdir(directory, { recursive: true });
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw new Error(
-      `The inference host keeps the versions that it serves in ${directory} and cannot write there: ${reasons[code] ?? message}${code in reasons ? ` (${code})` : ''}. Mend that, or set ANNEAL_HOME to a folder that it can write.`,
-      { cause: error },
-    );
+    throw cannotWrite(directory, error as NodeJS.ErrnoException);
   }
+}
+
+/** Whether the system refuses to write, whatever is written. */
+export function isUnwritable(error: unknown): error is NodeJS.ErrnoException {
+  return Object.hasOwn(reasons, (error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** What the person who runs the host reads of an error of the system. */
+export function cannotWrite(directory: string, error: NodeJS.ErrnoException): Error {
+  const { code = '', message } = error;
+  return new Error(
+    `The inference host keeps the versions that it serves in ${directory} and cannot write there: ${reasons[code] ?? message}${code in reasons ? ` (${code})` : ''}. Mend that, or set ANNEAL_HOME to a folder that it can write.`,
+    { cause: error },
+  );
 }
