@@ -21,8 +21,8 @@ import type { PreparedVersion } from './loader/prepared-version.js';
 import type { CollectedCommand, CommandName, ListenerName, ProtectionState, ServingCommands } from './process-messages.js';
 import { newRequestId } from './http/request-id.js';
 import { requestTerms } from './request-terms.js';
-import type { RunnerObserver } from './executors/runner-pool.js';
-import { RequestCrashedError, RequestStuckError, RunnerDiedError } from './executors/runner.js';
+import { observeRunners } from './executors/observe-runners.js';
+import { RequestCrashedError, RequestStuckError } from './executors/runner.js';
 import type { ServingTracer } from './tracing/serving-tracer.js';
 
 type Handlers = { [K in CommandName]: (input: ServingCommands[K]['input']) => Promise<ServingCommands[K]['result']> };
@@ -231,37 +231,7 @@ export class ServingHost {
   }
 
   async #open(model: string, version: string, prepared: PreparedVersion): Promise<ModelExecutor> {
-    const runners: RunnerObserver = {
-      died: (error) => {
-        // One that died while it opened the version is the cause of what is said of that.
-        const died = [error, error.cause].find((each) => each instanceof RunnerDiedError);
-        this.#metrics.executors.died(model, died?.death.signal);
-        // Its own name for the process: `pid` of a line is the process that writes it.
-        const { pid: executor, ...how } = died?.death ?? {};
-        const said = { model, version, executor, ...how, error: (died ?? error).message };
-        if (!died?.isStuck) {
-          this.logger.error(said, 'an executor of the version died; starting another');
-          return;
-        }
-        this.#metrics.executors.stuck(model, version);
-        if (executor !== undefined) this.logger.error(said, 'an executor of the version hung and was killed; starting another');
-        else {
-          this.logger.fatal(
-            said,
-            'a thread of this process computes for ever, which ends with the process alone: set serving.isolation to "process"',
-          );
-          this.endProcess?.();
-        }
-      },
-      replaced: () => {
-        this.#metrics.executors.replaced(model);
-        this.logger.info({ model, version }, 'another executor of the version took the place of one that had died');
-      },
-      refused: (pauseMs) => {
-        const what = 'no executor of the version is left, and requests are refused, or degraded, until the next one is there';
-        this.logger.error({ model, version, pauseMs }, what);
-      },
-    };
+    const runners = observeRunners({ model, version }, this.#metrics, this.logger, this.endProcess);
     const tracer = this.#tracer;
     const observer: BatchObserver = {
       ...this.#metrics.batchObserver(model),
