@@ -5,8 +5,8 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { type DataSpec, sizeInBytes } from '../contracts/pipeline/data.js';
 import type { RemoteFiles } from '../contracts/remote-files.js';
 import type { DataContext, DataProgress } from '../ml/data/data-context.js';
-import { isDiskFull, type WrittenFolder } from '../ml/disk-full.js';
-import { diskFullFailure } from './disk-full.js';
+import { isDiskFull } from '../ml/disk-full.js';
+import { diskFullFailure, scratchFolder } from './disk-full.js';
 
 /** A query may take longer than the time between two reports of its stage. */
 const heartbeatEveryMs = 1000;
@@ -22,10 +22,6 @@ export interface DataDependencies {
 }
 
 export const installationRoot = fileURLToPath(new URL('..', import.meta.url));
-
-function scratchFolder(path: string): WrittenFolder {
-  return { path, name: 'the scratch folder', elsewhere: 'point ANNEAL_HOME at a larger disk' };
-}
 
 /**
  * Run a stage of the data within an activity: heartbeats `DataProgress` every second, interrupts the running query when

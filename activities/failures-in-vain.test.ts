@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FailuresInVain } from '../contracts/training.js';
+import { DiskFullError, isDiskFull } from '../ml/disk-full.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
+import { scratchFolder, trainingDiskFull } from './disk-full.js';
 import { countAttempt, countFailure, isLastInVain, pauseAfterMs } from './failures-in-vain.js';
 
 const module = './models/my-net.ts';
@@ -87,6 +89,27 @@ describe('countFailure', () => {
     expect(message).toMatch(/what the model file \.\/models\/my-net\.ts keeps in arrays and objects, .*--max-old-space-size/);
     expect(message).not.toContain('process.abort');
   });
+});
+
+it('says of a full disk, in place of memory, what to clear and how the run goes on', async () => {
+  const cause = new Error('ENOSPC: no space left on device, write');
+  const inChild = new TrainingChildError('The training failed: ENOSPC: no space left on device, write.', undefined, { cause });
+  const inStore = new DiskFullError(
+    '…',
+    { folder: { path: '/', name: 'the artifact store', elsewhere: 'point ANNEAL_ARTIFACTS elsewhere' } },
+    { cause },
+  );
+  expect(isDiskFull(inChild)).toBe(true);
+  const full = await trainingDiskFull(inChild, scratchFolder('/'));
+  expect(full.message).toMatch(
+    /^The disk of the scratch folder \/, or its quota, is full: ENOSPC: no space left on device, write\. What .* leaves [\d.]+ .?B free\. .*Free some space there, or point ANNEAL_HOME at a larger disk\. It is tried again from the last checkpoint\.$/,
+  );
+  expect((await trainingDiskFull(inStore, scratchFolder('/scratch'))).happened).toMatch(/^The disk of the artifact store \/, .*: ENOSPC/);
+  const { message } = countFailure({ step: 30, failures: 9, exits: 0 }, full, 30).error;
+  expect(message).toMatch(
+    /failed 10 times .* after step 30, .*Free some space there, .*Then Temporal's Reset lets the run go on from its last/,
+  );
+  expect(message).not.toContain('memory');
 });
 
 describe('pauseAfterMs', () => {

@@ -37,7 +37,7 @@ export function countFailure(
   const isByExits = failures.exits >= mostExits;
   if (!isByExits && failures.failures < mostFailures) return { failures, error };
   const times = isByExits ? exitedTimes(error, failures.exits) : `failed ${failures.failures} times`;
-  const remedy = isByExits ? exitRemedy(error, module) : generalRemedy;
+  const remedy = isByExits ? exitRemedy(error, module) : failureRemedy(error);
   return {
     failures,
     error: new AnnealError(
@@ -84,6 +84,11 @@ export function pauseAfterMs({ failures }: FailuresInVain): number {
 /** A machine that has no memory left now may have some later; V8's heap has the same limit each time. */
 function isOwnCrash({ death }: TrainingChildError): boolean {
   return crashSignals.has(death?.signal) && death?.shortage !== 'machine';
+}
+
+function failureRemedy({ advice }: TrainingChildError): string {
+  if (advice === undefined) return generalRemedy;
+  return `${advice} Then Temporal's Reset lets the run go on from its last checkpoint (docs/operations.md); anneal run begins anew.`;
 }
 
 function exitedTimes({ death }: TrainingChildError, times: number): string {

@@ -11,6 +11,7 @@ import { primaryMetric } from '../contracts/pipeline.js';
 import type { NamedEngine } from '../contracts/pipeline/training.js';
 import type { ArtifactRef } from '../contracts/reference.js';
 import type { MetricPoint, TrainInput, TrainProgress } from '../contracts/training.js';
+import { DiskFullError } from '../ml/disk-full.js';
 import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { decodeCheckpoint } from '../ml/train/checkpoint/checkpoint.js';
 import { FileArtifactStore } from '../stores/file-artifact-store.js';
@@ -161,6 +162,24 @@ describe('trainModel', () => {
     ]);
     const stuck = attempt(inputOf('stuck', { epochs: 100 }), { ...before, inVain: { ...inVain, step: 1_000_000 } });
     await Promise.all([atCheckpoint(stuck, killTraining), expect(stuck.result).rejects.toMatchObject({ nextRetryDelay: 16_000 })]);
+  });
+
+  it('counts a store whose disk is full among its failures, and names the folder', async () => {
+    const folder = { path: root, name: 'the artifact store', elsewhere: 'point ANNEAL_ARTIFACTS at a larger disk' };
+    const full = jest
+      .spyOn(store, 'putFile')
+      .mockRejectedValue(new DiskFullError('…', { folder }, { cause: new Error('ENOSPC: no space left') }));
+    const { result, beats } = attempt(inputOf('full'));
+    await expect(result).rejects.toMatchObject({
+      nonRetryable: false,
+      nextRetryDelay: 1000,
+      message: expect.stringMatching(
+        /^The disk of the artifact store .* is full: ENOSPC: no space left\. .*point ANNEAL_ARTIFACTS at a larger disk/,
+      ),
+    });
+    expect(beats.at(-1)?.inVain).toEqual({ step: 0, failures: 1, exits: 0 });
+    full.mockRestore();
+    expect(await attempt(inputOf('full'), beats.at(-1)).result).toMatchObject({ resumedAtStep: 0 });
   });
 
   it('finds the newest checkpoint by the pointer when the heartbeat is lost', async () => {

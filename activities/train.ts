@@ -4,6 +4,7 @@ import type { TrainingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import type { EncodedSplit, PreparedManifest } from '../contracts/dataset.js';
 import type { TrainInput, TrainingPage, TrainProgress, TrainResult } from '../contracts/training.js';
+import { isDiskFull } from '../ml/disk-full.js';
 import { withScratchDirectory } from '../ml/scratch-directory.js';
 import type { EncodedFiles } from '../ml/train/rows/encoded-files.js';
 import { checkEngines } from '../ml/train/engines/check-engines.js';
@@ -11,6 +12,7 @@ import { TrainingChildren } from '../ml/train/child/run-in-child.js';
 import { TrainingChildError } from '../ml/train/child/training-child-error.js';
 import type { TrainingJob } from '../ml/train/child/training-job.js';
 import { CheckpointKeeper } from './checkpoint-keeper.js';
+import { scratchFolder, trainingDiskFull } from './disk-full.js';
 import { countAttempt, countFailure, isLastInVain, pauseAfterMs } from './failures-in-vain.js';
 import { withActivityFailures } from './failures.js';
 import { LiveCurve, type LogPoints } from './live-curve.js';
@@ -103,9 +105,10 @@ async function trainModel({ store, threads, scratchRoot, pool, openCurve }: Depe
       const kept = heldOut && { heldOut: { metrics: heldOut.metrics, predictions: await store.putFile(heldOut.predictions) } };
       return { checkpoint: await keeper.save(checkpoint), ...result, ...kept };
     });
-  } catch (error) {
+  } catch (thrown) {
     // Rejects with the reason of the cancellation: a pause, a reset, a shutdown of the worker, or a wish.
     if (signal.aborted) await context.cancelled;
+    const error = isDiskFull(thrown) ? await trainingDiskFull(thrown, scratchFolder(scratchRoot)) : thrown;
     if (!(error instanceof TrainingChildError))
       throw isLastInVain(attempts) ? ApplicationFailure.fromError(error, { nonRetryable: true }) : error;
     const counted = countFailure(before?.inVain, error, attempts.step, input.model.family === 'module' ? input.model.module : undefined);

@@ -9,6 +9,7 @@ import { withTemporal } from './temporal.js';
 /** A training ends within two seconds; stages that call other systems take longer. */
 const waitMs = 15_000;
 const lookEveryMs = 200;
+const whatNext = '"anneal run" starts another one; Temporal\'s Reset lets this one go on from its checkpoint (docs/operations.md).';
 
 /**
  * `anneal cancel`: end a run, and wait a while for its end. Safe to repeat.
@@ -30,7 +31,7 @@ export async function cancel(run: string, { json }: { readonly json?: boolean })
       await sleep(lookEveryMs);
     if (json) printJson({ run, workflowId, state: now === 'running' ? 'cancelling' : now });
     else if (now === 'running') printLine(`The run ${run} is being cancelled: a stage of it still ends. "anneal show ${run}" shows it.`);
-    else if (now === 'cancelled') printLine(`The run ${run} is cancelled. "anneal run" starts another one.`);
+    else if (now === 'cancelled') printLine(`The run ${run} is cancelled. ${whatNext}`);
     else printLine(`The run ${run} had ended before it could be cancelled (${now}). "anneal show ${run}" shows it.`);
   });
 }

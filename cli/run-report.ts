@@ -21,8 +21,21 @@ export interface RunReport extends Omit<RunResult, 'status'> {
 export type WaitingStatus = PipelineStatus & { readonly state: 'awaiting-override' };
 
 export function runReport(settings: Settings, status: EndedStatus | WaitingStatus, nowMs: number = Date.now()): RunReport {
-  const { run, state, pipeline, version, test, baseline, champion, modelDigest, awaitsOverride, startedAtMs, endedAtMs, workflowId } =
-    status;
+  const {
+    run,
+    state,
+    pipeline,
+    version,
+    test,
+    baseline,
+    champion,
+    modelDigest,
+    trained,
+    awaitsOverride,
+    startedAtMs,
+    endedAtMs,
+    workflowId,
+  } = status;
   const reason = status.reason ?? awaitsOverride?.refusal;
   return {
     run,
@@ -32,6 +45,7 @@ export function runReport(settings: Settings, status: EndedStatus | WaitingStatu
     metrics: { ...(test ? { test } : {}), ...(baseline ? { baseline } : {}), ...(champion ? { champion: champion.metrics } : {}) },
     durationMs: (endedAtMs ?? nowMs) - startedAtMs,
     ...(modelDigest ? { modelDigest } : {}),
+    ...(trained ? { trained } : {}),
     ...(reason ? { reason } : {}),
     ...(status.warnings.length > 0 ? { warnings: status.warnings } : {}),
     ...(state === 'awaiting-override'

@@ -48,7 +48,7 @@ export function runDescription(spec: PipelineSpec): { staticSummary: string; sta
   };
 }
 
-/** @returns the newest runs first, those of one pipeline or of all */
+/** @returns the newest runs first, those of one pipeline or of all; one that was reset in Temporal once, as it is now */
 export async function listRuns(
   client: Client,
   { pipeline, state, limit }: { readonly pipeline?: string; readonly state?: 'Running'; readonly limit: number },
@@ -59,14 +59,14 @@ export async function listRuns(
     ...(pipeline ? [`WorkflowId STARTS_WITH '${pipelineWorkflowId(pipeline, '')}'`] : []),
     ...(state ? [`ExecutionStatus = '${state}'`] : []),
   ];
-  const found: RunSummary[] = [];
+  const found = new Map<string, RunSummary>();
   for await (const execution of client.workflow.list({ query: clauses.join(' AND ') })) {
     const summary = summarize(execution);
-    if (summary) found.push(summary);
-    if (found.length >= limit) break;
+    // Temporal lists what runs first, then by the time of closing, so of a run that was reset the present execution comes first.
+    if (summary && !found.has(summary.workflowId)) found.set(summary.workflowId, summary);
+    if (found.size >= limit) break;
   }
-  // Temporal lists what runs first, then by the time of closing.
-  return found.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  return [...found.values()].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
 function summarize({ workflowId, status, startTime, closeTime, searchAttributes }: WorkflowExecutionInfo): RunSummary | undefined {
@@ -104,15 +104,19 @@ export async function findRun(client: Client, run: string): Promise<string> {
   if (!/^[\w.:-]+$/.test(run)) {
     throw usageError(`"${run}" is not the id of a run. Ids look like 20261123-214500-x7k2; "anneal runs" lists them.`);
   }
-  const found: string[] = [];
+  // A run that was reset in Temporal is listed once for each execution, with one id.
+  const found = new Set<string>();
   for await (const { workflowId } of client.workflow.list({ query: `WorkflowType = '${workflowTypes.trainingPipeline}'` })) {
-    if (parsePipelineWorkflowId(workflowId)?.run === run) found.push(workflowId);
-    if (found.length > 1) break;
+    if (parsePipelineWorkflowId(workflowId)?.run === run) found.add(workflowId);
+    if (found.size > 1) break;
   }
-  if (found.length === 1) return found[0];
-  if (found.length > 1) throw usageError(`There are several runs "${run}". Give the workflow's id instead, for example ${found[0]}.`);
-  // A run that was started a moment ago may not be listed yet, but its pipeline's name would be needed to ask for it.
-  throw new CommandError(`There is no run "${run}". "anneal runs" lists the runs that exist.`);
+  const [first] = found;
+  if (first === undefined) {
+    // A run that was started a moment ago may not be listed yet, but its pipeline's name would be needed to ask for it.
+    throw new CommandError(`There is no run "${run}". "anneal runs" lists the runs that exist.`);
+  }
+  if (found.size > 1) throw usageError(`There are several runs "${run}". Give the workflow's id instead, for example ${first}.`);
+  return first;
 }
 
 /**

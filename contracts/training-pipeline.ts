@@ -58,6 +58,8 @@ export interface PipelineStatus {
   /** sha256 of the exported ONNX model. */
   readonly modelDigest?: string;
   readonly dataDigest?: string;
+  /** Set once the model is trained. */
+  readonly trained?: TrainedDigests;
   readonly tracked?: TrackedRun;
   readonly rollout?: RolloutResult;
   readonly anomalies?: readonly Anomaly[];
@@ -96,6 +98,15 @@ export interface DataOverride {
   readonly errors: readonly string[];
 }
 
+/** What two trainings are compared by. */
+export interface TrainedDigests {
+  readonly seed: number;
+  /** sha256 of the parameters that came out. */
+  readonly parametersDigest: string;
+  /** sha256 of data, code, seed and configuration: equal ones come to equal parameters, on one engine that promises it. */
+  readonly trainingDigest?: string;
+}
+
 /** Result of the workflow, and, with `links`, what `anneal run --wait --json` prints. */
 export interface RunResult {
   readonly run: string;
@@ -104,6 +115,7 @@ export interface RunResult {
   readonly version?: string;
   readonly metrics: { readonly test?: Metrics; readonly baseline?: Metrics; readonly champion?: Metrics };
   readonly modelDigest?: string;
+  readonly trained?: TrainedDigests;
   readonly reason?: string;
   /** Absent where there are none. */
   readonly warnings?: readonly string[];

@@ -180,6 +180,7 @@ describe('trainingPipeline', () => {
         version: '4',
         metrics: { test: { auc: 0.8 }, baseline: { auc: 0.5 } },
         modelDigest: 'ab',
+        trained: { seed: expect.any(Number), parametersDigest: '00' },
       });
       const status = await handle.query(statusQuery);
       expect(status.stages.filter(({ state }) => state !== 'done')).toEqual([

@@ -158,6 +158,8 @@ async function runStages(spec: PipelineSpec, { record, tracked, approval, decisi
   const crossValidation = await crossValidate(chosen, folded, { staged, record, openedRun: () => openedRun('cross-validate') });
 
   const { training, curve } = await train(chosen, { prepared, best: found, key: workflowId, staged, record });
+  const { parametersDigest, digest: trainingDigest } = training;
+  record.learn({ trained: { seed: chosen.training.seed, parametersDigest, trainingDigest } });
 
   const { bundle, measured } = await staged(
     'evaluate',

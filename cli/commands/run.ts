@@ -13,7 +13,7 @@ export function registerRun(program: Command): void {
     .option('--until <time>', "end of the source's window, exclusive")
     .option(
       '--json',
-      'print one JSON object; with --wait at the end: {"run","status","model","version","metrics","warnings","durationMs","links"}',
+      'print one JSON object; with --wait at the end: {"run","status","model","version","metrics","trained","warnings","durationMs","links"}',
     )
     .addHelpText(
       'after',

@@ -70,6 +70,17 @@ describe('ChangeLines', () => {
     expect(said.map((line) => line.includes('train:'))).toEqual([true, true]);
   });
 
+  test('says of the stage that a run was cancelled in that it was cancelled, not that it failed', () => {
+    const { stages, ...run } = runAt('train');
+    const ended = stages.map((stage) =>
+      stage.name === 'train' ? { ...stage, state: 'failed' as const, endedAtMs: stage.startedAtMs! + 5000 } : stage,
+    );
+    const last = (state: 'cancelled' | 'failed') =>
+      new ChangeLines().next({ status: { ...run, state, stages: ended }, trainings: [] }, 60_000).at(-1);
+    expect(last('cancelled')).toMatch(/train cancelled after 5\.0 s$/);
+    expect(last('failed')).toMatch(/train failed in 5\.0 s$/);
+  });
+
   test('says warnings and a wait for approval once', () => {
     const changes = new ChangeLines();
     const snapshot = { status: runAt('promote', { state: 'awaiting-approval', warnings: ['slow disk'] }), trainings: [] };

@@ -40,7 +40,7 @@ export class ChangeLines {
       const known = stage.state === 'running' ? `running ${stage.summary ?? ''}` : stage.state;
       if (stage.state !== 'pending' && this.#stages.get(stage.name) !== known) {
         this.#stages.set(stage.name, known);
-        say(stageLine(stage));
+        say(stageLine(stage, status.state === 'cancelled'));
       }
       if (stage.name === 'sweep' && !ended) sayTrials();
     }
@@ -77,10 +77,12 @@ export class ChangeLines {
   }
 }
 
-function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus): string {
+/** @param isCancelled the run: a stage of it that has failed was going on until then */
+function stageLine({ name, state, startedAtMs, endedAtMs, summary }: StageStatus, isCancelled: boolean): string {
   if (state === 'running') return `${name}${summary ? `: ${summary}` : ''} …`;
-  const time = startedAtMs !== undefined && endedAtMs !== undefined ? ` in ${duration(endedAtMs - startedAtMs)}` : '';
-  return `${name} ${state}${time}${summary ? `: ${summary}` : ''}`;
+  const [word, preposition] = state === 'failed' && isCancelled ? ['cancelled', 'after'] : [state, 'in'];
+  const time = startedAtMs !== undefined && endedAtMs !== undefined ? ` ${preposition} ${duration(endedAtMs - startedAtMs)}` : '';
+  return `${name} ${word}${time}${summary ? `: ${summary}` : ''}`;
 }
 
 /** @param isFirst of this trial: what it draws from the space stays the same, and is long */

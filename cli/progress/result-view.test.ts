@@ -28,6 +28,15 @@ describe('resultView', () => {
     );
   });
 
+  test('tells the digests that two trainings are compared by, and has them whole in JSON', () => {
+    const trained = { seed: 7, parametersDigest: 'a'.repeat(64), trainingDigest: 'b'.repeat(64) };
+    expect(view({ ...promoted, trained })).toContain(
+      `  weights ${'a'.repeat(12)}, seed 7, of data, code and configuration ${'b'.repeat(12)}\n`,
+    );
+    expect(view(promoted)).not.toContain('weights');
+    expect(runReport(settings, { ...promoted, trained }).trained).toEqual(trained);
+  });
+
   test('shows numbers of any size with few digits', () => {
     const wild = { ...promoted, test: { rmse: 1.001064489070096e25, mae: 12_345.678 }, baseline: { rmse: 3.62149, mae: 2.8 } };
     const { champion: _, ...status } = wild;

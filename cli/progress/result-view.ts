@@ -28,6 +28,7 @@ export function resultView(status: PipelineStatus, links: RunLinks, nowMs: numbe
     ...(gates && gates.length > 0
       ? ['', ...gates.map(({ passed, explanation }) => `  ${passed ? colors.green('✓') : colors.red('✗')} gate ${explanation}`)]
       : []),
+    ...weightsLine(status),
     '',
     ...linkLines(links),
   ];
@@ -67,6 +68,14 @@ function metricsTable({ test, baseline, champion, primaryMetric }: PipelineStatu
     ...(champion ? [value(champion.metrics, name)] : []),
   ]);
   return ['', ...table(headers, rows)];
+}
+
+/** The beginnings of the digests that two trainings are compared by; `--json` has them whole. */
+function weightsLine({ trained }: PipelineStatus): string[] {
+  if (!trained) return [];
+  const { seed, parametersDigest, trainingDigest } = trained;
+  const of = trainingDigest === undefined ? '' : `, of data, code and configuration ${trainingDigest.slice(0, 12)}`;
+  return ['', colors.dim(`  weights ${parametersDigest.slice(0, 12)}, seed ${seed}${of}`)];
 }
 
 export function linkLines({ temporal, mlflowRun, mlflowModel, inference }: RunLinks): string[] {

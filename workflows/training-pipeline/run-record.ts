@@ -23,6 +23,7 @@ type Facts = Partial<
     | 'version'
     | 'modelDigest'
     | 'dataDigest'
+    | 'trained'
     | 'tracked'
     | 'rollout'
     | 'anomalies'
@@ -131,7 +132,7 @@ export class RunRecord {
   }
 
   result(nowMs: number): RunResult {
-    const { test, baseline, champion, version, modelDigest } = this.facts;
+    const { test, baseline, champion, version, modelDigest, trained } = this.facts;
     return {
       run: this.identity.run,
       status: this.outcome(),
@@ -139,6 +140,7 @@ export class RunRecord {
       version,
       metrics: { test, baseline, champion: champion?.metrics },
       modelDigest,
+      trained,
       reason: this.reason,
       ...(this.warnings.length > 0 ? { warnings: this.warnings } : {}),
       durationMs: nowMs - this.identity.startedAtMs,

@@ -8,8 +8,10 @@ export class TrainingChildError extends Error {
     /** Set when the process ended before its job was done. */
     readonly death?: Omit<ChildDeath, 'text'>,
     options?: ErrorOptions,
+    /** What helps, a sentence or two for people; absent where only the logs can tell. */
+    readonly advice?: string,
   ) {
-    super(`${happened} It is tried again from the last checkpoint.`, options);
+    super(`${happened}${advice === undefined ? '' : ` ${advice}`} It is tried again from the last checkpoint.`, options);
     this.name = 'TrainingChildError';
   }
 }
