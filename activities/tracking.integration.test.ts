@@ -13,6 +13,7 @@ import type { CrossValidationSummary, LogFoldInput } from '../contracts/cross-va
 import type { TrackedRun, TrackingActivities } from '../contracts/activities.js';
 import type { SnapshotManifest } from '../contracts/dataset.js';
 import { failureTypes } from '../contracts/failures.js';
+import type { ModelManifest } from '../contracts/model.js';
 import type { MetricPoint } from '../contracts/training.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import type { PipelineSpec } from '../contracts/pipeline.js';
@@ -493,6 +494,22 @@ describe('tracking activities against MLflow and Temporal', () => {
       expect(await run('promoteVersion', request)).toEqual(results[0]);
       expect(await run('currentChampion', { model })).toEqual(version);
       expect((await mlflow.models.getVersionByAlias(model, 'champion'))?.version).toBe('1');
+
+      const { inputs, ...manifest } = await store.readJson<ModelManifest>(bundle.manifest);
+      const stricter = await store.putJson({ ...manifest, inputs: [...inputs, { ...inputs[0], name: 'due', nullable: false }] });
+      const second = { workflowId: `pipeline/${model}/run-2`, spec };
+      const later = await run('openRun', { ...second, run: 'run-2', temporalRunId: 't-2' });
+      const registered = await run('registerModelVersion', await registerInput(store, { ...second, tracked: later, bundle }));
+      const next = { ...registered, bundle: { ...bundle, manifest: stricter } };
+      const { warnings: said } = await run('promoteVersion', { ...request, requestId: `${workflowId}-next`, version: next });
+      expect(said).toContainEqual(
+        expect.stringMatching(/^Version 2 of .* refuses requests without "due"; version 1, which served before, did not/),
+      );
+      expect(await run('promoteVersion', { ...request, requestId: `${workflowId}-back` })).toMatchObject({
+        version: '1',
+        epoch: 3,
+        warnings,
+      });
 
       const refused = { ...request, requestId: `${workflowId}-2`, minHosts: 3 };
       await expect(run('promoteVersion', refused)).rejects.toMatchObject({ type: failureTypes.rolloutFailed, nonRetryable: true });

@@ -5,10 +5,17 @@ import { isMlflowError, MlflowClient, type MlflowAuth, type MlflowError } from '
 import type { TrackingActivities } from '../contracts/activities.js';
 import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { modelWorkflowId } from '../contracts/ids.js';
-import { promoteUpdate, servingStateQuery, type PromoteInput, type RolloutResult, type ServedVersion } from '../contracts/serving.js';
+import {
+  promoteUpdate,
+  servingStateQuery,
+  type PromoteInput,
+  type RolloutResult,
+  type ServedVersion,
+  type ServingState,
+} from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
-import { checkFallback } from '../stores/fallback-check.js';
+import { checkFallback, checkInterface } from '../stores/serving-checks.js';
 import { MlflowRegistry } from '../stores/mlflow-registry.js';
 import { MlflowTracking } from '../stores/mlflow-tracking.js';
 import { withActivityFailures } from './failures.js';
@@ -68,17 +75,27 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
 
     async promoteVersion({ model, requestId, ...input }) {
       const rollout = await promote(client, model, requestId, input);
-      const championOf = (name: string) => currentChampion(client, name);
-      const served = typeof input.version === 'string' ? await championOf(model) : input.version;
-      const problem = served && (await checkFallback(store, served, championOf));
-      return problem === undefined ? rollout : { ...rollout, warnings: [problem] };
+      const state = await servingState(client, model);
+      // Another one may have been promoted since: what is to be said of that is said to who did it.
+      if (state?.champion?.version !== rollout.version) return rollout;
+      const problems = [
+        await checkFallback(store, state.champion, (name) => currentChampion(client, name)),
+        await checkInterface(store, state),
+      ];
+      const warnings = problems.filter((problem) => problem !== undefined);
+      return warnings.length === 0 ? rollout : { ...rollout, warnings };
     },
   });
 }
 
 async function currentChampion(client: Client, model: string): Promise<ServedVersion | undefined> {
+  return (await servingState(client, model))?.champion;
+}
+
+/** @returns undefined for a model that was never promoted */
+async function servingState(client: Client, model: string): Promise<ServingState | undefined> {
   try {
-    return (await client.workflow.getHandle(modelWorkflowId(model)).query(servingStateQuery)).champion;
+    return await client.workflow.getHandle(modelWorkflowId(model)).query(servingStateQuery);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

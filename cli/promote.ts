@@ -12,7 +12,7 @@ import {
 } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
-import { checkFallback } from '../stores/fallback-check.js';
+import { checkFallback, checkInterface } from '../stores/serving-checks.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
@@ -77,8 +77,10 @@ export function servingStateIfAny(client: Client, model: string): Promise<Servin
 
 async function withWarnings(client: Client, settings: Settings, result: RolloutResult): Promise<RolloutResult> {
   const store = await openArtifactStore(settings);
-  const problem = await servingProblem(client, store, await readServingState(client, result.model));
-  return problem === undefined ? result : { ...result, warnings: [problem] };
+  const state = await readServingState(client, result.model);
+  const problems = [await servingProblem(client, store, state), await checkInterface(store, state)];
+  const warnings = problems.filter((problem) => problem !== undefined);
+  return warnings.length === 0 ? result : { ...result, warnings };
 }
 
 /** @throws CommandError when the model has never been promoted */
