@@ -122,13 +122,16 @@ export interface ActivateVersionInput {
   readonly epoch: number;
 }
 
+/** A version by its number, or the one that a label stands on, `champion` or `previous`. Default: the one that answers by default. */
+export type PredictTarget =
+  | { readonly version?: string; readonly label?: undefined }
+  | { readonly version?: undefined; readonly label?: string };
+
 /** Activity `predict` on `anneal-inference`. */
-export interface PredictInput {
+export type PredictInput = PredictTarget & {
   readonly model: string;
-  /** Default: the champion. */
-  readonly version?: string;
   readonly instances: readonly Readonly<Record<string, unknown>>[];
-}
+};
 
 /** One prediction of the row-oriented API. */
 export interface Prediction {

@@ -1,5 +1,5 @@
 import type { ModelManifest } from '../contracts/model.js';
-import type { Prediction, PredictResult } from '../contracts/serving.js';
+import type { Prediction, PredictInput, PredictResult } from '../contracts/serving.js';
 import { rowsToColumns } from '../ml/data/read/raw-tensors.js';
 import { decodeImages } from './encoded-images.js';
 import { badRequest } from './http/http-error.js';
@@ -57,16 +57,23 @@ export function computeBatch(registry: ModelRegistry, served: ServedModel, batch
   }));
 }
 
-/** `computeRows`, with the answer as objects: those that `rowsJson` writes. */
+/** `computeRows`, with the answer as objects: those that `rowsJson` writes. @throws as `computeRows`, also for a label that is not known */
 export async function predictRows(
   registry: ModelRegistry,
-  request: { readonly model: string; readonly version?: string; readonly instances: unknown },
+  request: PredictInput,
   maxRows: number,
   terms?: RequestTerms,
 ): Promise<PredictResult> {
-  const rows = await computeRows(registry, request.model, request.version, request.instances, maxRows, terms);
+  const rows = await computeRows(registry, request.model, versionAsked(registry, request), request.instances, maxRows, terms);
   const { manifest, outputs, version } = rows;
   return { model: request.model, version, predictions: toPredictions(manifest, outputs), ...marksOf(rows) };
+}
+
+/** Callers without types may name both. */
+function versionAsked(registry: ModelRegistry, { model, version, label }: PredictInput): string | undefined {
+  if (label === undefined) return version;
+  if (version !== undefined) throw badRequest('The request names both a version and a label. Give one of them: only one version answers.');
+  return registry.resolveLabel(model, String(label)).version;
 }
 
 export function checkRowCount(rows: number, maxRows: number): void {

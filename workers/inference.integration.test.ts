@@ -175,6 +175,12 @@ describe('an inference host', () => {
     const options = { taskQueue: taskQueues.inference, startToCloseTimeout: '10 seconds' } as const;
     const result = await activities.execute('predict', { ...options, id: 'p1', args: [{ model, instances }] });
     expect(result).toMatchObject({ model, version: '3', predictions: [{ label: 'late' }] });
+    const previous = await activities.execute('predict', { ...options, id: 'p3', args: [{ model, instances, label: 'previous' }] });
+    expect(previous).toMatchObject({ model, version: '4' });
+    const both = { model, instances, label: 'previous', version: '3' } as unknown as PredictInput;
+    await expect(activities.execute('predict', { ...options, id: 'p4', args: [both] })).rejects.toMatchObject({
+      cause: { type: 'InvalidRequest', nonRetryable: true },
+    });
     const refused = activities.execute('predict', { ...options, id: 'p2', args: [{ model, instances: [{ origin: 1 }] }] });
     const error = await refused.catch((failure: unknown) => failure);
     expect(error).toBeInstanceOf(ActivityExecutionFailedError);

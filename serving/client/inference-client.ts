@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PredictResult } from '../../contracts/serving.js';
+import type { PredictResult, PredictTarget } from '../../contracts/serving.js';
 import { currentTrace } from '../../telemetry/current-trace.js';
 import { type ClientTls, readClientTls } from './client-tls.js';
 import { connectionProblem } from './connection-problem.js';
@@ -26,11 +26,6 @@ export type PredictOptions = PredictTarget & {
   /** Gives the request up. */
   readonly signal?: AbortSignal;
 };
-
-/** A version by its number, or the one that a label stands on, `champion` or `previous`. Default: the one that answers by default. */
-export type PredictTarget =
-  | { readonly version?: string; readonly label?: undefined }
-  | { readonly version?: undefined; readonly label?: string };
 
 export interface InferenceClient<Models extends ModelRows> {
   /**
