@@ -6,17 +6,26 @@ import { hostTaskQueue, taskQueues } from '../contracts/task-queues.js';
 import { bundledWorkflows } from '../workers/workflow-bundle.js';
 import { executable } from './servers.js';
 
+/** Another program may take the free port that was found before the server listens there. */
+const startTries = 3;
+
 /** A dev server of the test's own, in memory, with Anneal's search attributes. Call `teardown()` at the end. */
-export function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
+export async function createWorkflowEnvironment(dynamicConfig: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
   installQuietRuntime();
-  return TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path: executable('temporal') },
-      searchAttributes: Object.values(searchAttributes),
-      extraArgs: Object.entries(dynamicConfig).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
-      log: { format: 'pretty', level: 'error' },
-    },
-  });
+  for (let tries = 1; ; tries++) {
+    try {
+      return await TestWorkflowEnvironment.createLocal({
+        server: {
+          executable: { type: 'existing-path', path: executable('temporal') },
+          searchAttributes: Object.values(searchAttributes),
+          extraArgs: Object.entries(dynamicConfig).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+          log: { format: 'pretty', level: 'error' },
+        },
+      });
+    } catch (error) {
+      if (tries === startTries) throw error;
+    }
+  }
 }
 
 let installed = false;
