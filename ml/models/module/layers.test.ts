@@ -75,7 +75,7 @@ test.each([
   [
     'l.dense({ units: 2 }), l.thresholdedReLU({ theta: 0.1 })',
     vector,
-    'cannot be differentiated: Cannot compute gradient: gradient function not found for Greater',
+    'cannot be differentiated: it calls tf.greater, which has no gradient in TensorFlow.js',
   ],
   ['l.spatialDropout1d({ rate: 0.1 })', { ...vector, numeric: ['a'] }, 'threw while it built the model'],
 ] as const)('a model with %s is refused before it trains', async (layers, layout, message) => {
