@@ -100,6 +100,17 @@ describe('prepareVersion', () => {
       expect(image.weights).toBeDefined();
     });
 
+    it('is refused as a small one is when onnxruntime does not know a kernel of its graph', async () => {
+      const { ModelProto } = onnxProto.onnx;
+      const graph = ModelProto.decode(tinyGraph(dense));
+      graph.graph!.node!.find(({ opType }) => opType === 'Sigmoid')!.opType = 'NoSuchKernel';
+      const into = fresh();
+      const files = writeVersion(into, ModelProto.encode(graph).finish(), tinyManifest, tinyGolden(dense));
+      const refused = refusal(prepareVersion(files, into, { placement: 'executor-process' }));
+      expect(await refused).toMatch(/onnxruntime does not accept its graph: .*NoSuchKernel/);
+      expect(readdirSync(into).sort()).toEqual(['golden.json', 'manifest.json', 'model.onnx']);
+    });
+
     it('is refused as a small one is when it reads a weight from a file beside it', async () => {
       const { ModelProto, StringStringEntryProto, TensorProto } = onnxProto.onnx;
       const graph = ModelProto.decode(tinyGraph(dense));

@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
@@ -11,7 +10,7 @@ import { sessionRunner } from '../executors/run-session.js';
 import { outputWidth, tileBatch, type Batch, type BatchOutputs } from '../tensors.js';
 import { readVerified, type LocalFile } from './verified-file.js';
 import { writeImage } from './write-image.js';
-import { writeSplitImage } from './write-split-image.js';
+import { removeSplitImage, writeSplitImage } from './write-split-image.js';
 
 /** Of what the placement does not hang on. */
 const callTries = 2;
@@ -68,17 +67,21 @@ export async function prepareVersion(files: VersionFiles, directory: string, opt
     const prepared = await verify(split);
     if (!isBesideHttp(prepared, options.placement)) return prepared;
     // The thread that serves copies what it computes with, for which it has to be in one piece.
-    await rm(dirname(split.path), { recursive: true, force: true });
+    await removeSplitImage(split);
   }
   return verify(await writeImage(files.model, stem));
 }
 
-/** @returns undefined where the model cannot be split, for whatever reason: to make the image whole tells it */
+/** @returns undefined where the model cannot be split or opened, for whatever reason: to make the image whole tells it */
 async function splitImage(model: LocalFile, { layout }: ModelManifest, stem: string): Promise<PreparedImage | undefined> {
   if (layout.image) return undefined;
+  let image: PreparedImage | undefined;
   try {
-    return await writeSplitImage(model, stem);
+    image = await writeSplitImage(model, stem);
+    if (image) await (await openImage(image, {})).release();
+    return image;
   } catch {
+    if (image) await removeSplitImage(image);
     return undefined;
   }
 }

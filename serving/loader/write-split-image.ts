@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hashNew, readVerified, type LocalFile } from './verified-file.js';
 import type { PreparedImage } from './prepared-version.js';
 import { splitWeights } from './split-weights.js';
@@ -39,6 +39,11 @@ export async function writeSplitImage(model: LocalFile, stem: string): Promise<P
     await rm(directory, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Delete an image that nobody opens. */
+export async function removeSplitImage({ path }: PreparedImage): Promise<void> {
+  await rm(dirname(path), { recursive: true, force: true });
 }
 
 /** The image outlives the file that it was made of, which goes when another version comes. */
