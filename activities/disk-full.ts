@@ -33,8 +33,8 @@ export async function diskFullFailure(error: unknown, scratch: WrittenFolder, at
 }
 
 /**
- * What a training fails with whose disk is full. It is counted, and tried again, as any failure of a training process: a training has more to
- * lose than a stage of the data, so it waits longer for room.
+ * What a training fails with whose disk is full. It is counted, and tried again, like every failure of a training process: a training
+ * has more to lose than a stage of the data, so it waits longer for room.
  *
  * @param error of which `isDiskFull`
  * @param scratch what is full where the error does not know it: checkpoints are written there

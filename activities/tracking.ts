@@ -15,7 +15,7 @@ import {
 } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
-import { checkFallback, checkInterface } from '../stores/serving-checks.js';
+import { withWarnings } from '../stores/serving-checks.js';
 import { MlflowRegistry } from '../stores/mlflow-registry.js';
 import { MlflowTracking } from '../stores/mlflow-tracking.js';
 import { withActivityFailures } from './failures.js';
@@ -76,14 +76,7 @@ export function createTrackingActivities(options: TrackingOptions): TrackingActi
     async promoteVersion({ model, requestId, ...input }) {
       const rollout = await promote(client, model, requestId, input);
       const state = await servingState(client, model);
-      // Another one may have been promoted since: what is to be said of that is said to who did it.
-      if (state?.champion?.version !== rollout.version) return rollout;
-      const problems = [
-        await checkFallback(store, state.champion, (name) => currentChampion(client, name)),
-        await checkInterface(store, state),
-      ];
-      const warnings = problems.filter((problem) => problem !== undefined);
-      return warnings.length === 0 ? rollout : { ...rollout, warnings };
+      return state ? withWarnings(store, rollout, state, (name) => currentChampion(client, name)) : rollout;
     },
   });
 }

@@ -8,11 +8,12 @@ import {
   servingStateQuery,
   type PromoteInput,
   type RolloutResult,
+  type ServedVersion,
   type ServingState,
 } from '../contracts/serving.js';
 import { taskQueues } from '../contracts/task-queues.js';
 import { workflowTypes, type ModelLifecycleInput } from '../contracts/training-pipeline.js';
-import { checkFallback, checkInterface } from '../stores/serving-checks.js';
+import { checkFallback, withWarnings } from '../stores/serving-checks.js';
 import { openArtifactStore } from '../stores/open-artifact-store.js';
 import type { Settings } from '../workers/settings.js';
 import { CommandError } from './command-error.js';
@@ -42,11 +43,7 @@ export async function promote(model: string, version: string, { reason, minHosts
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
     const args: [PromoteInput] = [{ version, reason, minHosts, hostWaitSeconds }];
-    return withWarnings(
-      client,
-      settings,
-      await client.workflow.executeUpdateWithStart(promoteUpdate, { startWorkflowOperation: start, args }),
-    );
+    return warned(client, settings, await client.workflow.executeUpdateWithStart(promoteUpdate, { startWorkflowOperation: start, args }));
   });
   sayRollout(result, json);
 }
@@ -57,14 +54,14 @@ export async function rollback(model: string, { reason, json }: Omit<PromoteOpti
   const result = await withTemporal(settings, async (client) => {
     const lifecycle = client.workflow.getHandle(modelWorkflowId(model));
     const args: [{ reason: string; hostWaitSeconds: number }] = [{ reason, hostWaitSeconds }];
-    return withWarnings(client, settings, await lifecycleCall(model, () => lifecycle.executeUpdate(rollbackUpdate, { args })));
+    return warned(client, settings, await lifecycleCall(model, () => lifecycle.executeUpdate(rollbackUpdate, { args })));
   });
   sayRollout(result, json);
 }
 
 /** What the serving policy of a model's champion lacks; undefined when that is nothing. */
 export async function servingProblem(client: Client, store: ArtifactStore, { champion }: ServingState): Promise<string | undefined> {
-  return champion && checkFallback(store, champion, async (model) => (await servingStateIfAny(client, model))?.champion);
+  return champion && checkFallback(store, champion, championsOf(client));
 }
 
 /** @returns undefined when the model has never been promoted */
@@ -75,12 +72,13 @@ export function servingStateIfAny(client: Client, model: string): Promise<Servin
   });
 }
 
-async function withWarnings(client: Client, settings: Settings, result: RolloutResult): Promise<RolloutResult> {
+async function warned(client: Client, settings: Settings, result: RolloutResult): Promise<RolloutResult> {
   const store = await openArtifactStore(settings);
-  const state = await readServingState(client, result.model);
-  const problems = [await servingProblem(client, store, state), await checkInterface(store, state)];
-  const warnings = problems.filter((problem) => problem !== undefined);
-  return warnings.length === 0 ? result : { ...result, warnings };
+  return withWarnings(store, result, await readServingState(client, result.model), championsOf(client));
+}
+
+function championsOf(client: Client): (model: string) => Promise<ServedVersion | undefined> {
+  return async (model) => (await servingStateIfAny(client, model))?.champion;
 }
 
 /** @throws CommandError when the model has never been promoted */

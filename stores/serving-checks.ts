@@ -2,7 +2,7 @@ import type { ArtifactStore } from '../contracts/artifact-store.js';
 import { fallbackProblem } from '../contracts/fallback-model.js';
 import { interfaceProblem } from '../contracts/interface-change.js';
 import type { ModelManifest } from '../contracts/model.js';
-import type { ServedVersion, ServingState } from '../contracts/serving.js';
+import type { RolloutResult, ServedVersion, ServingState } from '../contracts/serving.js';
 
 /**
  * Look whether the fallback model that a version's pipeline names can answer for it.
@@ -28,11 +28,31 @@ export async function checkFallback(
 }
 
 /**
+ * What is to be said to who has promoted a version, or rolled back to it.
+ *
+ * @param state of the model, once it serves the version
+ * @param championOf what serves under a model's name
+ * @returns the result with its warnings; as it was where there is nothing to say
+ */
+export async function withWarnings(
+  store: Pick<ArtifactStore, 'readJson'>,
+  result: RolloutResult,
+  state: ServingState,
+  championOf: (model: string) => Promise<ServedVersion | undefined>,
+): Promise<RolloutResult> {
+  // Another one may have been promoted since: what is to be said of that is said to who did it.
+  if (state.champion?.version !== result.version) return result;
+  const problems = [await checkFallback(store, state.champion, championOf), await checkInterface(store, state)];
+  const warnings = problems.filter((problem) => problem !== undefined);
+  return warnings.length === 0 ? result : { ...result, warnings };
+}
+
+/**
  * Look what callers of a model notice of the version that serves now, against the one that served before.
  *
  * @returns what is to be said; undefined where that is nothing, and where it cannot be read: this is advice as well
  */
-export async function checkInterface(
+async function checkInterface(
   store: Pick<ArtifactStore, 'readJson'>,
   { model, champion, previous }: Pick<ServingState, 'model' | 'champion' | 'previous'>,
 ): Promise<string | undefined> {

@@ -66,8 +66,8 @@ const retried = [429, 502, 503];
 const maxHostTimeoutMicros = 3_600_000_000;
 
 /**
- * A client for inference hosts, over HTTP or TLS, for services that need an answer in milliseconds; a Temporal workflow uses `predictActivity` instead.
- * Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
+ * A client for inference hosts, over HTTP or TLS, for services that need an answer in milliseconds; a Temporal workflow uses
+ * `predictActivity` instead. Where the program traces with OpenTelemetry, requests carry the context of the span at hand.
  *
  * @throws TypeError for a url, timeout, certificate or key that cannot be used
  *

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
 import { AnnealError, failureTypes } from '../../contracts/failures.js';
 import type { GoldenOutputs, ModelManifest } from '../../contracts/model.js';
 import { warmUpLimitMs } from '../executors/execute-limit.js';
@@ -56,30 +57,35 @@ export async function prepareVersion(files: VersionFiles, directory: string, opt
       'its manifest is not of format version 1, the only one that this host reads. Export the model again, or update the host.',
     );
   }
-  const verify = async (image: PreparedImage): Promise<PreparedVersion> => {
-    const { difference, profile } = await verifyImage(image, manifest, golden, options.onCall);
+  const verify = async ({ image, session }: OpenedImage): Promise<PreparedVersion> => {
+    const { difference, profile } = await verifyImage(image, session, manifest, golden, options.onCall);
     const loadMs = performance.now() - startedAt;
     return { digest: versionDigest(files), image, manifest, golden: files.golden, goldenDifference: difference, loadMs, profile };
   };
   const stem = join(directory, files.model.sha256);
-  const split = await splitImage(files.model, manifest, stem);
+  const split = await openSplit(files.model, manifest, stem);
   if (split) {
     const prepared = await verify(split);
     if (!isBesideHttp(prepared, options.placement)) return prepared;
     // The thread that serves copies what it computes with, for which it has to be in one piece.
-    await removeSplitImage(split);
+    await removeSplitImage(split.image);
   }
-  return verify(await writeImage(files.model, stem));
+  const image = await writeImage(files.model, stem);
+  return verify({ image, session: await openImage(image, {}) });
+}
+
+interface OpenedImage {
+  readonly image: PreparedImage;
+  readonly session: InferenceSession;
 }
 
 /** @returns undefined where the model cannot be split or opened, for whatever reason: to make the image whole tells it */
-async function splitImage(model: LocalFile, { layout }: ModelManifest, stem: string): Promise<PreparedImage | undefined> {
+async function openSplit(model: LocalFile, { layout }: ModelManifest, stem: string): Promise<OpenedImage | undefined> {
   if (layout.image) return undefined;
   let image: PreparedImage | undefined;
   try {
     image = await writeSplitImage(model, stem);
-    if (image) await (await openImage(image, {})).release();
-    return image;
+    return image && { image, session: await openImage(image, {}) };
   } catch {
     if (image) await removeSplitImage(image);
     return undefined;
@@ -93,11 +99,17 @@ function isBesideHttp({ profile, manifest }: PreparedVersion, placement?: Placem
   return choosePlacement({ ...profile, openMs: 0 }, layout.image !== undefined, wishes) === 'http-thread';
 }
 
-async function verifyImage(image: PreparedImage, manifest: ModelManifest, golden: GoldenOutputs, onCall?: PrepareOptions['onCall']) {
-  const openMs = await leastMs(async () => (await openImage(image, {})).release(), longestOpenMs);
-  const session = await openImage(image, {});
+/** @param session on the image; is released */
+async function verifyImage(
+  image: PreparedImage,
+  session: InferenceSession,
+  manifest: ModelManifest,
+  golden: GoldenOutputs,
+  onCall?: PrepareOptions['onCall'],
+) {
   try {
     checkSignature(session, manifest);
+    const openMs = await leastMs(async () => (await openImage(image, {})).release(), longestOpenMs);
     const limitMs = warmUpLimitMs(manifest);
     const runBatch = sessionRunner(session, manifest);
     const took = new Map<number, number>();

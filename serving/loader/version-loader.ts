@@ -32,13 +32,14 @@ export class VersionLoader {
 
   private constructor(
     private readonly directory: string,
-    private readonly options: LoaderOptions,
+    private readonly overtakenAfterMs: number,
+    private readonly placement: Placement | undefined,
   ) {}
 
   /** @param directory for the images of this process alone */
   static async open(directory: string, options: LoaderOptions = {}): Promise<VersionLoader> {
     await mkdir(directory, { recursive: true });
-    return new VersionLoader(directory, options);
+    return new VersionLoader(directory, options.overtakenAfterMs ?? overtakenAfterMs, options.placement);
   }
 
   /** @throws AnnealError `LoadFailed`; a version that failed is tried anew the next time */
@@ -87,10 +88,9 @@ export class VersionLoader {
       return prepared;
     });
     const ended = result.catch(() => undefined);
-    this.#turn = Promise.race([
-      ended,
-      beginning.then(() => sleep(this.options.overtakenAfterMs ?? overtakenAfterMs, undefined, { ref: false })),
-    ]).then(() => (this.#overtaken.size < mostOvertaken ? undefined : ended));
+    this.#turn = Promise.race([ended, beginning.then(() => sleep(this.overtakenAfterMs, undefined, { ref: false }))]).then(() =>
+      this.#overtaken.size < mostOvertaken ? undefined : ended,
+    );
     return result;
   }
 
@@ -104,7 +104,7 @@ export class VersionLoader {
     if (!this.#link?.isAlive) this.#link = new LoaderLink();
     const link = this.#link;
     try {
-      return await link.prepare(files, this.directory, this.options.placement);
+      return await link.prepare(files, this.directory, this.placement);
     } finally {
       this.#overtaken.delete(link);
     }

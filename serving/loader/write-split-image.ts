@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hashNew, readVerified, type LocalFile } from './verified-file.js';
 import type { PreparedImage } from './prepared-version.js';
@@ -22,8 +22,8 @@ const mostInsideBytes = 4 << 20;
  * @throws AnnealError `LoadFailed` when the file is not the verified one; Error of the system, or when the bytes are no model
  */
 export async function writeSplitImage(model: LocalFile, stem: string): Promise<PreparedImage | undefined> {
+  if ((await stat(model.path)).size < leastSplitBytes) return undefined;
   const bytes = readVerified('model', model);
-  if (bytes.byteLength < leastSplitBytes) return undefined;
   const graph = splitWeights(bytes, 'weights.onnx');
   if (!graph || graph.byteLength > mostInsideBytes) return undefined;
   // A directory of its own: a graph reads no files but those beside it.

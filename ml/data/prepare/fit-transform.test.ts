@@ -17,7 +17,7 @@ const binary: Target = { task: 'binary', name: 'target', expression: 'true' };
 
 interface Fitted {
   readonly transform: FittedTransform;
-  /** The float matrix of the training rows, and of the same rows as any other rows are encoded; a row an array. */
+  /** The float matrix of the training rows, and of the same rows encoded like all others; a row an array. */
   readonly training: readonly number[][];
   readonly serving: readonly number[][];
 }
